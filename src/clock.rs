@@ -1,0 +1,55 @@
+//! The clock as a value. Every decision is made from a `now` that comes from here, so a test can
+//! hold the clock in its hand; IO timeouts stay on real time, because sockets do.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// A source of time.
+#[async_trait]
+pub trait Clock: Send + Sync + Debug {
+    /// The time of day on this machine.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment; never goes back, whatever happens to the time of day.
+    fn monotonic(&self) -> Duration;
+
+    /// Waits until `wait` has passed on this clock.
+    async fn sleep(&self, wait: Duration);
+}
+
+/// The clock of this machine.
+#[derive(Debug)]
+pub struct SystemClock {
+    started: tokio::time::Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time starts now.
+    pub fn new() -> Self {
+        Self { started: tokio::time::Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
+}

@@ -1,0 +1,19 @@
+//! What flowmend decides, and nothing else.
+//!
+//! Everything here is a plain function from values to values: no IO, no clock, no randomness of its
+//! own. `now` and chance are arguments, so a decision can be repeated, tested and explained. The
+//! shell around it ([`crate::daemon`]) gathers what the platform says, asks [`plan()`](plan::plan)
+//! what to do, writes the answer down, does it, and writes down what came of it.
+//!
+//! Read [`plan`] first, then [`recovery`].
+
+pub mod flow;
+pub mod ids;
+pub mod journal;
+// pub mod plan;
+pub mod policy;
+pub mod reason;
+pub mod recovery;
+pub mod run;
+pub mod schedule;
+pub mod verdict;

@@ -1,0 +1,100 @@
+//! How hard to try. The names of `[retry]` are those of the `backoff` crate where it has them.
+
+use super::schedule::after;
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// `[retry]`: the policy of one recovery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    /// Accepted re-triggers per root run, at least 1.
+    pub max_attempts: u32,
+    /// The delay before attempt 1, counted from the moment the run failed.
+    pub initial_interval: Duration,
+    /// What each further delay is multiplied by, at least 1.
+    pub multiplier: f64,
+    /// No delay is longer, jitter included.
+    pub max_interval: Duration,
+    /// How far jitter may move a delay, as a fraction of it: 0 to below 1.
+    pub randomization_factor: f64,
+    /// No attempt is made later than this after the root run failed.
+    pub max_elapsed_time: Duration,
+    /// How long an issued run may take before the recovery is given up.
+    pub watch_timeout: Duration,
+    /// How long after a doubtful call a listing must be taken to count as proof that no run was made.
+    pub confirm_window: Duration,
+    /// What to do when a doubtful call turns out not to be listed.
+    pub when_in_doubt: WhenInDoubt,
+    /// Which run is asked for after the first attempt.
+    pub target: Target,
+    /// End a recovery when a later run of the same dataflow succeeded.
+    pub skip_when_later_run_succeeded: bool,
+    /// Also re-trigger successful runs that ingested no record.
+    pub retry_empty_success: bool,
+}
+
+/// `retry.when_in_doubt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenInDoubt {
+    /// Ask the listing, and call again when two complete listings show no run.
+    Reconcile,
+    /// Ask the listing, and leave the rest to a person.
+    Hold,
+}
+
+/// `retry.target`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The run that failed last: the root run first, then each issued run.
+    Latest,
+    /// The root run every time.
+    Root,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Re-triggers per sandbox within any minute; 0 for no limit.
+    pub retriggers_per_minute: u32,
+    /// Re-triggers per sandbox within any 24 hours; 0 for no limit.
+    pub retriggers_per_day: u32,
+    /// Re-triggered runs of one dataflow that may be under way at a time, at least 1.
+    pub per_dataflow: u32,
+}
+
+impl RetryPolicy {
+    /// True once no attempt may be made any more at `at` for a root run that failed at `failed_at`.
+    pub fn is_spent(&self, failed_at: Timestamp, at: Timestamp) -> bool {
+        at > after(failed_at, self.max_elapsed_time)
+    }
+}
+
+impl Default for RetryPolicy {
+    /// The values of `config/flowmend.default.toml`; a test holds the two together.
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            initial_interval: Duration::from_secs(60),
+            multiplier: 2.0,
+            max_interval: Duration::from_secs(60 * 60),
+            randomization_factor: 0.2,
+            max_elapsed_time: Duration::from_secs(24 * 60 * 60),
+            watch_timeout: Duration::from_secs(6 * 60 * 60),
+            confirm_window: Duration::from_secs(5 * 60),
+            when_in_doubt: WhenInDoubt::Reconcile,
+            target: Target::Latest,
+            skip_when_later_run_succeeded: false,
+            retry_empty_success: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    /// The values of `config/flowmend.default.toml`; a test holds the two together.
+    fn default() -> Self {
+        Self { retriggers_per_minute: 30, retriggers_per_day: 0, per_dataflow: 1 }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where recoveries live between passes, and the one way to write them.
+//!
+//! There is a single write: [`Store::commit`] takes a [`Batch`] of changes and stores it in one
+//! short transaction. Each change names the revision it started from and takes effect only if that
+//! revision is still stored; the answer says which did. That one conditional write is how a plan is
+//! recorded, how an intent is begun, and how an outcome is finished. No transaction is ever open
+//! while a request is under way.
+//!
+//! Every implementation has to pass `tests/store_conformance.rs`; a behaviour that is not in that
+//! suite does not exist.
+
+mod sqlite;
+
+pub use sqlite::SqliteStore;
+
+use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::journal::Entry;
+use crate::domain::recovery::{Change, Recovery};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// The durable memory of flowmend. All instants are whole milliseconds.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Takes or renews the lease that lets one daemon at a time act on this store: it is granted
+    /// when nobody holds it, when `owner` does, or when it ran out at `now`.
+    async fn lease(&self, owner: &Owner, now: Timestamp, ttl: Duration) -> Result<Lease, StoreError>;
+
+    /// Gives the lease back; nothing happens if `owner` does not hold it.
+    async fn release(&self, owner: &Owner) -> Result<(), StoreError>;
+
+    /// Stores `batch` in one transaction, on condition that `owner` holds the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if it does not; then nothing was stored. A change whose revision
+    /// is no longer the stored one is no error: it is left out and [`Committed::applied`] says so.
+    async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError>;
+
+    /// The recoveries of `sandbox` that are not final, oldest root failure first.
+    async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError>;
+
+    /// Recoveries for people, newest change first.
+    async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
+
+    /// How many recoveries are in each state, by state name; states without one may be left out.
+    async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// The recovery that `run` is the root run or an issued run of.
+    async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError>;
+
+    /// Those of `runs` that are the root run or an issued run of any recovery.
+    async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError>;
+
+    /// When each accepted re-trigger of `sandbox` since `since` was accepted, oldest first.
+    async fn accepted_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError>;
+
+    /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
+    async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
+
+    /// The journal's entries about `run`: those whose run, root run or new run it is, oldest first.
+    async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Removes final recoveries that last changed before `before`, with their attempts, and journal
+    /// entries older than that which belong to no recovery still stored. Returns how many
+    /// recoveries went.
+    async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Closes the connections; the store cannot be used afterwards.
+    async fn close(&self);
+}
+
+/// Who acts: one value per process start, so that a restarted daemon is a new owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl Owner {
+    /// An owner with this name, unique per process start.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The answer to [`Store::lease`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lease {
+    /// It is ours for the time that was asked for.
+    Granted,
+    /// Somebody else holds it.
+    HeldBy {
+        /// Who.
+        owner: Owner,
+        /// Until when, unless it is renewed.
+        until: Timestamp,
+    },
+}
+
+/// What one transaction stores.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Recoveries to make or to move on, each with its journal entry.
+    pub changes: Vec<Change>,
+    /// Entries of the journal that change no recovery (skipped runs). One is stored only if the
+    /// journal has none yet with the same run, event and reason.
+    pub notes: Vec<Entry>,
+    /// How far the runs of a sandbox have been read.
+    pub progress: Option<(SandboxName, Progress)>,
+}
+
+/// What [`Store::commit`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// For each change, in order, whether it took effect.
+    pub applied: Vec<bool>,
+    /// For each note, in order, whether it was new.
+    pub noted: Vec<bool>,
+}
+
+/// How far the runs of a sandbox have been read, by the platform's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// When the last complete listing was begun: nothing that changed before is unseen.
+    pub watermark: Timestamp,
+    /// When the last complete sweep of the whole look-back window was begun.
+    pub swept_at: Timestamp,
+}
+
+/// Which recoveries to show.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this state, by its name.
+    pub state: Option<String>,
+    /// Only this sandbox.
+    pub sandbox: Option<SandboxName>,
+    /// Only this dataflow.
+    pub flow: Option<FlowId>,
+    /// At most so many; `None` for all.
+    pub limit: Option<u32>,
+}
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another daemon has taken over; nothing was stored.
+    #[error("another flowmend has taken over this store")]
+    LeaseLost,
+    /// The store cannot be opened.
+    #[error("the store {url} cannot be opened: {hint}")]
+    Open {
+        /// Which store; never holds a password.
+        url: String,
+        /// What to do.
+        hint: String,
+        /// The cause.
+        #[source]
+        source: Option<sqlx::Error>,
+    },
+    /// The store was written by a newer flowmend, or is not flowmend's.
+    #[error("the store {url} is not one this flowmend can use: {hint}")]
+    Unusable {
+        /// Which store; never holds a password.
+        url: String,
+        /// What is wrong, and what to do.
+        hint: String,
+    },
+    /// A stored value makes no sense.
+    #[error("the store holds {what}, which this flowmend cannot read")]
+    Corrupt {
+        /// The value and where it is.
+        what: String,
+    },
+    /// Reading or writing failed: disk full, file locked by another program, IO error.
+    #[error("the store cannot {what}: {hint}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What to do.
+        hint: String,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+}
