@@ -1,4 +1,31 @@
-//! x
-#![allow(missing_docs)]
+//! flowmend re-triggers failed batch dataflow runs of Adobe Experience Platform until they succeed.
+//!
+//! The platform lets a failed run be repeated by one API call and does nothing more. flowmend polls
+//! the configured dataflows for failed runs, makes that call with exponential backoff, follows the
+//! run that comes of it, and stops when it succeeded or the budget is spent.
+//!
+//! # Where to read
+//! 1. [`daemon`] holds the loop; its `pass.rs` is one turn of it, from top to bottom.
+//! 2. [`domain::plan`] decides what a turn does. It is pure: no IO, no clock, no chance of its own.
+//! 3. [`domain::recovery`] is the state machine of one healing effort.
+//!
+//! # The house
+//! ```text
+//! main → cli → commands → daemon ─┬→ store ────────→ domain
+//!                 │               ├→ flow_service ─→ domain
+//!                 │               └→ settings, clock, backoff, telemetry
+//!                 └→ simulator → its own types; never flow_service, never store
+//! ```
+//! `tests/architecture.rs` keeps these arrows true; `docs/ARCHITECTURE.md` argues them.
+
+//TMP pub mod backoff;
+//TMP pub mod cli;
 pub mod clock;
+//TMP pub mod commands;
+//TMP pub mod daemon;
 pub mod domain;
+//TMP pub mod flow_service;
+//TMP pub mod settings;
+//TMP pub mod simulator;
+//TMP pub mod store;
+//TMP pub mod telemetry;

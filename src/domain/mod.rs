@@ -5,15 +5,18 @@
 //! shell around it ([`crate::daemon`]) gathers what the platform says, asks [`plan()`](plan::plan)
 //! what to do, writes the answer down, does it, and writes down what came of it.
 //!
-//! Read [`plan`] first, then [`recovery`].
+//! Read [`plan`] first, then [`recovery`] and [`transition`].
 
 pub mod flow;
 pub mod ids;
 pub mod journal;
-// pub mod plan;
+pub mod plan;
 pub mod policy;
+pub mod reading;
 pub mod reason;
 pub mod recovery;
 pub mod run;
 pub mod schedule;
+pub mod snapshot;
+pub mod transition;
 pub mod verdict;

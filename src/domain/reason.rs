@@ -90,6 +90,8 @@ reasons! {
     BadRequest = "bad_request",
     /// The platform wants `If-Match`; set `adobe.send_if_match`.
     IfMatchRequired = "if_match_required",
+    /// This is a dry run: nothing is sent.
+    DryRun = "dry_run",
     /// The run is not re-triggerable, and neither is the root run.
     NotRetriggerable = "not_retriggerable",
 
@@ -152,8 +154,6 @@ reasons! {
     TooOld = "too_old",
     /// The run carries no date, so its age and its due time cannot be told.
     NoDate = "no_date",
-    /// `poll.max_adopted_per_pass` new recoveries were taken on; the next pass takes more.
-    AdoptionLimit = "adoption_limit",
 }
 
 impl fmt::Display for Reason {

@@ -1,0 +1,184 @@
+//! The command line.
+
+use crate::domain::ids::{FlowId, SandboxName};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Re-triggers failed batch dataflow runs of Adobe Experience Platform until they succeed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flowmend",
+    version,
+    max_term_width = 100,
+    help_expected = true,
+    arg_required_else_help = true,
+    after_help = "Start here:\n  flowmend demo                      watch it work on a simulated platform\n  \
+flowmend config default            every setting, with its default\n  \
+flowmend check --config my.toml    are credentials and access right, and what is selected?\n  \
+flowmend run --config my.toml      the daemon"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon until SIGTERM or SIGINT.
+    #[command(
+        after_help = "Examples:\n  flowmend run --config /etc/flowmend/flowmend.toml\n  \
+flowmend run --config my.toml --dry-run    say what would be re-triggered, send nothing\n\n\
+SIGHUP reads the configuration again; a faulty one leaves the old in force."
+    )]
+    Run(RunArgs),
+    /// Make one pass over every sandbox, then exit: 0 if it was complete, 1 if not.
+    #[command(after_help = "Examples:\n  flowmend once --config my.toml\n  \
+flowmend once --config my.toml --dry-run")]
+    Once(RunArgs),
+    /// Check configuration, credentials and access; list the selected dataflows.
+    #[command(after_help = "Exit codes: 0 all well; 78 bad configuration; 77 credentials refused; \
+69 not reachable; 1 anything else.\n\nExample:\n  flowmend check --config my.toml")]
+    Check(ConfigArgs),
+    /// Watch the daemon heal failed runs of a simulated platform.
+    #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \
+flowmend demo --for 20s --seed 7\n\n\
+Nothing outside this machine is contacted; the store is temporary.")]
+    Demo(DemoArgs),
+    /// Serve a simulated Flow Service, to rehearse a configuration against.
+    #[command(after_help = "Examples:\n  flowmend simulate --listen 127.0.0.1:9090\n  \
+flowmend simulate --scenario outage --seed 7\n\n\
+It prints the settings that make flowmend talk to it.")]
+    Simulate(SimulateArgs),
+    /// Show the recoveries in the store; a running daemon is not disturbed.
+    #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
+flowmend status --state given_up --json")]
+    Status(StatusArgs),
+    /// Show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// A configuration file; may be given several times, later ones win [default:
+    /// /etc/flowmend/flowmend.toml where it exists]
+    #[arg(long = "config", short, value_name = "FILE", env = "FLOWMEND_CONFIG", value_delimiter = ':')]
+    pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `run` and `once`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Say what would be re-triggered; send nothing and leave the store as it is
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// End after this time with a summary, for example 20s or 2m
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// The seed of the simulated world: equal seeds, equal worlds
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the simulated platform listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct SimulateArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8322")]
+    pub listen: SocketAddr,
+    /// The seed of the simulated world: equal seeds, equal worlds
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The name of a scenario, or a file that describes one
+    #[arg(long, value_name = "NAME|FILE", default_value = "default")]
+    pub scenario: String,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Only recoveries in this state
+    #[arg(long)]
+    pub state: Option<StateName>,
+    /// Only this sandbox
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
+    pub sandbox: Option<SandboxName>,
+    /// Only the dataflow with this id
+    #[arg(long, value_name = "FLOW_ID", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    pub flow: Option<FlowId>,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The states of a recovery, as `--state` takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum StateName {
+    /// The next re-trigger is due at a known time
+    Waiting,
+    /// A call is under way
+    Triggering,
+    /// It is not known whether a call was accepted
+    InDoubt,
+    /// The issued run has not ended
+    Watching,
+    /// A person has to act first
+    Held,
+    /// Healed
+    Recovered,
+    /// The budget is spent
+    GivenUp,
+    /// Ended by an operator
+    Dismissed,
+}
+
+/// `flowmend config …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the settings in force and where each comes from; secrets are not shown
+    Show(ConfigArgs),
+    /// Print the reference: every setting with its default and its meaning
+    Default,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::recovery::State;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_state_can_be_asked_for_by_its_name() {
+        let names: Vec<String> = StateName::value_variants()
+            .iter()
+            .filter_map(|state| state.to_possible_value())
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        assert_eq!(names, State::NAMES);
+    }
+}

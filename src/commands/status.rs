@@ -1,0 +1,131 @@
+//! `flowmend status`: the recoveries in the store, for people and for scripts.
+
+use super::{Environment, Exit, load};
+use crate::cli::StatusArgs;
+use crate::domain::recovery::{Recovery, State};
+use crate::store::{Filter, SqliteStore, Store};
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+/// A table longer than this is for scripts.
+const ROWS: u32 = 200;
+
+pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = match load(&args.config, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let state = args.state.and_then(|state| state.to_possible_value());
+    let filter = Filter {
+        state: state.map(|value| value.get_name().to_owned()),
+        sandbox: args.sandbox,
+        flow: args.flow,
+        limit: (!args.json).then_some(ROWS),
+    };
+    let store = SqliteStore::open_existing(&settings.store.path).await?;
+    let counts = store.count_by_state(&filter).await?;
+    let recoveries = store.recoveries(&filter).await?;
+    store.close().await;
+    match args.json {
+        true => print_json(&counts, &recoveries)?,
+        false => print_tables(&counts, &recoveries),
+    }
+    Ok(Exit::Done)
+}
+
+fn print_json(counts: &[(String, u64)], recoveries: &[Recovery]) -> anyhow::Result<()> {
+    let states: serde_json::Map<String, Value> =
+        counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
+    let recoveries: Vec<Value> = recoveries.iter().map(as_json).collect();
+    let document = json!({ "states": states, "recoveries": recoveries });
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}
+
+fn as_json(recovery: &Recovery) -> Value {
+    let attempts: Vec<Value> = recovery
+        .attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "attempt": attempt.number,
+                "run_id": attempt.asked.as_str(),
+                "new_run_id": attempt.issued.as_str(),
+                "etag": attempt.etag.as_ref().map(|etag| etag.as_str()),
+                "accepted_at": attempt.accepted_at.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "root_run_id": recovery.root_run_id.as_str(),
+        "sandbox": recovery.sandbox.as_str(),
+        "flow_id": recovery.flow_id.as_str(),
+        "flow_name": recovery.flow_name,
+        "state": recovery.state.name(),
+        "reason": why(recovery),
+        "failed_at": recovery.failed_at.to_string(),
+        "due": recovery.due().map(|due| due.to_string()),
+        "updated_at": recovery.updated_at.to_string(),
+        "attempts": attempts,
+    })
+}
+
+fn print_tables(counts: &[(String, u64)], recoveries: &[Recovery]) {
+    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    if total == 0 {
+        println!("No recoveries.");
+        return;
+    }
+    let summary: Vec<String> = State::NAMES
+        .iter()
+        .filter_map(|name| counts.iter().find(|(state, _)| state == name))
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    println!("{}\n", summary.join(" · "));
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["STATE", "DATAFLOW", "ROOT RUN", "FAILED", "ATTEMPTS", "NEXT, OR WHY"]);
+    for recovery in recoveries {
+        table.add_row([
+            recovery.state.name().to_owned(),
+            recovery.flow_name.clone(),
+            recovery.root_run_id.to_string(),
+            seconds(recovery.failed_at),
+            recovery.attempts.len().to_string(),
+            next_or_why(recovery),
+        ]);
+    }
+    println!("{table}");
+    let left_out = total.saturating_sub(recoveries.len() as u64);
+    if left_out > 0 {
+        println!("\n… and {left_out} more; narrow with --state, --sandbox, --flow, or use --json.");
+    }
+}
+
+fn next_or_why(recovery: &Recovery) -> String {
+    match &recovery.state {
+        State::Waiting { due, .. } => format!("due {}", seconds(*due)),
+        State::Watching { issued, .. } => format!("run {issued}"),
+        State::Triggering { since, .. } | State::InDoubt { since, .. } => {
+            format!("since {}", seconds(*since))
+        }
+        _ => why(recovery).unwrap_or_default(),
+    }
+}
+
+fn why(recovery: &Recovery) -> Option<String> {
+    match &recovery.state {
+        State::Held { why, .. } | State::Recovered { why } | State::GivenUp { why } => {
+            Some(why.as_str().to_owned())
+        }
+        State::Dismissed { why } => Some(why.clone()),
+        _ => None,
+    }
+}
+
+fn seconds(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}

@@ -1,0 +1,328 @@
+//! Step one of a pass: read everything the plan may need, and change nothing.
+//!
+//! Requests are the scarce thing. A quiet sandbox costs one request a pass: its failed runs since
+//! the last complete listing. Runs that are followed and runs that are due are read by id, many per
+//! request; a failure that is already known costs nothing.
+
+use super::catalog::Catalog;
+use super::pass::PassError;
+use crate::domain::ids::{FlowId, RunId};
+use crate::domain::reading::ReadingList;
+use crate::domain::snapshot::{FlowListing, Snapshot};
+use crate::domain::policy::RetryPolicy;
+use crate::domain::recovery::{Recovery, State};
+use crate::domain::run::{Run, RunStatus};
+use crate::domain::schedule::{Jitter, before};
+use crate::flow_service::{FlowService, Listing, Window};
+use crate::settings::{SandboxSettings, Settings};
+use crate::store::{Progress, Store};
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// What is remembered of a sandbox between passes; all of it can be read again.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) catalog: Catalog,
+    /// An issued run was seen whose `createdClient` is not ours: the field tells nothing here.
+    client_id_misleads: bool,
+}
+
+/// What was read, and how far.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) snapshot: Snapshot,
+    /// What to remember once the plan is stored; `None` if the listing was incomplete.
+    pub(super) progress: Option<Progress>,
+    /// Why the reading is incomplete, where it is.
+    pub(super) fault: Option<PassError>,
+}
+
+/// The hands that reading needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gatherer<'a> {
+    pub(super) service: &'a FlowService,
+    pub(super) store: &'a dyn Store,
+    pub(super) settings: &'a Settings,
+    pub(super) sandbox: &'a SandboxSettings,
+    pub(super) jitter: Jitter,
+}
+
+impl Gatherer<'_> {
+    /// Reads what one pass over the sandbox needs.
+    ///
+    /// # Errors
+    /// If the store, or the platform's list of dataflows, cannot be read at all. A listing of runs
+    /// that broke off is no error: the plan works with what there is, see [`Gathered::fault`].
+    pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
+        let name = &self.sandbox.name;
+        let now = self.service.now();
+        let recoveries = self.store.open_recoveries(name).await?;
+        let progress = self.store.progress(name).await?;
+        let sweep = self.is_sweep_due(memory, progress, now);
+        let mut fault = match sweep {
+            true => self.refresh_catalog(memory).await?,
+            false => None,
+        };
+
+        let adopt_since = before(now, self.settings.poll.lookback);
+        let listing = self.list_failed(memory, progress, sweep, adopt_since).await;
+        let mut reading = Reading::of(&listing.items);
+        let begun_at = listing.begun_at;
+        if let Some(source) = listing.fault {
+            fault = Some(PassError::Platform { doing: "list the failed runs", source });
+        }
+        if sweep && fault.is_none() {
+            self.check_listing(memory, adopt_since, &mut reading).await;
+        }
+
+        let wanted =
+            ReadingList::of(&recoveries, now, sweep, |recovery| self.policy_of(memory, recovery));
+        let unread = self.read_flows(memory, &wanted.flows, sweep, &mut fault).await;
+        self.read_runs(wanted.runs, &mut reading, &mut fault).await;
+        let listings = self.list_doubtful(wanted.listings, &mut reading, &mut fault).await;
+        self.check_client_id(memory, &recoveries, &reading);
+
+        let ids: Vec<RunId> = reading.runs.keys().cloned().collect();
+        let known = self.store.known_runs(&ids).await?;
+        let progress = (fault.is_none()).then(|| Progress {
+            watermark: begun_at,
+            swept_at: match progress {
+                Some(progress) if !sweep => progress.swept_at,
+                _ => begun_at,
+            },
+        });
+        let accepted = self.store.accepted_since(name, self.limits_window(now)).await?;
+        Ok(Gathered {
+            snapshot: Snapshot {
+                now: self.service.now(),
+                sandbox: name.clone(),
+                flows: memory.catalog.flows().clone(),
+                unread,
+                fallback: self.settings.retry.clone(),
+                recoveries,
+                listed: reading.listed,
+                known,
+                runs: reading.runs,
+                missing: reading.missing,
+                listings,
+                client_id: self.believed_client_id(memory),
+                accepted,
+                adopt_since,
+                max_adopted: self.settings.poll.max_adopted_per_pass,
+                limits: self.settings.limits.clone(),
+                jitter: self.jitter,
+            },
+            progress,
+            fault,
+        })
+    }
+
+    /// Reads the catalog again. An older catalog serves on where that fails; the first one must not.
+    async fn refresh_catalog(&self, memory: &mut Memory) -> Result<Option<PassError>, PassError> {
+        let catalog = &mut memory.catalog;
+        match catalog.refresh(self.service, self.settings, self.sandbox).await {
+            Ok(()) => Ok(None),
+            Err(fault) if catalog.is_read() => Ok(Some(fault)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn is_sweep_due(&self, memory: &Memory, progress: Option<Progress>, now: Timestamp) -> bool {
+        let due = before(now, self.settings.poll.sweep_interval);
+        !memory.catalog.is_read() || progress.is_none_or(|progress| progress.swept_at <= due)
+    }
+
+    async fn list_failed(
+        &self,
+        memory: &Memory,
+        progress: Option<Progress>,
+        sweep: bool,
+        adopt_since: Timestamp,
+    ) -> Listing<Run> {
+        let mut flows: Vec<FlowId> = memory.catalog.flows().keys().cloned().collect();
+        flows.sort();
+        let window = match progress {
+            Some(progress) if !sweep => {
+                Window::UpdatedSince(before(progress.watermark, self.settings.poll.overlap))
+            }
+            _ => Window::BegunSince(adopt_since),
+        };
+        self.service.failed_runs(&self.sandbox.name, &flows, window).await
+    }
+
+    /// A dataflow names its last run. If that failed in the window and the listing does not show
+    /// it, the platform understands our filter otherwise than we do: take the run, and say so.
+    async fn check_listing(&self, memory: &Memory, since: Timestamp, reading: &mut Reading) {
+        let omitted: Vec<RunId> = memory
+            .catalog
+            .flows()
+            .values()
+            .filter_map(|dataflow| dataflow.flow.last_run.as_ref())
+            .filter(|last| last.status == RunStatus::Failed)
+            .filter(|last| last.started_at.is_some_and(|at| at >= since))
+            .filter(|last| !reading.runs.contains_key(&last.id))
+            .map(|last| last.id.clone())
+            .collect();
+        if omitted.is_empty() {
+            return;
+        }
+        let listing = self.service.runs_by_id(&self.sandbox.name, &omitted).await;
+        let failed: Vec<Run> = listing
+            .items
+            .into_iter()
+            .filter(|run| run.status == RunStatus::Failed)
+            .filter(|run| run.begun_at().is_some_and(|at| at >= since))
+            .collect();
+        if let Some(first) = failed.first() {
+            tracing::warn!(
+                sandbox = self.sandbox.name.as_str(),
+                run_id = first.id.as_str(),
+                count = failed.len(),
+                "listing omits failed runs; check adobe.failed_status_values"
+            );
+        }
+        for run in failed {
+            reading.take(run.clone());
+            reading.listed.push(run);
+        }
+    }
+
+    /// Reads the dataflows of due recoveries again; gives those whose present state is not known.
+    async fn read_flows(
+        &self,
+        memory: &mut Memory,
+        wanted: &[FlowId],
+        sweep: bool,
+        fault: &mut Option<PassError>,
+    ) -> HashSet<FlowId> {
+        let wanted: Vec<FlowId> = wanted
+            .iter()
+            .filter(|id| !sweep && memory.catalog.flows().contains_key(*id))
+            .cloned()
+            .collect();
+        if wanted.is_empty() {
+            return HashSet::new();
+        }
+        let listing = self.service.flows_by_id(&self.sandbox.name, &wanted).await;
+        let seen: HashSet<FlowId> = listing.items.iter().map(|flow| flow.id.clone()).collect();
+        memory.catalog.update(self.settings, &self.sandbox.name, listing.items);
+        let unseen = wanted.into_iter().filter(|id| !seen.contains(id));
+        match listing.fault {
+            None => {
+                unseen.for_each(|id| memory.catalog.remove(&id));
+                HashSet::new()
+            }
+            Some(source) => {
+                *fault = Some(PassError::Platform { doing: "read the dataflows", source });
+                unseen.collect()
+            }
+        }
+    }
+
+    async fn read_runs(
+        &self,
+        wanted: Vec<RunId>,
+        reading: &mut Reading,
+        fault: &mut Option<PassError>,
+    ) {
+        let wanted: Vec<RunId> =
+            wanted.into_iter().filter(|id| !reading.runs.contains_key(id)).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let listing = self.service.runs_by_id(&self.sandbox.name, &wanted).await;
+        listing.items.into_iter().for_each(|run| reading.take(run));
+        match listing.fault {
+            None => {
+                let unseen = wanted.into_iter().filter(|id| !reading.runs.contains_key(id));
+                reading.missing = unseen.collect();
+            }
+            Some(source) => {
+                *fault = Some(PassError::Platform { doing: "read runs by id", source });
+            }
+        }
+    }
+
+    async fn list_doubtful(
+        &self,
+        wanted: Vec<(FlowId, Timestamp)>,
+        reading: &mut Reading,
+        fault: &mut Option<PassError>,
+    ) -> HashMap<FlowId, FlowListing> {
+        let mut listings = HashMap::new();
+        for (flow, since) in wanted {
+            let listing = self.service.runs_of_flow(&self.sandbox.name, &flow, since).await;
+            listing.items.iter().for_each(|run| reading.take(run.clone()));
+            let complete = listing.fault.is_none();
+            let begun_at = listing.begun_at;
+            listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
+            if let Some(source) = listing.fault {
+                *fault = Some(PassError::Platform { doing: "list a dataflow's runs", source });
+            }
+        }
+        listings
+    }
+
+    /// The issued run of an accepted call is certainly ours. If its `createdClient` says otherwise,
+    /// the field cannot be used to find the run of a doubtful call.
+    fn check_client_id(&self, memory: &mut Memory, recoveries: &[Recovery], reading: &Reading) {
+        if memory.client_id_misleads {
+            return;
+        }
+        let ours = self.service.client_id();
+        let other = recoveries.iter().find_map(|recovery| {
+            let State::Watching { issued, .. } = &recovery.state else { return None };
+            let named = recovery.attempts.last().is_some_and(|last| last.etag.is_some());
+            let client = reading.runs.get(issued)?.created_client.as_deref()?;
+            (named && issued != &recovery.root_run_id && client != ours).then_some(issued)
+        });
+        if let Some(run) = other {
+            memory.client_id_misleads = true;
+            tracing::warn!(
+                sandbox = self.sandbox.name.as_str(),
+                run_id = run.as_str(),
+                "issued run names another client; createdClient is not used to find runs in doubt"
+            );
+        }
+    }
+
+    fn believed_client_id(&self, memory: &Memory) -> Option<String> {
+        let believed = self.settings.adobe.match_created_client && !memory.client_id_misleads;
+        believed.then(|| self.service.client_id().to_owned())
+    }
+
+    fn policy_of<'m>(&'m self, memory: &'m Memory, recovery: &Recovery) -> &'m RetryPolicy {
+        match memory.catalog.flows().get(&recovery.flow_id) {
+            Some(dataflow) => &dataflow.retry,
+            None => &self.settings.retry,
+        }
+    }
+
+    fn limits_window(&self, now: Timestamp) -> Timestamp {
+        match self.settings.limits.retriggers_per_day {
+            0 => before(now, Duration::from_secs(60)),
+            _ => before(now, Duration::from_secs(24 * 60 * 60)),
+        }
+    }
+}
+
+/// The runs read so far in this pass.
+#[derive(Debug)]
+struct Reading {
+    runs: HashMap<RunId, Run>,
+    listed: Vec<Run>,
+    missing: HashSet<RunId>,
+}
+
+impl Reading {
+    fn of(listed: &[Run]) -> Self {
+        let runs = listed.iter().map(|run| (run.id.clone(), run.clone())).collect();
+        Self { runs, listed: listed.to_vec(), missing: HashSet::new() }
+    }
+
+    /// A later reading replaces an earlier one.
+    fn take(&mut self, run: Run) {
+        self.runs.insert(run.id.clone(), run);
+    }
+}

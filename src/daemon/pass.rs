@@ -1,0 +1,282 @@
+//! One turn of the loop, for one sandbox. It takes no input and may run at any time.
+//!
+//! ```text
+//! gather   what the platform and the store say        reads only
+//! plan     what to do about it, and why               pure
+//! record   the plan                                   one transaction
+//! begin    the intents that are due                   one transaction; only those begun go on
+//! act      one POST for each intent                   bounded, never repeated
+//! finish   what came of it                            many per transaction
+//! tell     each journal entry, once it is stored
+//! ```
+//!
+//! A crash between any two lines is safe: before *begin* nothing was sent; after it the intent is
+//! stored, and a pass that finds an intent without an outcome puts it in doubt and asks the platform.
+
+use super::gather::{Gathered, Gatherer, Memory};
+use super::lease::LeaseKeeper;
+use super::tell::{tell, tell_dry_run, tell_unstored};
+use crate::domain::ids::RunId;
+use crate::domain::journal::Event;
+use crate::domain::plan::{Plan, plan};
+use crate::domain::snapshot::Snapshot;
+use crate::domain::policy::RetryPolicy;
+use crate::domain::reason::Reason;
+use crate::domain::recovery::{Change, State};
+use crate::domain::transition::Terms;
+use crate::domain::verdict::{Refusal, Remedy, Verdict};
+use crate::flow_service::ApiError;
+use crate::store::{Batch, StoreError};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Reading for one pass takes no longer than this; a listing that is slower is tried again later.
+const GATHER_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// How many outcomes are stored in one transaction at the most.
+const FINISH_CHUNK: usize = 32;
+
+/// Whether the calls are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    Live,
+    /// They are only told of.
+    DryRun,
+}
+
+/// Why a pass did not do all it set out to do.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The platform did not answer as it should.
+    #[error("cannot {doing}")]
+    Platform {
+        /// What was tried.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: ApiError,
+    },
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reading took too long.
+    #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The lease ran out, so nothing was begun.
+    #[error("the lease on the store ran out before anything was sent")]
+    LeaseRanOut,
+    /// flowmend is stopping.
+    #[error("flowmend is stopping")]
+    Stopped,
+}
+
+impl PassError {
+    /// True if another daemon acts on the store now.
+    pub fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
+    }
+}
+
+/// What a pass did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many journal entries of each kind were written.
+    pub events: HashMap<Event, u32>,
+    /// Due recoveries that had to wait, with the reason.
+    pub postponed: Vec<(RunId, Reason)>,
+    /// When the next thing is due.
+    pub next_due: Option<Timestamp>,
+    /// Why the reading is incomplete, where it is; the pass went on with what there was.
+    pub fault: Option<PassError>,
+}
+
+impl Report {
+    /// How many entries of this kind were written.
+    pub fn count(&self, event: Event) -> u32 {
+        self.events.get(&event).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, event: Event) {
+        *self.events.entry(event).or_default() += 1;
+    }
+}
+
+/// One pass, about to run.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    pub(super) gatherer: Gatherer<'a>,
+    pub(super) lease: &'a LeaseKeeper,
+    pub(super) stop: &'a CancellationToken,
+    pub(super) mode: Mode,
+}
+
+impl Pass<'_> {
+    /// Runs the pass. `unfinished` holds outcomes that an earlier pass could not store.
+    pub(super) async fn run(
+        &self,
+        memory: &mut Memory,
+        unfinished: &mut Vec<Change>,
+    ) -> Result<Report, PassError> {
+        let mut report = Report::default();
+        self.finish(std::mem::take(unfinished), unfinished, &mut report).await?;
+        let gathered = self.lease.held_while(self.gather(memory)).await?;
+        let plan = plan(&gathered.snapshot);
+        self.record(&gathered, &plan, &mut report).await?;
+        let intents = self.begin(&plan, &mut report).await?;
+        let act = self.act(intents, &gathered.snapshot, unfinished, &mut report);
+        self.lease.held_while(act).await;
+        report.postponed = plan.postponed;
+        report.next_due = plan.next_due;
+        report.fault = gathered.fault;
+        Ok(report)
+    }
+
+    async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
+        tokio::select! {
+            gathered = self.gatherer.gather(memory) => gathered,
+            () = tokio::time::sleep(GATHER_LIMIT) => Err(PassError::TooSlow { limit: GATHER_LIMIT }),
+            () = self.stop.cancelled() => Err(PassError::Stopped),
+        }
+    }
+
+    async fn record(
+        &self,
+        gathered: &Gathered,
+        plan: &Plan,
+        report: &mut Report,
+    ) -> Result<(), PassError> {
+        let progress = gathered.progress.filter(|_| !plan.unfinished);
+        let batch = Batch {
+            changes: plan.changes.clone(),
+            notes: plan.skipped.clone(),
+            progress: progress.map(|progress| (self.gatherer.sandbox.name.clone(), progress)),
+        };
+        let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
+        let applied = batch.changes.iter().map(|change| &change.entry).zip(committed.applied);
+        let noted = batch.notes.iter().zip(committed.noted);
+        for (entry, _) in applied.chain(noted).filter(|(_, stored)| *stored) {
+            tell(entry);
+            report.add(entry.event);
+        }
+        Ok(())
+    }
+
+    /// Stores the intents; gives those that took effect. Nothing else may be sent.
+    async fn begin(&self, plan: &Plan, report: &mut Report) -> Result<Vec<Change>, PassError> {
+        if plan.intents.is_empty() || self.stop.is_cancelled() {
+            return Ok(Vec::new());
+        }
+        if self.lease.trust_left().await.is_zero() {
+            return Err(PassError::LeaseRanOut);
+        }
+        let batch = Batch { changes: plan.intents.clone(), ..Batch::default() };
+        let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
+        let begun = batch.changes.into_iter().zip(committed.applied);
+        let begun: Vec<Change> =
+            begun.filter(|(_, applied)| *applied).map(|(change, _)| change).collect();
+        for intent in &begun {
+            tell(&intent.entry);
+            report.add(intent.entry.event);
+        }
+        Ok(begun)
+    }
+
+    /// Makes the calls, a few at a time, and stores each outcome as it comes in.
+    async fn act(
+        &self,
+        intents: Vec<Change>,
+        snapshot: &Snapshot,
+        unfinished: &mut Vec<Change>,
+        report: &mut Report,
+    ) {
+        let calls = intents.into_iter().map(|intent| self.call(intent, snapshot));
+        let at_a_time = self.gatherer.settings.adobe.max_concurrent_requests.max(1);
+        let mut outcomes = std::pin::pin!(
+            futures_util::stream::iter(calls)
+                .buffer_unordered(at_a_time)
+                .ready_chunks(FINISH_CHUNK)
+        );
+        while let Some(outcomes) = outcomes.next().await {
+            let outcomes = outcomes.into_iter().flatten().collect();
+            if let Err(error) = self.finish(outcomes, unfinished, report).await {
+                let chain = crate::telemetry::chain(&error);
+                tracing::error!(error = chain, "outcomes not stored; the next pass tries again");
+            }
+        }
+    }
+
+    /// One call for one intent, and what it makes of the recovery.
+    async fn call(&self, intent: Change, snapshot: &Snapshot) -> Option<Change> {
+        let recovery = &intent.recovery;
+        let State::Triggering { asked, .. } = &recovery.state else { return None };
+        let policy = snapshot
+            .flows
+            .get(&recovery.flow_id)
+            .map_or(&snapshot.fallback, |dataflow| &dataflow.retry);
+        let verdict = match self.mode {
+            Mode::DryRun => {
+                tell_dry_run(&intent.entry);
+                Verdict::Refused(Refusal {
+                    remedy: Remedy::Hold,
+                    reason: Reason::DryRun,
+                    detail: "nothing was sent".to_owned(),
+                })
+            }
+            Mode::Live => self.post(asked, snapshot, policy).await,
+        };
+        let now = self.gatherer.service.now();
+        recovery.settle(&verdict, Terms { policy, jitter: snapshot.jitter, now })
+    }
+
+    /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and
+    /// well before the confirm window ends: listings are read as if it had left at once.
+    async fn post(&self, asked: &RunId, snapshot: &Snapshot, policy: &RetryPolicy) -> Verdict {
+        let trust_left = self.lease.trust_left().await;
+        if self.stop.is_cancelled() || trust_left.is_zero() {
+            return Verdict::Refused(Refusal::later(Reason::NotSent, "nothing was sent"));
+        }
+        let since_begun = snapshot.now.duration_until(self.gatherer.service.now()).unsigned_abs();
+        let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
+        let etag = snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
+        self.gatherer.service.retrigger(&snapshot.sandbox, asked, etag, patience).await
+    }
+
+    /// Stores outcomes and tells them. Those that cannot be stored are told with all they hold, and
+    /// kept for the next pass.
+    async fn finish(
+        &self,
+        outcomes: Vec<Change>,
+        unfinished: &mut Vec<Change>,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch { changes: outcomes, ..Batch::default() };
+        match self.gatherer.store.commit(self.lease.owner(), &batch).await {
+            Ok(committed) => {
+                let stored = batch.changes.iter().zip(committed.applied);
+                for (change, _) in stored.filter(|(_, applied)| *applied) {
+                    tell(&change.entry);
+                    report.add(change.entry.event);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                batch.changes.iter().for_each(|change| tell_unstored(&change.entry));
+                // Whoever has the lease now finds the intents and asks the platform.
+                if !matches!(error, StoreError::LeaseLost) {
+                    unfinished.extend(batch.changes);
+                }
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! From a journal entry to its log line. One entry, one line, told once; what a person reads, what
+//! the store keeps and what the commands show come from the same value.
+
+use crate::domain::journal::{Entry, Event};
+use crate::domain::reason::Reason;
+
+macro_rules! line {
+    ($macro:ident, $entry:expr) => {{
+        let entry: &Entry = $entry;
+        tracing::$macro!(
+            sandbox = entry.sandbox.as_str(),
+            flow_id = entry.flow_id.as_str(),
+            flow_name = entry.flow_name.as_str(),
+            run_id = entry.run_id.as_str(),
+            root_run_id = entry.root_run_id.as_ref().map(|id| id.as_str()),
+            attempt = entry.attempt,
+            max_attempts = entry.max_attempts,
+            new_run_id = entry.new_run_id.as_ref().map(|id| id.as_str()),
+            etag = entry.etag.as_ref().map(|etag| etag.as_str()),
+            due = entry.due.map(|due| due.to_string()),
+            reason = entry.reason.as_str(),
+            detail = entry.detail.as_deref(),
+            "{}",
+            entry.event.message()
+        )
+    }};
+}
+
+/// Tells `entry`, once its change is stored.
+///
+/// INFO is for what an operator wants to have read by the evening, WARN for what needs a person,
+/// DEBUG for the steps in between.
+pub(super) fn tell(entry: &Entry) {
+    match entry.event {
+        Event::Skipped | Event::Begun | Event::Unlisted => line!(debug, entry),
+        Event::Scheduled | Event::Retriggered | Event::Refused | Event::Recovered => {
+            line!(info, entry);
+        }
+        Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
+        Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
+    }
+}
+
+/// Tells the one thing a dry run is for: the intent that is not carried out.
+pub(super) fn tell_dry_run(intent: &Entry) {
+    tracing::info!(
+        sandbox = intent.sandbox.as_str(),
+        flow_id = intent.flow_id.as_str(),
+        flow_name = intent.flow_name.as_str(),
+        run_id = intent.run_id.as_str(),
+        root_run_id = intent.root_run_id.as_ref().map(|id| id.as_str()),
+        attempt = intent.attempt,
+        max_attempts = intent.max_attempts,
+        "would re-trigger failed run"
+    );
+}
+
+/// Tells an outcome that could not be stored, so that the new run's id is not lost with it.
+pub(super) fn tell_unstored(entry: &Entry) {
+    tracing::error!(
+        sandbox = entry.sandbox.as_str(),
+        flow_id = entry.flow_id.as_str(),
+        run_id = entry.run_id.as_str(),
+        root_run_id = entry.root_run_id.as_ref().map(|id| id.as_str()),
+        new_run_id = entry.new_run_id.as_ref().map(|id| id.as_str()),
+        etag = entry.etag.as_ref().map(|etag| etag.as_str()),
+        reason = entry.reason.as_str(),
+        "outcome not stored yet, kept in memory"
+    );
+}

@@ -1,0 +1,141 @@
+//! What goes wrong around the passes, told without noise: once when it begins, again every ten
+//! minutes while it lasts, once when it is over.
+
+use super::catalog::Catalog;
+use super::pass::{PassError, Report};
+use crate::clock::Clock;
+use crate::domain::flow::FlowKind;
+use crate::domain::ids::SandboxName;
+use crate::domain::journal::Event;
+use crate::store::{Owner, StoreError};
+use crate::telemetry::chain;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const REPEAT: Duration = Duration::from_secs(10 * 60);
+
+/// The troubles that last.
+#[derive(Debug)]
+pub(super) struct Troubles {
+    clock: Arc<dyn Clock>,
+    sandboxes: HashMap<SandboxName, Trouble>,
+    store: Option<Trouble>,
+    holder: Option<Owner>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    /// The outermost error; its causes may hold request ids that differ each time.
+    kind: String,
+    told_at: Duration,
+    passes: u64,
+}
+
+impl Troubles {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, sandboxes: HashMap::new(), store: None, holder: None }
+    }
+
+    /// Tells how a pass ended, if that is news.
+    pub(super) fn pass_ended(&mut self, name: &SandboxName, result: &Result<Report, PassError>) {
+        let fault = match result {
+            Err(PassError::Stopped) => return,
+            Err(fault) => Some(fault),
+            Ok(report) => {
+                tell_pass(name, report);
+                report.fault.as_ref()
+            }
+        };
+        let sandbox = name.as_str();
+        let Some(fault) = fault else {
+            if let Some(trouble) = self.sandboxes.remove(name) {
+                tracing::info!(sandbox, failed_passes = trouble.passes, "sandbox readable again");
+            }
+            return;
+        };
+        let (kind, error) = (fault.to_string(), chain(fault));
+        let now = self.clock.monotonic();
+        let trouble = self.sandboxes.entry(name.clone()).or_insert_with(Trouble::new);
+        match trouble.is_news(&kind, now) {
+            true => tracing::warn!(sandbox, error, failed_passes = trouble.passes, "pass incomplete"),
+            false => tracing::debug!(sandbox, error, "pass incomplete"),
+        }
+    }
+
+    /// Tells that the store cannot be used, if that is news.
+    pub(super) fn store_failed(&mut self, error: &StoreError) {
+        let (kind, error) = (error.to_string(), chain(error));
+        let now = self.clock.monotonic();
+        if self.store.get_or_insert_with(Trouble::new).is_news(&kind, now) {
+            tracing::error!(error, "store not usable; waiting for it");
+        }
+    }
+
+    /// Tells that another daemon acts, once.
+    pub(super) fn lease_held_by(&mut self, owner: &Owner, until: Timestamp) {
+        self.store = None;
+        if self.holder.as_ref() != Some(owner) {
+            let (owner, until) = (owner.as_str(), until.to_string());
+            tracing::info!(owner, until, "waiting: another flowmend works on this store");
+        }
+        self.holder = Some(owner.clone());
+    }
+
+    /// Tells that this daemon acts again, if it did not before.
+    pub(super) fn lease_held(&mut self) {
+        if self.store.take().is_some() {
+            tracing::info!("store usable again");
+        }
+        if let Some(owner) = self.holder.take() {
+            tracing::info!(previous_owner = owner.as_str(), "taking over the store");
+        }
+    }
+}
+
+impl Trouble {
+    fn new() -> Self {
+        Self { kind: String::new(), told_at: Duration::ZERO, passes: 0 }
+    }
+
+    /// Counts one more failure; true if it has to be told.
+    fn is_news(&mut self, kind: &str, now: Duration) -> bool {
+        self.passes += 1;
+        let news = self.kind != kind || now >= self.told_at + REPEAT;
+        if news {
+            self.kind = kind.to_owned();
+            self.told_at = now;
+        }
+        news
+    }
+}
+
+/// Tells what the first reading of a sandbox found.
+pub(super) fn tell_catalog(sandbox: &SandboxName, catalog: &Catalog) {
+    tracing::info!(
+        sandbox = sandbox.as_str(),
+        batch = catalog.count(FlowKind::Batch),
+        streaming = catalog.count(FlowKind::Streaming),
+        destination = catalog.count(FlowKind::Destination),
+        unknown = catalog.count(FlowKind::Unknown),
+        "dataflows selected"
+    );
+}
+
+fn tell_pass(sandbox: &SandboxName, report: &Report) {
+    tracing::debug!(
+        sandbox = sandbox.as_str(),
+        scheduled = report.count(Event::Scheduled),
+        retriggered = report.count(Event::Retriggered),
+        refused = report.count(Event::Refused),
+        in_doubt = report.count(Event::InDoubt),
+        recovered = report.count(Event::Recovered),
+        held = report.count(Event::Held),
+        given_up = report.count(Event::GivenUp),
+        skipped = report.count(Event::Skipped),
+        postponed = report.postponed.len(),
+        next_due = report.next_due.map(|due| due.to_string()),
+        "pass complete"
+    );
+}

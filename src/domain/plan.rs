@@ -1,0 +1,310 @@
+//! The plan of one pass: from everything that is known, what to do next and why.
+//!
+//! [`plan`] is a pure function from a [`Snapshot`] to a [`Plan`]. It looks at every open recovery and
+//! at every failed run once, in three steps that a reader can follow from top to bottom:
+//!
+//! 1. **Advance** each open recovery by what was read of its runs.
+//! 2. **Adopt** failed runs that belong to no recovery yet, or say why not.
+//! 3. **Choose** which of the due recoveries may re-trigger now, oldest failure first.
+//!
+//! A listing that is not complete may lead to an adoption, but never to the conclusion that
+//! something is missing.
+
+use super::ids::{FlowId, RunId};
+use super::journal::{Entry, Event};
+use super::reason::Reason;
+use super::recovery::{Change, Recovery, State};
+use super::run::{Run, RunStatus};
+use super::schedule::{after, before};
+use super::snapshot::{CLOCK_SKEW, Snapshot};
+use super::transition::Terms;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// What to do, each with its reason.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Steps of recoveries, to be stored before anything is sent.
+    pub changes: Vec<Change>,
+    /// Intents to re-trigger, to be stored after `changes`; only those that were stored are sent.
+    pub intents: Vec<Change>,
+    /// Runs that are left alone, each with its reason.
+    pub skipped: Vec<Entry>,
+    /// Due recoveries that have to wait, by root run.
+    pub postponed: Vec<(RunId, Reason)>,
+    /// True if a failed run was neither adopted nor skipped for good: it has to be listed again.
+    pub unfinished: bool,
+    /// When the next pass has something to do, if that is known.
+    pub next_due: Option<Timestamp>,
+}
+
+/// Plans one pass. Equal snapshots give equal plans.
+pub fn plan(snapshot: &Snapshot) -> Plan {
+    let mut plan = Plan::default();
+    let mut recoveries = advance_all(snapshot, &mut plan);
+    adopt_all(snapshot, &mut recoveries, &mut plan);
+    choose(snapshot, &recoveries, &mut plan);
+    plan.next_due = next_due(snapshot, &recoveries, &plan);
+    plan
+}
+
+/// Step 1: what was read of each recovery's runs moves it on, by one step at most.
+fn advance_all(snapshot: &Snapshot, plan: &mut Plan) -> Vec<Recovery> {
+    let mut claimed = snapshot.known.clone();
+    let mut recoveries = Vec::with_capacity(snapshot.recoveries.len());
+    for recovery in &snapshot.recoveries {
+        let Some(change) = advance(snapshot, recovery, &claimed) else {
+            recoveries.push(recovery.clone());
+            continue;
+        };
+        claimed.insert(change.recovery.latest_run().clone());
+        recoveries.push(change.recovery.clone());
+        plan.changes.push(change);
+    }
+    recoveries
+}
+
+fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -> Option<Change> {
+    let terms = snapshot.terms(&recovery.flow_id);
+    match &recovery.state {
+        State::Triggering { .. } => recovery.interrupted(terms),
+        State::InDoubt { .. } => recovery.reconcile(&snapshot.sighting(recovery, claimed)?, terms),
+        State::Watching { issued, .. } => recovery.follow(snapshot.runs.get(issued), terms),
+        State::Waiting { .. } => advance_waiting(snapshot, recovery, terms),
+        State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),
+        _ => None,
+    }
+}
+
+fn advance_waiting(snapshot: &Snapshot, recovery: &Recovery, terms: Terms<'_>) -> Option<Change> {
+    let target = recovery.target(terms.policy);
+    if let Some(change) =
+        snapshot.runs.get(target).and_then(|run| recovery.healed_elsewhere(run, terms))
+    {
+        return Some(change);
+    }
+    if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id) {
+        return recovery.hold(obstacle, terms);
+    }
+    if snapshot.missing.contains(target) {
+        return recovery.hold(Reason::NotFound, terms);
+    }
+    if terms.policy.skip_when_later_run_succeeded && snapshot.later_run_succeeded(recovery) {
+        return recovery.superseded(terms);
+    }
+    None
+}
+
+/// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on
+/// again, the run is visible again. Other causes wait for a person.
+fn advance_held(
+    snapshot: &Snapshot,
+    recovery: &Recovery,
+    why: Reason,
+    terms: Terms<'_>,
+) -> Option<Change> {
+    let run = snapshot.runs.get(recovery.target(terms.policy));
+    if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
+        return Some(change);
+    }
+    let gone = match why {
+        Reason::FlowDisabled
+        | Reason::NotSelected
+        | Reason::UnknownKind
+        | Reason::StreamingSource
+        | Reason::Destination => snapshot.obstacle(&recovery.flow_id).is_none(),
+        Reason::NotFound => run.is_some_and(|run| run.status == RunStatus::Failed),
+        _ => false,
+    };
+    if gone { recovery.resume(terms) } else { None }
+}
+
+/// Step 2: failed runs that no recovery owns become recoveries, oldest failure first.
+fn adopt_all(snapshot: &Snapshot, recoveries: &mut Vec<Recovery>, plan: &mut Plan) {
+    let mut owned = snapshot.known.clone();
+    owned.extend(recoveries.iter().map(|recovery| recovery.latest_run().clone()));
+    let mut fresh: Vec<&Run> = snapshot
+        .listed
+        .iter()
+        .filter(|run| snapshot.flows.contains_key(&run.flow_id) && owned.insert(run.id.clone()))
+        .collect();
+    fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));
+
+    let mut adopted = 0;
+    for run in fresh {
+        match fate(snapshot, run, recoveries) {
+            Fate::Ignore => {}
+            Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
+            Fate::Later => plan.unfinished = true,
+            Fate::Adopt(..) if adopted == snapshot.max_adopted => plan.unfinished = true,
+            Fate::Adopt(reason, failed_at) => {
+                adopted += 1;
+                let dataflow = &snapshot.flows[&run.flow_id];
+                let change = Recovery::adopt(
+                    run,
+                    failed_at,
+                    &snapshot.sandbox,
+                    &dataflow.flow.name,
+                    reason,
+                    snapshot.terms(&run.flow_id),
+                );
+                recoveries.push(change.recovery.clone());
+                plan.changes.push(change);
+            }
+        }
+    }
+}
+
+/// What to do with a listed run that no recovery owns.
+enum Fate {
+    /// It did not fail: nothing to say.
+    Ignore,
+    /// It is left alone for good.
+    Skip(Reason),
+    /// It cannot be told yet.
+    Later,
+    /// It is taken on; it failed at this instant.
+    Adopt(Reason, Timestamp),
+}
+
+fn fate(snapshot: &Snapshot, run: &Run, recoveries: &[Recovery]) -> Fate {
+    let empty = run.succeeded_empty() && snapshot.terms(&run.flow_id).policy.retry_empty_success;
+    let reason = match run.status {
+        RunStatus::Failed => Reason::RunFailed,
+        RunStatus::Succeeded if empty => Reason::EmptySuccess,
+        _ => return Fate::Ignore,
+    };
+    if let Some(obstacle) = snapshot.obstacle(&run.flow_id) {
+        return Fate::Skip(obstacle);
+    }
+    let (Some(begun_at), Some(failed_at)) = (run.begun_at(), run.failed_at()) else {
+        return Fate::Skip(Reason::NoDate);
+    };
+    if begun_at < snapshot.adopt_since {
+        return Fate::Skip(Reason::TooOld);
+    }
+    if recoveries.iter().any(|recovery| may_have_issued(recovery, run)) {
+        return Fate::Later;
+    }
+    Fate::Adopt(reason, failed_at.min(snapshot.now))
+}
+
+/// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for
+/// a failure of its own before the doubt is settled.
+fn may_have_issued(recovery: &Recovery, run: &Run) -> bool {
+    match &recovery.state {
+        State::Triggering { since, .. } | State::InDoubt { since, .. } => {
+            recovery.flow_id == run.flow_id
+                && run.created_at.is_none_or(|at| at >= before(*since, CLOCK_SKEW))
+        }
+        _ => false,
+    }
+}
+
+fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
+    Entry {
+        at: snapshot.now,
+        sandbox: snapshot.sandbox.clone(),
+        flow_id: run.flow_id.clone(),
+        flow_name: snapshot.flows[&run.flow_id].flow.name.clone(),
+        run_id: run.id.clone(),
+        root_run_id: None,
+        event: Event::Skipped,
+        reason,
+        attempt: None,
+        max_attempts: None,
+        new_run_id: None,
+        etag: None,
+        due: None,
+        detail: None,
+    }
+}
+
+/// Step 3: which due recoveries may re-trigger in this pass.
+fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
+    let mut load = Load::of(recoveries);
+    let mut allowance = snapshot.allowance(recoveries);
+    // What became due only in this pass was not read again for it: its turn is the next pass.
+    let moved: HashSet<&RunId> =
+        plan.changes.iter().map(|change| &change.recovery.root_run_id).collect();
+    let mut due: Vec<&Recovery> = recoveries
+        .iter()
+        .filter(|recovery| recovery.due().is_some_and(|due| due <= snapshot.now))
+        .filter(|recovery| !moved.contains(&recovery.root_run_id))
+        .collect();
+    due.sort_by(|a, b| (a.failed_at, &a.root_run_id).cmp(&(b.failed_at, &b.root_run_id)));
+
+    for recovery in due {
+        let terms = snapshot.terms(&recovery.flow_id);
+        let postponed = if !snapshot.is_read_as_failed(recovery, terms.policy) {
+            Some(Reason::NotReread)
+        } else if !load.has_room(&recovery.flow_id, snapshot.per_dataflow(&recovery.flow_id)) {
+            Some(Reason::FlowBusy)
+        } else if allowance == 0 {
+            Some(Reason::RateLimited)
+        } else {
+            None
+        };
+        if let Some(reason) = postponed {
+            plan.postponed.push((recovery.root_run_id.clone(), reason));
+        } else if let Some(intent) = recovery.begin(terms) {
+            load.begin(&recovery.flow_id);
+            allowance -= 1;
+            plan.intents.push(intent);
+        }
+    }
+}
+
+/// Re-triggers under way, by dataflow.
+struct Load<'a> {
+    /// Begun or in doubt: at most one per dataflow, so that the run of a doubtful call can be told
+    /// from the run of another call.
+    unanswered: HashMap<&'a FlowId, u32>,
+    /// Those and the issued runs that have not ended.
+    under_way: HashMap<&'a FlowId, u32>,
+}
+
+impl<'a> Load<'a> {
+    fn of(recoveries: &'a [Recovery]) -> Self {
+        let mut load = Self { unanswered: HashMap::new(), under_way: HashMap::new() };
+        for recovery in recoveries {
+            match recovery.state {
+                State::Triggering { .. } | State::InDoubt { .. } => load.begin(&recovery.flow_id),
+                State::Watching { .. } => {
+                    *load.under_way.entry(&recovery.flow_id).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        load
+    }
+
+    fn begin(&mut self, flow: &'a FlowId) {
+        *self.unanswered.entry(flow).or_default() += 1;
+        *self.under_way.entry(flow).or_default() += 1;
+    }
+
+    fn has_room(&self, flow: &FlowId, per_dataflow: u32) -> bool {
+        !self.unanswered.contains_key(flow)
+            && self.under_way.get(flow).copied().unwrap_or(0) < per_dataflow
+    }
+}
+
+/// When the next pass has something to do: what this pass made due, and what comes due by itself.
+fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option<Timestamp> {
+    if plan.changes.iter().any(|change| change.recovery.due().is_some_and(|at| at <= snapshot.now))
+    {
+        return Some(snapshot.now);
+    }
+    let minute = Duration::from_secs(60);
+    let freed = snapshot.accepted.iter().map(|&at| after(at, minute));
+    let own = recoveries.iter().filter_map(|recovery| match &recovery.state {
+        State::Waiting { due, .. } => Some(*due),
+        State::InDoubt { since, .. } => {
+            Some(after(*since, snapshot.terms(&recovery.flow_id).policy.confirm_window))
+        }
+        _ => None,
+    });
+    own.chain(freed).filter(|&due| due > snapshot.now).min()
+}

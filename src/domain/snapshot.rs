@@ -1,0 +1,178 @@
+//! Everything one pass knows about one sandbox, and the questions the plan asks of it.
+
+use super::flow::{Flow, FlowKind, FlowState};
+use super::ids::{FlowId, RunId, SandboxName};
+use super::policy::{Limits, RetryPolicy};
+use super::reason::Reason;
+use super::recovery::{Recovery, State};
+use super::run::{Run, RunStatus};
+use super::schedule::{Jitter, before};
+use super::transition::{Sighting, Terms};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// How far the platform's clock may seem to run behind ours when the run of a doubtful call is
+/// looked for. `Date` headers have whole seconds, so an offset cannot be known much better.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(10);
+
+/// A selected dataflow and what is in force for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataflow {
+    /// The dataflow as it was read last.
+    pub flow: Flow,
+    /// Its kind.
+    pub kind: FlowKind,
+    /// How hard to try.
+    pub retry: RetryPolicy,
+    /// How many of its re-triggered runs may be under way at a time.
+    pub per_dataflow: u32,
+}
+
+/// Everything one pass knows about one sandbox.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Now, by the platform's clock.
+    pub now: Timestamp,
+    /// The sandbox.
+    pub sandbox: SandboxName,
+    /// The selected dataflows, whatever their kind and state.
+    pub flows: HashMap<FlowId, Dataflow>,
+    /// Dataflows of recoveries whose present state could not be read: nothing is concluded from it
+    /// and nothing is sent for them.
+    pub unread: HashSet<FlowId>,
+    /// The policy of recoveries whose dataflow is selected no more.
+    pub fallback: RetryPolicy,
+    /// The recoveries that are not final.
+    pub recoveries: Vec<Recovery>,
+    /// The listed runs that may have to be adopted, in any order.
+    pub listed: Vec<Run>,
+    /// Those of all runs read in this pass that belong to a recovery, final ones included.
+    pub known: HashSet<RunId>,
+    /// Every run read in this pass.
+    pub runs: HashMap<RunId, Run>,
+    /// Runs that were asked for by id and that a complete answer did not hold.
+    pub missing: HashSet<RunId>,
+    /// For each dataflow with a call in doubt: its runs since the intent.
+    pub listings: HashMap<FlowId, FlowListing>,
+    /// The client id that runs we caused should carry; `None` to not look at it.
+    pub client_id: Option<String>,
+    /// When each re-trigger of the last 24 hours was accepted, oldest first.
+    pub accepted: Vec<Timestamp>,
+    /// Runs that began before this are left alone.
+    pub adopt_since: Timestamp,
+    /// How many recoveries may be taken on.
+    pub max_adopted: usize,
+    /// The limits of the sandbox.
+    pub limits: Limits,
+    /// Where chance comes from.
+    pub jitter: Jitter,
+}
+
+/// The runs of one dataflow since some intent.
+#[derive(Debug, Clone)]
+pub struct FlowListing {
+    /// The runs, whatever their status.
+    pub runs: Vec<Run>,
+    /// Whether these are all.
+    pub complete: bool,
+    /// When the listing was begun, by the platform's clock.
+    pub begun_at: Timestamp,
+}
+
+impl Snapshot {
+    pub(super) fn terms(&self, flow: &FlowId) -> Terms<'_> {
+        let policy = self.flows.get(flow).map_or(&self.fallback, |dataflow| &dataflow.retry);
+        Terms { policy, jitter: self.jitter, now: self.now }
+    }
+
+    pub(super) fn per_dataflow(&self, flow: &FlowId) -> u32 {
+        self.flows.get(flow).map_or(self.limits.per_dataflow, |dataflow| dataflow.per_dataflow)
+    }
+
+    /// Why the runs of this dataflow cannot be re-triggered, if that is known.
+    pub(super) fn obstacle(&self, flow: &FlowId) -> Option<Reason> {
+        if self.unread.contains(flow) {
+            return None;
+        }
+        let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
+        match dataflow.kind {
+            FlowKind::Streaming => Some(Reason::StreamingSource),
+            FlowKind::Destination => Some(Reason::Destination),
+            FlowKind::Unknown => Some(Reason::UnknownKind),
+            FlowKind::Batch if dataflow.flow.state != FlowState::Enabled => {
+                Some(Reason::FlowDisabled)
+            }
+            FlowKind::Batch => None,
+        }
+    }
+
+    /// True if the dataflow and the run that this recovery would ask for were read in this pass, and
+    /// the run still calls for it.
+    pub(super) fn is_read_as_failed(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
+        if self.unread.contains(&recovery.flow_id) || !self.flows.contains_key(&recovery.flow_id) {
+            return false;
+        }
+        self.runs.get(recovery.target(policy)).is_some_and(|run| {
+            run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
+        })
+    }
+
+    /// How many re-triggers the limits of the sandbox leave for this pass.
+    pub(super) fn allowance(&self, recoveries: &[Recovery]) -> u32 {
+        let unanswered = recoveries
+            .iter()
+            .filter(|r| matches!(r.state, State::Triggering { .. } | State::InDoubt { .. }))
+            .count();
+        let left = |limit: u32, window: Duration| {
+            let since = before(self.now, window);
+            let used = self.accepted.iter().filter(|&&at| at > since).count() + unanswered;
+            match limit {
+                0 => u32::MAX,
+                limit => limit.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX)),
+            }
+        };
+        left(self.limits.retriggers_per_minute, Duration::from_secs(60))
+            .min(left(self.limits.retriggers_per_day, Duration::from_secs(24 * 60 * 60)))
+    }
+
+    /// True if the newest run of the dataflow succeeded, began after the root run failed, and is
+    /// none of our own.
+    pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
+        let last = self.flows.get(&recovery.flow_id).and_then(|d| d.flow.last_run.as_ref());
+        last.is_some_and(|last| {
+            last.status == RunStatus::Succeeded
+                && last.started_at.is_some_and(|at| at > recovery.failed_at)
+                && !recovery.attempts.iter().any(|attempt| attempt.issued == last.id)
+        })
+    }
+
+    /// What the listing of its dataflow says about the call in doubt; `None` where none was taken.
+    pub(super) fn sighting(
+        &self,
+        recovery: &Recovery,
+        claimed: &HashSet<RunId>,
+    ) -> Option<Sighting> {
+        let State::InDoubt { asked, since, .. } = &recovery.state else { return None };
+        let listing = self.listings.get(&recovery.flow_id)?;
+        let earliest = before(*since, CLOCK_SKEW);
+        let ours = |run: &&Run| {
+            run.id != *asked
+                && !claimed.contains(&run.id)
+                && run.created_at.is_some_and(|at| at >= earliest)
+                && match (&self.client_id, &run.created_client) {
+                    (Some(ours), Some(theirs)) => ours == theirs,
+                    _ => true,
+                }
+        };
+        // BTreeMap: oldest first, and each run once however often the pages repeat it.
+        let candidates: BTreeMap<_, _> =
+            listing.runs.iter().filter(ours).map(|run| ((run.created_at, &run.id), run)).collect();
+        Some(Sighting {
+            candidates: candidates.into_values().map(|run| run.id.clone()).collect(),
+            asked: self.runs.get(asked).cloned(),
+            complete: listing.complete,
+            listed_at: listing.begun_at,
+        })
+    }
+}

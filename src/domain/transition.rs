@@ -1,0 +1,336 @@
+//! The steps of a recovery: every arrow of the picture in [`super::recovery`] is one method here.
+//!
+//! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
+//! entry that says why. Nothing here knows how a change is stored.
+
+use super::ids::{Etag, RunId, SandboxName};
+use super::journal::{Entry, Event};
+use super::policy::{RetryPolicy, WhenInDoubt};
+use super::reason::Reason;
+use super::recovery::{Attempt, Change, Recovery, State};
+use super::run::{Run, RunStatus};
+use super::schedule::{Jitter, after};
+use super::verdict::{Refusal, Remedy, Verdict};
+use jiff::Timestamp;
+
+/// What every transition needs to know besides what was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The policy in force for the recovery's dataflow.
+    pub policy: &'a RetryPolicy,
+    /// Where chance comes from.
+    pub jitter: Jitter,
+    /// Now, by the platform's clock.
+    pub now: Timestamp,
+}
+
+/// What the platform's listing says about a call in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Runs that could be the issued one, oldest first.
+    pub candidates: Vec<RunId>,
+    /// The run that was asked for, as it is now, where it could be read.
+    pub asked: Option<Run>,
+    /// Whether the listing was complete; only a complete one can show that a run is missing.
+    pub complete: bool,
+    /// When the listing was begun.
+    pub listed_at: Timestamp,
+}
+
+/// How many late and complete listings must agree that no run was issued.
+pub const ABSENCES_NEEDED: u32 = 2;
+
+impl Recovery {
+    /// Takes on `run`, which failed at `failed_at`: due after the first delay, or given up at once
+    /// where the budget is spent before that.
+    pub fn adopt(
+        run: &Run,
+        failed_at: Timestamp,
+        sandbox: &SandboxName,
+        flow_name: &str,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let seed = Self {
+            root_run_id: run.id.clone(),
+            sandbox: sandbox.clone(),
+            flow_id: run.flow_id.clone(),
+            flow_name: flow_name.to_owned(),
+            failed_at,
+            state: State::Held { attempt: 1, why: reason },
+            attempts: Vec::new(),
+            refusals: 0,
+            ask_root: false,
+            revision: 0,
+            updated_at: terms.now,
+        };
+        let mut change = seed.schedule_attempt(1, failed_at, reason, terms);
+        change.from_revision = None;
+        change.recovery.revision = 1;
+        change.entry.detail = describe_errors(run);
+        change
+    }
+
+    /// `waiting` → `triggering`: the intent, to be stored before the call. `None` in any other state.
+    pub fn begin(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Waiting { attempt, .. } = self.state else { return None };
+        let asked = self.target(terms.policy).clone();
+        let state = State::Triggering { attempt, asked, since: terms.now };
+        Some(self.become_state(state, Event::Begun, Reason::Due, terms))
+    }
+
+    /// `triggering` → what the platform's answer makes of it. `None` in any other state.
+    pub fn settle(&self, verdict: &Verdict, terms: Terms<'_>) -> Option<Change> {
+        let State::Triggering { attempt, asked, since } = &self.state else { return None };
+        let mut change = match verdict {
+            // The answer may be the "updated" run itself: accepted, but the new run is not named.
+            Verdict::Accepted { run, .. } if run == asked => {
+                self.doubt(*attempt, asked, *since, Reason::NoRunId, terms)
+            }
+            Verdict::Accepted { run, etag } => {
+                self.watch(run, etag.clone(), Reason::Accepted, terms)
+            }
+            Verdict::InDoubt { reason, detail } => {
+                let mut change = self.doubt(*attempt, asked, *since, *reason, terms);
+                change.entry.detail = Some(detail.clone());
+                change
+            }
+            Verdict::Refused(refusal) => self.refused(*attempt, asked, refusal, terms),
+        };
+        change.entry.run_id = asked.clone();
+        Some(change)
+    }
+
+    /// `triggering` → `in doubt`, for an intent that was found without an outcome. `None` in any other state.
+    pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Triggering { attempt, asked, since } = &self.state else { return None };
+        Some(self.doubt(*attempt, asked, *since, Reason::Interrupted, terms))
+    }
+
+    /// `in doubt` → what the listing says. `None` while there is nothing new to say.
+    ///
+    /// A candidate is adopted whenever it is seen. Absence is believed only from listings that were
+    /// complete and begun at least `confirm_window` after the intent, and only from two of them.
+    pub fn reconcile(&self, sighting: &Sighting, terms: Terms<'_>) -> Option<Change> {
+        let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
+        if let Some(found) = sighting.candidates.first() {
+            let reason = match sighting.candidates.len() {
+                1 => Reason::IssuedRunFound,
+                _ => Reason::SeveralCandidates,
+            };
+            let mut change = self.watch(found, None, reason, terms);
+            change.entry.run_id = asked.clone();
+            return Some(change);
+        }
+        match sighting.asked.as_ref().map(|run| &run.status) {
+            Some(RunStatus::Succeeded) => {
+                return Some(self.recovered(Reason::HealedElsewhere, terms));
+            }
+            Some(status) if status.is_under_way() => {
+                return Some(self.watch(asked, None, Reason::SameRunAtWork, terms));
+            }
+            _ => {}
+        }
+        let late = sighting.listed_at >= after(*since, terms.policy.confirm_window);
+        if !(sighting.complete && late) {
+            return None;
+        }
+        let absences = absences + 1;
+        if absences < ABSENCES_NEEDED {
+            let state =
+                State::InDoubt { attempt: *attempt, asked: asked.clone(), since: *since, absences };
+            return Some(self.become_state(state, Event::Unlisted, Reason::NotListedOnce, terms));
+        }
+        if terms.policy.when_in_doubt == WhenInDoubt::Hold {
+            return Some(self.held(Reason::HeldInDoubt, terms));
+        }
+        Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
+    }
+
+    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way.
+    pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
+        let State::Watching { attempt, since, .. } = &self.state else { return None };
+        match run.map(|run| (&run.status, run)) {
+            Some((RunStatus::Succeeded, _)) => {
+                Some(self.recovered(Reason::IssuedRunSucceeded, terms))
+            }
+            Some((RunStatus::Failed, run)) => {
+                let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
+                let mut change =
+                    self.schedule_attempt(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
+                change.entry.run_id = run.id.clone();
+                change.entry.detail = describe_errors(run);
+                Some(change)
+            }
+            _ if terms.now >= after(*since, terms.policy.watch_timeout) => {
+                Some(self.given_up(Reason::WatchTimeout, terms))
+            }
+            _ => None,
+        }
+    }
+
+    /// `waiting` or `held` → `recovered`, when the run to ask for is read and no longer failed.
+    /// A run that somebody else set to work again is left alone until it ends. `None` otherwise.
+    pub fn healed_elsewhere(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
+        let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
+        let healed = run.status == RunStatus::Succeeded
+            && !(terms.policy.retry_empty_success && run.succeeded_empty());
+        (open && healed).then(|| self.recovered(Reason::HealedElsewhere, terms))
+    }
+
+    /// `waiting` → `recovered`, because a later run of the same dataflow succeeded.
+    pub fn superseded(&self, terms: Terms<'_>) -> Option<Change> {
+        matches!(self.state, State::Waiting { .. })
+            .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
+    }
+
+    /// `waiting` → `held`. `None` in any other state.
+    pub fn hold(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
+        matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
+    }
+
+    /// `held` → `waiting`, due now, because the cause of the hold is gone. `None` in any other state.
+    pub fn resume(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Held { attempt, .. } = self.state else { return None };
+        Some(self.schedule_at(attempt, terms.now, Reason::CauseGone, terms))
+    }
+
+    fn refused(&self, attempt: u32, asked: &RunId, refusal: &Refusal, terms: Terms<'_>) -> Change {
+        let reason = refusal.reason;
+        let mut refused = self.clone();
+        refused.refusals = self.refusals.saturating_add(1);
+        let wait =
+            |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
+        let mut change = match refusal.remedy {
+            Remedy::Later(asked_for) => {
+                refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
+            }
+            // Adobe does not say whether an issued run may be re-triggered itself: ask for the root run once.
+            Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
+                refused.ask_root = true;
+                refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
+            }
+            Remedy::Reread if self.ask_root => refused.given_up(Reason::NotRetriggerable, terms),
+            Remedy::Reread => {
+                refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
+            }
+            Remedy::Hold => refused.held(reason, terms),
+        };
+        if change.entry.event == Event::Scheduled {
+            change.entry.event = Event::Refused;
+        }
+        change.entry.detail = Some(refusal.detail.clone());
+        change
+    }
+
+    fn watch(&self, run: &RunId, etag: Option<Etag>, reason: Reason, terms: Terms<'_>) -> Change {
+        let attempt = self.attempt();
+        let mut next = self.clone();
+        next.attempts.push(Attempt {
+            number: attempt,
+            asked: match &self.state {
+                State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
+                _ => self.target(terms.policy).clone(),
+            },
+            issued: run.clone(),
+            etag: etag.clone(),
+            accepted_at: terms.now,
+        });
+        next.refusals = 0;
+        next.ask_root = false;
+        let state = State::Watching { attempt, issued: run.clone(), since: terms.now };
+        let mut change = next.become_state(state, Event::Retriggered, reason, terms);
+        change.entry.new_run_id = Some(run.clone());
+        change.entry.etag = etag;
+        change
+    }
+
+    fn doubt(
+        &self,
+        attempt: u32,
+        asked: &RunId,
+        since: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let state = State::InDoubt { attempt, asked: asked.clone(), since, absences: 0 };
+        self.become_state(state, Event::InDoubt, reason, terms)
+    }
+
+    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up where a budget is spent.
+    fn schedule_attempt(
+        &self,
+        attempt: u32,
+        failed_at: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let delay = terms.jitter.delay(terms.policy, &self.root_run_id, attempt);
+        self.schedule_at(attempt, after(failed_at, delay), reason, terms)
+    }
+
+    fn schedule_at(
+        &self,
+        attempt: u32,
+        due: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        if attempt > terms.policy.max_attempts {
+            return self.given_up(Reason::AttemptsSpent, terms);
+        }
+        if terms.policy.is_spent(self.failed_at, due.max(terms.now)) {
+            return self.given_up(Reason::TimeSpent, terms);
+        }
+        let mut change =
+            self.become_state(State::Waiting { attempt, due }, Event::Scheduled, reason, terms);
+        change.entry.due = Some(due);
+        change
+    }
+
+    fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
+        self.become_state(State::Recovered { why }, Event::Recovered, why, terms)
+    }
+
+    fn given_up(&self, why: Reason, terms: Terms<'_>) -> Change {
+        self.become_state(State::GivenUp { why }, Event::GivenUp, why, terms)
+    }
+
+    fn held(&self, why: Reason, terms: Terms<'_>) -> Change {
+        let state = State::Held { attempt: self.attempt(), why };
+        self.become_state(state, Event::Held, why, terms)
+    }
+
+    fn become_state(&self, state: State, event: Event, reason: Reason, terms: Terms<'_>) -> Change {
+        let last = self.attempts.last();
+        let attempt = match &state {
+            State::Waiting { attempt, .. } | State::Held { attempt, .. } => *attempt,
+            _ => self.attempt(),
+        };
+        let entry = Entry {
+            at: terms.now,
+            sandbox: self.sandbox.clone(),
+            flow_id: self.flow_id.clone(),
+            flow_name: self.flow_name.clone(),
+            run_id: self.latest_run().clone(),
+            root_run_id: Some(self.root_run_id.clone()),
+            event,
+            reason,
+            attempt: Some(attempt),
+            max_attempts: Some(terms.policy.max_attempts),
+            new_run_id: last.map(|last| last.issued.clone()),
+            etag: last.and_then(|last| last.etag.clone()),
+            due: None,
+            detail: None,
+        };
+        let recovery =
+            Self { state, revision: self.revision + 1, updated_at: terms.now, ..self.clone() };
+        Change { from_revision: Some(self.revision), recovery, entry }
+    }
+}
+
+/// The codes of a run's errors in one line, for the journal; `None` where it carries none.
+fn describe_errors(run: &Run) -> Option<String> {
+    let codes: Vec<&str> = run.errors.iter().map(|error| error.code.as_str()).collect();
+    (!codes.is_empty()).then(|| codes.join(", "))
+}

@@ -1,0 +1,53 @@
+//! How flowmend speaks: one subscriber, pretty for people and JSON for machines.
+
+use serde::Deserialize;
+use std::error::Error;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// `log.format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line, fields at top level.
+    Json,
+}
+
+/// Starts logging to standard error. `level` is a level, or a filter in the syntax of
+/// `tracing-subscriber` such as `info,flowmend::flow_service=debug`.
+///
+/// # Errors
+/// If `level` cannot be read, or logging was started before.
+pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(level)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let pretty = format == LogFormat::Pretty || (format == LogFormat::Auto && terminal);
+    let started = match pretty {
+        true => builder.with_ansi(terminal).compact().try_init(),
+        false => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!(error))
+}
+
+/// An error with its causes, each said once: `cannot list the failed runs: no answer within 30 s`.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,376 @@
+//! Properties of the pure core: a tiny world of dataflows and runs is stepped through random
+//! histories, the plan is applied to it, and what must always hold is checked at every step.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use flowmend::domain::flow::{Flow, FlowKind, FlowState};
+use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::plan::{Plan, plan};
+use flowmend::domain::policy::{Limits, RetryPolicy};
+use flowmend::domain::reason::Reason;
+use flowmend::domain::recovery::{Change, Recovery, State};
+use flowmend::domain::run::{Run, RunStatus};
+use flowmend::domain::schedule::{Jitter, after, before};
+use flowmend::domain::snapshot::{Dataflow, FlowListing, Snapshot};
+use flowmend::domain::transition::Terms;
+use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+const FLOWS: u8 = 3;
+
+/// What may happen to the world between two passes.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Time passes.
+    Wait(u16),
+    /// A scheduled run of a dataflow fails.
+    Fail(u8),
+    /// A scheduled run of a dataflow is made, by the platform itself.
+    Scheduled(u8),
+    /// Every run under way ends, well or badly.
+    End(bool),
+    /// A dataflow is switched on or off.
+    Enable(u8, bool),
+    /// A pass runs while the platform answers its calls like this.
+    Pass { answer: Answer, complete: bool },
+}
+
+/// How the platform answers a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Answer {
+    Accept,
+    Throttle,
+    Conflict,
+    /// No answer; the call was accepted.
+    LostAccepted,
+    /// No answer; the call never arrived.
+    LostIgnored,
+    /// The daemon dies after the intent was stored; the call was made.
+    CrashAfterCall,
+    /// The daemon dies after the intent was stored, before the call.
+    CrashBeforeCall,
+}
+
+struct World {
+    now: Timestamp,
+    runs: BTreeMap<RunId, Run>,
+    /// The root of each run that was issued: the truth, which the daemon cannot see.
+    root_of: HashMap<RunId, RunId>,
+    enabled: [bool; FLOWS as usize],
+    store: BTreeMap<RunId, Recovery>,
+    policy: RetryPolicy,
+    next_id: u32,
+}
+
+impl World {
+    fn new(policy: RetryPolicy) -> Self {
+        Self {
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            runs: BTreeMap::new(),
+            root_of: HashMap::new(),
+            enabled: [true; FLOWS as usize],
+            store: BTreeMap::new(),
+            policy,
+            next_id: 0,
+        }
+    }
+
+    fn make_run(&mut self, flow: u8, status: RunStatus, client: &str) -> RunId {
+        self.next_id += 1;
+        let id = RunId::new(format!("run-{:04}", self.next_id));
+        let failed = status == RunStatus::Failed;
+        let run = Run {
+            id: id.clone(),
+            flow_id: flow_id(flow),
+            status,
+            created_at: Some(self.now),
+            updated_at: Some(self.now),
+            started_at: Some(self.now),
+            completed_at: failed.then_some(self.now),
+            created_client: Some(client.to_owned()),
+            etag: None,
+            input_records: None,
+            errors: Vec::new(),
+        };
+        self.runs.insert(id.clone(), run);
+        id
+    }
+
+    fn end_runs(&mut self, well: bool) {
+        for run in self.runs.values_mut().filter(|run| run.status.is_under_way()) {
+            run.status = if well { RunStatus::Succeeded } else { RunStatus::Failed };
+            run.completed_at = Some(self.now);
+            run.updated_at = Some(self.now);
+        }
+    }
+
+    fn snapshot(&self, complete: bool) -> Snapshot {
+        let open: Vec<Recovery> =
+            self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
+        // An incomplete listing lacks every other run.
+        let seen: Vec<Run> = self
+            .runs
+            .values()
+            .enumerate()
+            .filter(|(index, _)| complete || index % 2 == 0)
+            .map(|(_, run)| run.clone())
+            .collect();
+        let listings = open
+            .iter()
+            .filter(|r| matches!(r.state, State::InDoubt { .. } | State::Triggering { .. }))
+            .map(|r| {
+                let runs = seen.iter().filter(|run| run.flow_id == r.flow_id).cloned().collect();
+                (r.flow_id.clone(), FlowListing { runs, complete, begun_at: self.now })
+            })
+            .collect();
+        Snapshot {
+            now: self.now,
+            sandbox: SandboxName::new("prod"),
+            flows: (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect(),
+            unread: HashSet::new(),
+            fallback: self.policy.clone(),
+            recoveries: open,
+            listed: seen.iter().filter(|run| run.status == RunStatus::Failed).cloned().collect(),
+            known: self.known(),
+            runs: seen.into_iter().map(|run| (run.id.clone(), run)).collect(),
+            missing: HashSet::new(),
+            listings,
+            client_id: Some("flowmend".into()),
+            accepted: Vec::new(),
+            adopt_since: before(self.now, Duration::from_secs(86_400)),
+            max_adopted: 100,
+            limits: Limits { retriggers_per_minute: 0, ..Limits::default() },
+            jitter: Jitter::new(7),
+        }
+    }
+
+    fn dataflow(&self, n: u8) -> Dataflow {
+        let state = match self.enabled[n as usize] {
+            true => FlowState::Enabled,
+            false => FlowState::Other("disabled".into()),
+        };
+        let flow = Flow {
+            id: flow_id(n),
+            name: format!("flow {n}"),
+            state,
+            spec_id: None,
+            is_source: Some(true),
+            is_destination: false,
+            source_spec: None,
+            last_run: None,
+        };
+        Dataflow { flow, kind: FlowKind::Batch, retry: self.policy.clone(), per_dataflow: 1 }
+    }
+
+    fn known(&self) -> HashSet<RunId> {
+        let issued = |r: &Recovery| r.attempts.iter().map(|a| a.issued.clone()).collect::<Vec<_>>();
+        self.store
+            .values()
+            .flat_map(|r| issued(r).into_iter().chain([r.root_run_id.clone()]))
+            .collect()
+    }
+
+    fn apply(&mut self, change: &Change) {
+        let root = &change.recovery.root_run_id;
+        let stored = self.store.get(root).map(|recovery| recovery.revision);
+        assert_eq!(stored, change.from_revision, "a change starts from what is stored");
+        self.store.insert(root.clone(), change.recovery.clone());
+    }
+
+    fn pass(&mut self, answer: Answer, complete: bool) {
+        let snapshot = self.snapshot(complete);
+        let decided = plan(&snapshot);
+        assert_eq!(decided, plan(&snapshot), "planning twice gives the same plan");
+        self.check(&snapshot, &decided);
+        decided.changes.iter().chain(&decided.intents).for_each(|change| self.apply(change));
+        for intent in &decided.intents {
+            self.call(&intent.recovery, answer);
+        }
+        self.check_truth();
+    }
+
+    fn call(&mut self, recovery: &Recovery, answer: Answer) {
+        let State::Triggering { asked, .. } = &recovery.state else {
+            panic!("an intent is triggering");
+        };
+        let accepted =
+            matches!(answer, Answer::Accept | Answer::LostAccepted | Answer::CrashAfterCall);
+        let issued = accepted.then(|| {
+            let flow = self.runs[asked].flow_id.clone();
+            let number = flow.as_str().trim_start_matches("flow-").parse().unwrap();
+            let issued = self.make_run(number, RunStatus::InProgress, "flowmend");
+            self.root_of.insert(issued.clone(), recovery.root_run_id.clone());
+            issued
+        });
+        let refused =
+            |remedy, reason| Verdict::Refused(Refusal { remedy, reason, detail: String::new() });
+        let verdict = match (answer, issued) {
+            (Answer::Accept, Some(run)) => Verdict::Accepted { run, etag: None },
+            (Answer::Throttle, _) => refused(Remedy::Later(None), Reason::Throttled),
+            (Answer::Conflict, _) => refused(Remedy::Reread, Reason::StateConflict),
+            (Answer::CrashAfterCall | Answer::CrashBeforeCall, _) => return,
+            _ => Verdict::InDoubt { reason: Reason::Timeout, detail: String::new() },
+        };
+        let terms = Terms { policy: &self.policy, jitter: Jitter::new(7), now: self.now };
+        let change = recovery.settle(&verdict, terms).expect("a begun recovery can be settled");
+        self.apply(&change);
+    }
+
+    /// What must hold of every plan.
+    fn check(&self, snapshot: &Snapshot, plan: &Plan) {
+        let mut flows = HashSet::new();
+        for intent in &plan.intents {
+            let recovery = &intent.recovery;
+            assert!(flows.insert(&recovery.flow_id), "one call per dataflow at a time");
+            assert!(recovery.attempt() <= self.policy.max_attempts, "attempts stay within budget");
+            let State::Triggering { asked, .. } = &recovery.state else { panic!() };
+            assert_eq!(
+                self.runs[asked].status,
+                RunStatus::Failed,
+                "only failed runs are asked for"
+            );
+            let number: usize =
+                recovery.flow_id.as_str().trim_start_matches("flow-").parse().unwrap();
+            assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
+        }
+        for change in &plan.changes {
+            if let Some(due) = change.recovery.due() {
+                let latest = after(self.now, self.policy.max_interval);
+                assert!(due <= latest, "no delay is longer than max_interval");
+                assert!(due >= change.recovery.failed_at, "nothing is due before it failed");
+            }
+            if !snapshot.listings.values().all(|listing| listing.complete) {
+                assert_ne!(change.entry.reason, Reason::NotListed, "incomplete proves nothing");
+                assert_ne!(change.entry.reason, Reason::NotListedOnce);
+            }
+        }
+    }
+
+    /// What must hold of the world itself: the daemon's books against the truth.
+    fn check_truth(&self) {
+        let mut issued: HashMap<&RunId, Vec<&Run>> = HashMap::new();
+        for (run, root) in &self.root_of {
+            issued.entry(root).or_default().push(&self.runs[run]);
+        }
+        for (root, runs) in issued {
+            let under_way = runs.iter().filter(|run| run.status.is_under_way()).count();
+            assert!(under_way <= 1, "never two attempts in flight for {root}");
+            assert!(runs.len() <= self.policy.max_attempts as usize, "attempts exceed the budget");
+        }
+        for root in self.store.keys() {
+            assert!(!self.root_of.contains_key(root), "an issued run never starts a recovery");
+        }
+    }
+
+    /// The platform has become well again: runs succeed, calls are accepted, everything is enabled.
+    fn heal(&mut self) {
+        self.enabled = [true; FLOWS as usize];
+        for _ in 0..400 {
+            self.now = after(self.now, Duration::from_secs(120));
+            self.end_runs(true);
+            self.pass(Answer::Accept, true);
+            if self.store.values().all(|recovery| recovery.state.is_final()) {
+                return;
+            }
+        }
+        panic!("recoveries stay open: {:#?}", self.store);
+    }
+}
+
+fn flow_id(n: u8) -> FlowId {
+    FlowId::new(format!("flow-{n}"))
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        4 => Just(Answer::Accept),
+        1 => Just(Answer::Throttle),
+        1 => Just(Answer::Conflict),
+        1 => Just(Answer::LostAccepted),
+        1 => Just(Answer::LostIgnored),
+        1 => Just(Answer::CrashAfterCall),
+        1 => Just(Answer::CrashBeforeCall),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1_u16..900).prop_map(Step::Wait),
+        2 => (0..FLOWS).prop_map(Step::Fail),
+        1 => (0..FLOWS).prop_map(Step::Scheduled),
+        2 => any::<bool>().prop_map(Step::End),
+        1 => (0..FLOWS, any::<bool>()).prop_map(|(flow, on)| Step::Enable(flow, on)),
+        5 => (answers(), prop::bool::weighted(0.8))
+            .prop_map(|(answer, complete)| Step::Pass { answer, complete }),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+fn take(world: &mut World, step: Step) {
+    match step {
+        Step::Wait(seconds) => {
+            world.now = after(world.now, Duration::from_secs(u64::from(seconds)));
+        }
+        Step::Fail(flow) => drop(world.make_run(flow, RunStatus::Failed, "scheduler")),
+        Step::Scheduled(flow) => drop(world.make_run(flow, RunStatus::InProgress, "scheduler")),
+        Step::End(well) => world.end_runs(well),
+        Step::Enable(flow, on) => world.enabled[flow as usize] = on,
+        Step::Pass { answer, complete } => world.pass(answer, complete),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_nothing_is_doubled_lost_or_over_budget(
+        steps in steps(), max_attempts in 1_u32..5,
+    ) {
+        let policy = RetryPolicy {
+            max_attempts,
+            max_elapsed_time: Duration::from_secs(7 * 86_400),
+            ..RetryPolicy::default()
+        };
+        let mut world = World::new(policy);
+        for step in steps {
+            take(&mut world, step);
+        }
+        world.heal();
+        for (root, recovery) in &world.store {
+            let spent = world.root_of.values().filter(|r| *r == root).count();
+            match &recovery.state {
+                State::Recovered { .. } => {}
+                State::GivenUp { why: Reason::AttemptsSpent } => {
+                    prop_assert_eq!(spent, max_attempts as usize);
+                }
+                State::GivenUp { why: Reason::WatchTimeout | Reason::NotRetriggerable } => {}
+                other => prop_assert!(false, "{root} ended as {other:?}"),
+            }
+        }
+        let owned = world.known();
+        let lost = world.runs.values().filter(|run| {
+            run.status == RunStatus::Failed && !owned.contains(&run.id)
+                && run.begun_at().is_some_and(|at| at >= before(world.now, Duration::from_secs(86_400)))
+        });
+        prop_assert_eq!(lost.count(), 0, "every failed run in the window has an owner");
+    }
+
+    #[test]
+    fn a_plan_that_was_applied_leaves_nothing_more_to_decide(steps in steps()) {
+        let mut world = World::new(RetryPolicy::default());
+        for step in steps {
+            take(&mut world, step);
+        }
+        for _ in 0..6 {
+            let decided = plan(&world.snapshot(true));
+            decided.changes.iter().for_each(|change| world.apply(change));
+            if decided.changes.is_empty() {
+                return Ok(());
+            }
+        }
+        prop_assert!(false, "the plan never settles");
+    }
+}
