@@ -29,19 +29,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon until SIGTERM or SIGINT.
-    #[command(
-        after_help = "Examples:\n  flowmend run --config /etc/flowmend/flowmend.toml\n  \
+    #[command(after_help = "Examples:\n  flowmend run --config /etc/flowmend/flowmend.toml\n  \
 flowmend run --config my.toml --dry-run    say what would be re-triggered, send nothing\n\n\
-SIGHUP reads the configuration again; a faulty one leaves the old in force."
-    )]
+SIGHUP reads the configuration again; a faulty one leaves the old in force.")]
     Run(RunArgs),
     /// Make one pass over every sandbox, then exit: 0 if it was complete, 1 if not.
     #[command(after_help = "Examples:\n  flowmend once --config my.toml\n  \
 flowmend once --config my.toml --dry-run")]
     Once(RunArgs),
     /// Check configuration, credentials and access; list the selected dataflows.
-    #[command(after_help = "Exit codes: 0 all well; 78 bad configuration; 77 credentials refused; \
-69 not reachable; 1 anything else.\n\nExample:\n  flowmend check --config my.toml")]
+    #[command(
+        after_help = "Exit codes: 0 all well; 78 bad configuration; 77 credentials refused; \
+69 not reachable; 1 anything else.\n\nExample:\n  flowmend check --config my.toml"
+    )]
     Check(ConfigArgs),
     /// Watch the daemon heal failed runs of a simulated platform.
     #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \
@@ -67,7 +67,13 @@ flowmend status --state given_up --json")]
 pub struct ConfigArgs {
     /// A configuration file; may be given several times, later ones win [default:
     /// /etc/flowmend/flowmend.toml where it exists]
-    #[arg(long = "config", short, value_name = "FILE", env = "FLOWMEND_CONFIG", value_delimiter = ':')]
+    #[arg(
+        long = "config",
+        short,
+        value_name = "FILE",
+        env = "FLOWMEND_CONFIG",
+        value_delimiter = ':'
+    )]
     pub files: Vec<PathBuf>,
 }
 

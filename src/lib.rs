@@ -18,14 +18,14 @@
 //! ```
 //! `tests/architecture.rs` keeps these arrows true; `docs/ARCHITECTURE.md` argues them.
 
-//TMP pub mod backoff;
-//TMP pub mod cli;
+pub mod backoff;
+pub mod cli;
 pub mod clock;
-//TMP pub mod commands;
-//TMP pub mod daemon;
+pub mod commands;
+pub mod daemon;
 pub mod domain;
-//TMP pub mod flow_service;
-//TMP pub mod settings;
-//TMP pub mod simulator;
-//TMP pub mod store;
-//TMP pub mod telemetry;
+pub mod flow_service;
+pub mod settings;
+pub mod simulator;
+pub mod store;
+pub mod telemetry;

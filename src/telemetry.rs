@@ -1,21 +1,9 @@
 //! How flowmend speaks: one subscriber, pretty for people and JSON for machines.
 
-use serde::Deserialize;
+use crate::settings::LogFormat;
 use std::error::Error;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
-
-/// `log.format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// Pretty on a terminal, JSON otherwise.
-    Auto,
-    /// For people.
-    Pretty,
-    /// One JSON object a line, fields at top level.
-    Json,
-}
 
 /// Starts logging to standard error. `level` is a level, or a filter in the syntax of
 /// `tracing-subscriber` such as `info,flowmend::flow_service=debug`.

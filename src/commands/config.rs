@@ -1,14 +1,14 @@
 //! `flowmend config show|default`.
 
-use super::{Environment, Exit, load};
+use super::{Environment, Exit, load, print};
 use crate::cli::ConfigCommand;
 use crate::settings::DEFAULT_TOML;
 
 pub(super) fn config(command: ConfigCommand, environment: Environment) -> anyhow::Result<Exit> {
     match command {
-        ConfigCommand::Default => print!("{DEFAULT_TOML}"),
+        ConfigCommand::Default => print(DEFAULT_TOML)?,
         ConfigCommand::Show(args) => match load(&args, &environment) {
-            Ok(settings) => print!("{}", settings.render()),
+            Ok(settings) => print(&settings.render())?,
             Err(exit) => return Ok(exit),
         },
     }

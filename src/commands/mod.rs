@@ -17,6 +17,7 @@ use crate::settings::{Settings, Sources};
 use crate::store::{Owner, SqliteStore, Store};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,6 +82,14 @@ fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, E
     }
 }
 
+/// Writes to standard output. A reader that went away (`| head`) is no error.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 /// Builds the daemon of this process over `store`.
 fn daemon(
     settings: Arc<Settings>,
@@ -141,11 +150,11 @@ impl OpenStore {
             Mode::DryRun => {
                 let directory = tempfile::tempdir()?;
                 let copy = directory.path().join("dry-run.db");
-                if path.exists() {
-                    SqliteStore::copy(path, &copy).await?;
-                }
-                let store = Arc::new(SqliteStore::open(&copy).await?);
-                Ok(Self { store, copy: Some(directory) })
+                let store = match path.exists() {
+                    true => SqliteStore::copy(path, &copy).await?,
+                    false => SqliteStore::open(&copy).await?,
+                };
+                Ok(Self { store: Arc::new(store), copy: Some(directory) })
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `flowmend status`: the recoveries in the store, for people and for scripts.
 
-use super::{Environment, Exit, load};
+use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, SqliteStore, Store};
@@ -27,20 +27,20 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     let counts = store.count_by_state(&filter).await?;
     let recoveries = store.recoveries(&filter).await?;
     store.close().await;
-    match args.json {
-        true => print_json(&counts, &recoveries)?,
-        false => print_tables(&counts, &recoveries),
-    }
+    let report = match args.json {
+        true => json_report(&counts, &recoveries)?,
+        false => table_report(&counts, &recoveries),
+    };
+    print(&report)?;
     Ok(Exit::Done)
 }
 
-fn print_json(counts: &[(String, u64)], recoveries: &[Recovery]) -> anyhow::Result<()> {
+fn json_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> anyhow::Result<String> {
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
     let recoveries: Vec<Value> = recoveries.iter().map(as_json).collect();
     let document = json!({ "states": states, "recoveries": recoveries });
-    println!("{}", serde_json::to_string_pretty(&document)?);
-    Ok(())
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 fn as_json(recovery: &Recovery) -> Value {
@@ -71,18 +71,16 @@ fn as_json(recovery: &Recovery) -> Value {
     })
 }
 
-fn print_tables(counts: &[(String, u64)], recoveries: &[Recovery]) {
+fn table_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> String {
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     if total == 0 {
-        println!("No recoveries.");
-        return;
+        return "No recoveries.\n".to_owned();
     }
     let summary: Vec<String> = State::NAMES
         .iter()
         .filter_map(|name| counts.iter().find(|(state, _)| state == name))
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    println!("{}\n", summary.join(" · "));
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -98,11 +96,13 @@ fn print_tables(counts: &[(String, u64)], recoveries: &[Recovery]) {
             next_or_why(recovery),
         ]);
     }
-    println!("{table}");
-    let left_out = total.saturating_sub(recoveries.len() as u64);
-    if left_out > 0 {
-        println!("\n… and {left_out} more; narrow with --state, --sandbox, --flow, or use --json.");
-    }
+    let left_out = match total.saturating_sub(recoveries.len() as u64) {
+        0 => String::new(),
+        more => {
+            format!("\n… and {more} more; narrow with --state, --sandbox, --flow, or use --json.\n")
+        }
+    };
+    format!("{}\n\n{table}\n{left_out}", summary.join(" · "))
 }
 
 fn next_or_why(recovery: &Recovery) -> String {

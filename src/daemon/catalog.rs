@@ -48,7 +48,7 @@ impl Catalog {
         let selected: Vec<Flow> = listing
             .items
             .into_iter()
-            .filter(|flow| sandbox.selects(&flow.id, &flow.name))
+            .filter(|flow| sandbox.selects(flow.id.as_str(), &flow.name))
             .collect();
         self.read_specs(service, &sandbox.name, &selected).await?;
         self.flows = selected
@@ -61,7 +61,10 @@ impl Catalog {
 
     /// Takes over what was just read of dataflows that are in the catalog already.
     pub(super) fn update(&mut self, settings: &Settings, sandbox: &SandboxName, flows: Vec<Flow>) {
-        for flow in flows.into_iter().filter(|flow| self.flows.contains_key(&flow.id)) {
+        for flow in flows {
+            if !self.flows.contains_key(&flow.id) {
+                continue;
+            }
             self.flows.insert(flow.id.clone(), self.dataflow(settings, sandbox, flow));
         }
     }

@@ -6,13 +6,14 @@
 
 use super::catalog::Catalog;
 use super::pass::PassError;
+use super::tell::tell_catalog;
 use crate::domain::ids::{FlowId, RunId};
-use crate::domain::reading::ReadingList;
-use crate::domain::snapshot::{FlowListing, Snapshot};
 use crate::domain::policy::RetryPolicy;
+use crate::domain::reading::ReadingList;
 use crate::domain::recovery::{Recovery, State};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::schedule::{Jitter, before};
+use crate::domain::snapshot::{FlowListing, Snapshot};
 use crate::flow_service::{FlowService, Listing, Window};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{Progress, Store};
@@ -121,8 +122,14 @@ impl Gatherer<'_> {
     /// Reads the catalog again. An older catalog serves on where that fails; the first one must not.
     async fn refresh_catalog(&self, memory: &mut Memory) -> Result<Option<PassError>, PassError> {
         let catalog = &mut memory.catalog;
+        let first = !catalog.is_read();
         match catalog.refresh(self.service, self.settings, self.sandbox).await {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                if first {
+                    tell_catalog(&self.sandbox.name, catalog);
+                }
+                Ok(None)
+            }
             Err(fault) if catalog.is_read() => Ok(Some(fault)),
             Err(fault) => Err(fault),
         }

@@ -148,6 +148,11 @@ impl Daemon {
         self.lease.release().await;
     }
 
+    /// The configuration in force.
+    pub fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
     /// The selected dataflows of a sandbox, once a pass has read them.
     pub fn catalog(&self, sandbox: &SandboxName) -> Option<&Catalog> {
         self.memories.get(sandbox).map(|memory| &memory.catalog)
@@ -187,7 +192,6 @@ impl Daemon {
         for sandbox in &self.parts.settings.sandboxes {
             let memory = self.memories.entry(sandbox.name.clone()).or_default();
             let unfinished = self.unfinished.entry(sandbox.name.clone()).or_default();
-            let was_read = memory.catalog.is_read();
             let pass = Pass {
                 gatherer: Gatherer {
                     service: &self.parts.service,
@@ -201,9 +205,6 @@ impl Daemon {
                 mode: self.parts.mode,
             };
             let result = pass.run(memory, unfinished).await;
-            if memory.catalog.is_read() && !was_read {
-                trouble::tell_catalog(&sandbox.name, &memory.catalog);
-            }
             (self.parts.alive)();
             self.troubles.pass_ended(&sandbox.name, &result);
             let lost = result.as_ref().is_err_and(PassError::is_lease_lost);

@@ -1,6 +1,9 @@
 //! From a journal entry to its log line. One entry, one line, told once; what a person reads, what
 //! the store keeps and what the commands show come from the same value.
 
+use super::catalog::Catalog;
+use crate::domain::flow::FlowKind;
+use crate::domain::ids::SandboxName;
 use crate::domain::journal::{Entry, Event};
 use crate::domain::reason::Reason;
 
@@ -66,5 +69,17 @@ pub(super) fn tell_unstored(entry: &Entry) {
         etag = entry.etag.as_ref().map(|etag| etag.as_str()),
         reason = entry.reason.as_str(),
         "outcome not stored yet, kept in memory"
+    );
+}
+
+/// Tells what the first reading of a sandbox found.
+pub(super) fn tell_catalog(sandbox: &SandboxName, catalog: &Catalog) {
+    tracing::info!(
+        sandbox = sandbox.as_str(),
+        batch = catalog.count(FlowKind::Batch),
+        streaming = catalog.count(FlowKind::Streaming),
+        destination = catalog.count(FlowKind::Destination),
+        unknown = catalog.count(FlowKind::Unknown),
+        "dataflows selected"
     );
 }

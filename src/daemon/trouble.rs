@@ -1,10 +1,8 @@
 //! What goes wrong around the passes, told without noise: once when it begins, again every ten
 //! minutes while it lasts, once when it is over.
 
-use super::catalog::Catalog;
 use super::pass::{PassError, Report};
 use crate::clock::Clock;
-use crate::domain::flow::FlowKind;
 use crate::domain::ids::SandboxName;
 use crate::domain::journal::Event;
 use crate::store::{Owner, StoreError};
@@ -59,7 +57,9 @@ impl Troubles {
         let now = self.clock.monotonic();
         let trouble = self.sandboxes.entry(name.clone()).or_insert_with(Trouble::new);
         match trouble.is_news(&kind, now) {
-            true => tracing::warn!(sandbox, error, failed_passes = trouble.passes, "pass incomplete"),
+            true => {
+                tracing::warn!(sandbox, error, failed_passes = trouble.passes, "pass incomplete")
+            }
             false => tracing::debug!(sandbox, error, "pass incomplete"),
         }
     }
@@ -109,18 +109,6 @@ impl Trouble {
         }
         news
     }
-}
-
-/// Tells what the first reading of a sandbox found.
-pub(super) fn tell_catalog(sandbox: &SandboxName, catalog: &Catalog) {
-    tracing::info!(
-        sandbox = sandbox.as_str(),
-        batch = catalog.count(FlowKind::Batch),
-        streaming = catalog.count(FlowKind::Streaming),
-        destination = catalog.count(FlowKind::Destination),
-        unknown = catalog.count(FlowKind::Unknown),
-        "dataflows selected"
-    );
 }
 
 fn tell_pass(sandbox: &SandboxName, report: &Report) {

@@ -77,6 +77,17 @@ impl RunStatus {
         }
     }
 
+    /// The word for it in tables.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in progress",
+            Self::Succeeded => "success",
+            Self::Failed => "failed",
+            Self::Unknown(text) => text,
+        }
+    }
+
     /// True for `queued` and `in progress`: the run has yet to end.
     pub fn is_under_way(&self) -> bool {
         matches!(self, Self::Queued | Self::InProgress)

@@ -57,7 +57,7 @@ impl Jitter {
         let doubled = REFUSAL_INITIAL.saturating_mul(1_u32 << refusals.saturating_sub(1).min(16));
         let unit = self.unit(root, (1 << 32) | u64::from(refusals));
         let own = doubled.min(REFUSAL_MAX).mul_f64(1.0 - 0.25 * unit);
-        own.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX))
+        whole_milliseconds(own.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)))
     }
 }
 
@@ -80,7 +80,12 @@ pub fn jittered(policy: &RetryPolicy, attempt: u32, unit: f64) -> Duration {
         .unwrap_or(Duration::MAX)
         .min(policy.max_interval)
         .max(low);
-    (low + (high - low).mul_f64(unit.clamp(0.0, 1.0))).min(high)
+    whole_milliseconds((low + (high - low).mul_f64(unit.clamp(0.0, 1.0))).min(high))
+}
+
+/// What the store keeps: a due time is the same before and after it was stored.
+fn whole_milliseconds(wait: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// `at + wait`, and the end of time rather than a panic where that cannot be told.
@@ -126,7 +131,7 @@ mod tests {
         };
         assert_eq!(wait(120), Duration::from_secs(120));
         assert_eq!(wait(604_800), RETRY_AFTER_MAX);
-        assert!(wait(0) >= REFUSAL_INITIAL.mul_f64(0.75), "a server cannot make us hammer it");
+        assert!(wait(0) >= REFUSAL_INITIAL.mul_f64(0.749), "a server cannot make us hammer it");
     }
 
     proptest! {
@@ -145,7 +150,7 @@ mod tests {
             let base = base_delay(&policy, attempt);
             let delay = Jitter::new(seed).delay(&policy, &RunId::new("root"), attempt);
             prop_assert!(delay <= policy.max_interval);
-            prop_assert!(delay >= base.mul_f64(1.0 - factor));
+            prop_assert!(delay + Duration::from_millis(1) > base.mul_f64(1.0 - factor));
             prop_assert!(delay.as_secs_f64() <= base.as_secs_f64() * (1.0 + factor) + 1e-6);
             prop_assert!(base_delay(&policy, attempt + 1) >= base);
         }
@@ -163,7 +168,7 @@ mod tests {
         fn a_refusal_waits_between_its_bounds(refusals in 1_u32..1000, asked: Option<u32>, seed: u64) {
             let asked = asked.map(|seconds| Duration::from_secs(u64::from(seconds)));
             let wait = Jitter::new(seed).refusal_delay(&RunId::new("r"), refusals, asked);
-            prop_assert!(wait >= REFUSAL_INITIAL.mul_f64(0.75));
+            prop_assert!(wait >= REFUSAL_INITIAL.mul_f64(0.749));
             prop_assert!(wait <= REFUSAL_MAX.max(RETRY_AFTER_MAX));
         }
     }

@@ -26,16 +26,29 @@ use std::time::Duration;
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Takes or renews the lease that lets one daemon at a time act on this store: it is granted
     /// when nobody holds it, when `owner` does, or when it ran out at `now`.
-    async fn lease(&self, owner: &Owner, now: Timestamp, ttl: Duration) -> Result<Lease, StoreError>;
+    async fn lease(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError>;
 
     /// Gives the lease back; nothing happens if `owner` does not hold it.
     async fn release(&self, owner: &Owner) -> Result<(), StoreError>;
 
     /// Stores `batch` in one transaction, on condition that `owner` holds the lease.
     ///
+    /// The changes are tried one after the other, each seeing those before it. A change takes
+    /// effect if the revision it started from is the stored one; a new recovery, if its root run is
+    /// neither the root run nor an issued run of any recovery. One that does not is no error: it is
+    /// left out with its entry, and [`Committed::applied`] says so. Attempts are only ever
+    /// appended; those that are stored already are not written again.
+    ///
+    /// A lease that ran out still counts until somebody else takes it.
+    ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] if it does not; then nothing was stored. A change whose revision
-    /// is no longer the stored one is no error: it is left out and [`Committed::applied`] says so.
+    /// [`StoreError::LeaseLost`] if `owner` does not hold the lease; then nothing was stored. After
+    /// any other error the batch is stored as a whole or not at all, and only reading tells which.
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// The recoveries of `sandbox` that are not final, oldest root failure first.
@@ -44,7 +57,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Recoveries for people, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
 
-    /// How many recoveries are in each state, by state name; states without one may be left out.
+    /// How many recoveries are in each state, by state name, in the order of
+    /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without one may be left out.
+    /// The limit of `filter` does not count here.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// The recovery that `run` is the root run or an issued run of.
@@ -68,7 +83,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Removes final recoveries that last changed before `before`, with their attempts, and journal
     /// entries older than that which belong to no recovery still stored. Returns how many
-    /// recoveries went.
+    /// recoveries went. Not one transaction: if it fails, some may be gone and the next call goes on.
+    ///
+    /// A failed run whose recovery is gone is a new failure to whoever sees it again, so `before`
+    /// has to lie well before the look-back window.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if `owner` does not hold the lease.
     async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Closes the connections; the store cannot be used afterwards.

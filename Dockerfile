@@ -1,0 +1,43 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t flowmend .
+#   docker run --rm flowmend demo --for 20s
+#   docker run -d --name flowmend \
+#     -v /etc/flowmend:/etc/flowmend:ro -v flowmend:/var/lib/flowmend flowmend
+#
+# The configuration is mounted at /etc/flowmend (flowmend.toml and the file with the secret), the
+# store lives on the volume /var/lib/flowmend. Both base images can be replaced by one's own.
+
+ARG BUILDER=docker.io/library/rust:1.95-slim-bookworm
+ARG RUNTIME=docker.io/library/debian:bookworm-slim
+
+FROM ${BUILDER} AS build
+WORKDIR /src
+# The dependencies alone first: this layer is made again only when they change.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+ && echo '//! Only here to build the dependencies.' > src/lib.rs \
+ && printf '//! Only here to build the dependencies.\nfn main() {}\n' > src/main.rs \
+ && cargo build --release --locked \
+ && rm -r src
+COPY . .
+# The file dates must be newer than those of the stand-ins above.
+RUN find src -name '*.rs' -exec touch {} + && cargo build --release --locked
+
+FROM ${RUNTIME}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates \
+ && rm -rf /var/lib/apt/lists/* \
+ && groupadd --system --gid 10001 flowmend \
+ && useradd --system --uid 10001 --gid flowmend --home-dir /var/lib/flowmend --shell /usr/sbin/nologin flowmend \
+ && install -d -o flowmend -g flowmend -m 0700 /var/lib/flowmend \
+ && install -d -m 0755 /etc/flowmend
+COPY --from=build /src/target/release/flowmend /usr/local/bin/flowmend
+USER 10001:10001
+WORKDIR /var/lib/flowmend
+VOLUME /var/lib/flowmend
+# A stopping daemon ends the calls under way: give it adobe.request_timeout and ten seconds more,
+# for example `docker run --stop-timeout 60`.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/flowmend"]
+CMD ["run"]

@@ -1,0 +1,125 @@
+//! `flowmend check`: would it work, and on what?
+
+use super::{Environment, Exit, load, print};
+use crate::cli::ConfigArgs;
+use crate::clock::SystemClock;
+use crate::daemon::{Catalog, PassError};
+use crate::domain::flow::FlowKind;
+use crate::domain::snapshot::Dataflow;
+use crate::flow_service::{ApiError, FlowService};
+use crate::settings::{SandboxSettings, Settings};
+use crate::telemetry::chain;
+use comfy_table::{ContentArrangement, Table, presets};
+use std::fmt::Write;
+use std::sync::Arc;
+
+pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = match load(&args, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let mut report = String::from("configuration  ok\n");
+    for warning in &settings.warnings {
+        writeln!(report, "warning        {warning}")?;
+    }
+    let service = FlowService::new(settings.adobe.connection(), Arc::new(SystemClock::new()))?;
+    if let Err(error) = service.authenticate().await {
+        writeln!(report, "credentials    FAILED: {}", chain(&error))?;
+        print(&report)?;
+        return Ok(exit_for(&error));
+    }
+    writeln!(report, "credentials    ok, as {}", service.client_id())?;
+    let mut worst = Exit::Done;
+    for sandbox in &settings.sandboxes {
+        let exit = check_sandbox(&service, &settings, sandbox, &mut report).await?;
+        if worst == Exit::Done {
+            worst = exit;
+        }
+    }
+    print(&report)?;
+    Ok(worst)
+}
+
+async fn check_sandbox(
+    service: &FlowService,
+    settings: &Settings,
+    sandbox: &SandboxSettings,
+    report: &mut String,
+) -> anyhow::Result<Exit> {
+    let mut catalog = Catalog::default();
+    match catalog.refresh(service, settings, sandbox).await {
+        Ok(()) => {
+            writeln!(report, "\nsandbox {}  ok", sandbox.name)?;
+            write_catalog(&catalog, report)?;
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            writeln!(report, "\nsandbox {}  FAILED: {}", sandbox.name, chain(&error))?;
+            Ok(match &error {
+                PassError::Platform { source, .. } => exit_for(source),
+                _ => Exit::Failed,
+            })
+        }
+    }
+}
+
+fn exit_for(error: &ApiError) -> Exit {
+    if error.is_credentials() {
+        Exit::Refused
+    } else if error.is_unreachable() {
+        Exit::Unreachable
+    } else {
+        Exit::Failed
+    }
+}
+
+fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
+    let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
+    dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
+    if dataflows.is_empty() {
+        writeln!(report, "  no dataflow matches include and exclude")?;
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
+    for dataflow in &dataflows {
+        let last = dataflow.flow.last_run.as_ref();
+        table.add_row([
+            dataflow.flow.name.clone(),
+            dataflow.flow.id.to_string(),
+            dataflow.kind.as_str().to_owned(),
+            dataflow.flow.state.as_str().to_owned(),
+            last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
+            policy(dataflow),
+        ]);
+    }
+    writeln!(report, "{table}")?;
+    let unknown = catalog.count(FlowKind::Unknown);
+    if unknown > 0 {
+        writeln!(
+            report,
+            "  {unknown} of unknown kind: they are left alone unless a [[dataflow]] sets kind = \"batch\""
+        )?;
+    }
+    Ok(())
+}
+
+/// The policy in a few words, or why there is none.
+fn policy(dataflow: &Dataflow) -> String {
+    match dataflow.kind {
+        FlowKind::Batch => {
+            let retry = &dataflow.retry;
+            format!(
+                "{} attempts, {} ×{} up to {}",
+                retry.max_attempts,
+                humantime::format_duration(retry.initial_interval),
+                retry.multiplier,
+                humantime::format_duration(retry.max_interval)
+            )
+        }
+        _ => "left alone".to_owned(),
+    }
+}

@@ -1,0 +1,117 @@
+//! `flowmend demo`: the daemon against the simulated platform, at a pace that can be watched.
+
+use super::simulate::settings_for;
+use super::{Exit, Identity, daemon, print, stop_on_signal};
+use crate::cli::DemoArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::Mode;
+use crate::settings::{LogFormat, Settings, Sources};
+use crate::simulator::{Books, Endpoint, Scenario, Simulator};
+use crate::store::{Filter, SqliteStore, Store};
+use crate::telemetry;
+use anyhow::Context;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What differs from the defaults: everything is faster, nothing is decided differently.
+const PACE: &str = r#"
+[poll]
+interval = "1s"
+overlap = "30s"
+lookback = "4h"
+sweep_interval = "20s"
+
+[retry]
+initial_interval = "3s"
+max_interval = "20s"
+confirm_window = "5s"
+max_attempts = 4
+
+[adobe]
+requests_per_second = 50.0
+request_timeout = "2s"
+
+[limits]
+retriggers_per_minute = 0
+
+[[dataflow]]
+match = "*hourly*"
+retry.max_attempts = 6
+"#;
+
+pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
+    telemetry::start(LogFormat::Pretty, "info")?;
+    let stop = stop_on_signal()?;
+    let clock = Arc::new(SystemClock::new());
+    let world = Scenario::load("demo")?.build(args.seed, clock.now());
+    let credentials = world.credentials.clone();
+    let simulator = Simulator::start(world, clock, args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let directory = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let config = directory.path().join("flowmend.toml");
+    let store = directory.path().join("flowmend.db");
+    let url = simulator.base_url();
+    let pace = directory.path().join("pace.toml");
+    std::fs::write(&config, settings_for(&url, &credentials))?;
+    std::fs::write(&pace, format!("{PACE}\n[store]\nurl = \"sqlite://{}\"\n", store.display()))?;
+    introduce(&url, &args)?;
+
+    let sources = Sources { files: vec![config, pace], environment: HashMap::new() };
+    let settings = Settings::load(&sources);
+    let settings = Arc::new(settings.map_err(|faults| anyhow::anyhow!("{faults}"))?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.store.path).await?);
+    let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live)?;
+    run_for(&mut daemon, &args, &stop).await;
+    daemon.release().await;
+    summarize(&simulator.books(), store.as_ref()).await?;
+    store.close().await;
+    simulator.stop().await;
+    Ok(Exit::Done)
+}
+
+async fn run_for(daemon: &mut crate::daemon::Daemon, args: &DemoArgs, stop: &CancellationToken) {
+    let turn = stop.child_token();
+    let ending = async {
+        match args.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+        turn.cancel();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = daemon.run(&turn) => {}
+        () = ending => {}
+    }
+}
+
+fn introduce(url: &str, args: &DemoArgs) -> std::io::Result<()> {
+    let end = match args.duration {
+        Some(duration) => format!("It ends after {}.", humantime::format_duration(duration)),
+        None => "Ctrl-C ends it with a summary.".to_owned(),
+    };
+    print(&format!(
+        "flowmend demo: some forty dataflows on a simulated platform, some of whose runs fail.\n\
+         Delays are seconds here instead of minutes. {end}\n\n\
+         The platform listens on {url}; what it saw is at {url}/simulator/books\n\n\
+         Watch for \"re-triggered failed run\" with new_run_id and etag, and for \"recovered\".\n\n"
+    ))
+}
+
+async fn summarize(books: &Books, store: &dyn Store) -> anyhow::Result<()> {
+    let counts = store.count_by_state(&Filter::default()).await?;
+    let states: Vec<String> =
+        counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    print(&format!(
+        "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in all\n\n\
+         Next\n  flowmend config default    every setting, with its default and its meaning\n  \
+         flowmend check --config FILE    try your own credentials; it changes nothing\n  \
+         flowmend once --config FILE --dry-run    what would be re-triggered in your sandbox\n",
+        if states.is_empty() { "none".to_owned() } else { states.join(", ") },
+        books.accepted().count(),
+        books.requests(Endpoint::Any),
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `flowmend simulate`: a simulated Flow Service to rehearse against.
+
+use super::{Exit, print, stop_on_signal};
+use crate::cli::SimulateArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::simulator::{Credentials, Scenario, Simulator};
+use anyhow::Context;
+use std::sync::Arc;
+
+pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
+    let clock = Arc::new(SystemClock::new());
+    let world = Scenario::load(&args.scenario)?.build(args.seed, clock.now());
+    let credentials = world.credentials.clone();
+    let stop = stop_on_signal()?;
+    let simulator = Simulator::start(world, clock, args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let url = simulator.base_url();
+    print(&format!(
+        "A simulated Flow Service listens on {url}\n\n\
+         # Settings that make flowmend talk to it:\n{}\n\
+         # What it was asked, and what it did: {url}/simulator/books\n\
+         # Ctrl-C ends it.\n",
+        settings_for(&url, &credentials),
+    ))?;
+    stop.cancelled().await;
+    simulator.stop().await;
+    Ok(Exit::Done)
+}
+
+/// The configuration of a flowmend that talks to the simulator at `url`. The secret is a made-up
+/// one that opens nothing else.
+pub(super) fn settings_for(url: &str, credentials: &Credentials) -> String {
+    let secret = credentials.client_secrets.first().map_or("", String::as_str);
+    format!(
+        "[adobe]\nplatform_url = \"{url}\"\nims_url = \"{url}\"\norg_id = \"{}\"\nclient_id = \"{}\"\n\
+         client_secret = \"{secret}\"\n\n[[sandbox]]\nname = \"prod\"\ninclude = [\"*\"]\n",
+        credentials.org_id, credentials.client_id
+    )
+}

@@ -1,0 +1,349 @@
+//! JSON as Adobe sends it, made into the domain's values.
+//!
+//! Adobe's description, tutorials and examples disagree in many small things, so nothing here is
+//! derived from a struct that one surprise would break. Fields are looked up one by one, unknown
+//! ones are ignored, one of the wrong type counts as absent, and only what an item cannot be used
+//! without makes it unreadable: a run's `id` and `flowId`, a flow's `id`.
+
+use super::text::clean;
+use crate::domain::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
+use crate::domain::ids::{Etag, FlowId, FlowSpecId, RunId};
+use crate::domain::run::{Run, RunError, RunStatus};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// How much of a run's error message is kept, in characters.
+const MESSAGE: usize = 500;
+/// How many errors of one run are kept; a run can list thousands of bad rows.
+const ERRORS: usize = 50;
+/// Smaller numbers are seconds, larger ones milliseconds. Both occur in Adobe's examples; 10^11 is
+/// the year 5138 in seconds and the spring of 1973 in milliseconds.
+const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+/// Source connection specs that only destination flows have: the profile store and the dataset
+/// export from the data lake. From Adobe's destination tutorials.
+const DESTINATION_SOURCE_SPECS: [&str; 2] =
+    ["8a9c3494-9708-43d7-ae3f-cda01e5030e1", "23598e46-f560-407b-88d5-ea6207e49db0"];
+
+/// One page of a listing.
+#[derive(Debug, PartialEq)]
+pub(super) struct Page<'a> {
+    pub(super) items: &'a [Value],
+    /// `_links.next.href`; `None` on the last page.
+    pub(super) next: Option<&'a str>,
+}
+
+/// Reads a page. `None` if the body is no listing: without `items` it cannot show that something
+/// is missing, so it must not pass for an empty page.
+pub(super) fn page(body: &Value) -> Option<Page<'_>> {
+    let items = body.get("items")?.as_array()?;
+    let next = body.pointer("/_links/next");
+    let href = next.and_then(|next| next.get("href").unwrap_or(next).as_str());
+    Some(Page { items, next: href.filter(|href| !href.trim().is_empty()) })
+}
+
+/// The items of a single resource: documented as a wrapper, in some examples the bare object.
+pub(super) fn single(body: &Value) -> Option<&[Value]> {
+    match body.get("items") {
+        Some(items) => items.as_array().map(Vec::as_slice),
+        None => id(body, "/id").map(|_| std::slice::from_ref(body)),
+    }
+}
+
+/// A run; `None` if it names no id or no flow.
+pub(super) fn run(item: &Value) -> Option<Run> {
+    let duration = |field: &str| time(item, &format!("/metrics/durationSummary/{field}"));
+    Some(Run {
+        id: RunId::new(id(item, "/id")?),
+        flow_id: FlowId::new(id(item, "/flowId")?),
+        status: RunStatus::parse(status(item)),
+        created_at: time(item, "/createdAt"),
+        updated_at: time(item, "/updatedAt"),
+        started_at: duration("startedAtUTC"),
+        completed_at: duration("completedAtUTC"),
+        created_client: text(item, "/createdClient").map(str::to_owned),
+        etag: etag(item),
+        input_records: count(item, "/metrics/recordSummary/inputRecordCount"),
+        errors: errors(item),
+    })
+}
+
+/// A flow; `None` if it names no id.
+pub(super) fn flow(item: &Value) -> Option<Flow> {
+    let inherited = "/inheritedAttributes";
+    let sources = list(item, &format!("{inherited}/sourceConnections"));
+    let source_specs = || sources.iter().filter_map(|source| text(source, "/connectionSpec/id"));
+    let flagged = flag(item, &format!("{inherited}/properties/isDestinationFlow")) == Some(true);
+    Some(Flow {
+        id: FlowId::new(id(item, "/id")?),
+        name: text(item, "/name").unwrap_or_default().to_owned(),
+        state: FlowState::parse(text(item, "/state").unwrap_or_default()),
+        spec_id: id(item, "/flowSpec/id").map(FlowSpecId::new),
+        is_source: flag(item, &format!("{inherited}/properties/isSourceFlow")),
+        is_destination: flagged
+            || source_specs().any(|spec| DESTINATION_SOURCE_SPECS.contains(&spec)),
+        source_spec: source_specs().next().map(str::to_owned),
+        last_run: id(item, "/lastRunDetails/id").map(|run| LastRun {
+            id: RunId::new(run),
+            status: RunStatus::parse(text(item, "/lastRunDetails/state").unwrap_or_default()),
+            started_at: time(item, "/lastRunDetails/startedAtUTC"),
+        }),
+    })
+}
+
+/// A flow spec; `None` if it names no id.
+pub(super) fn flow_spec(item: &Value) -> Option<FlowSpec> {
+    let frequency =
+        text(item, "/attributes/frequency").or_else(|| text(item, "/attributes/frequency/key"));
+    Some(FlowSpec {
+        id: FlowSpecId::new(id(item, "/id")?),
+        is_source: flag(item, "/attributes/isSourceFlow"),
+        frequency: frequency.and_then(|word| match word.to_ascii_lowercase().as_str() {
+            "batch" => Some(Frequency::Batch),
+            "streaming" => Some(Frequency::Streaming),
+            _ => None,
+        }),
+    })
+}
+
+/// What a re-trigger answered: a bare `{id, etag}`, a whole run, or either within `items`. Adobe's
+/// tutorial shows the first, its API description the second, the tutorial of run creation the third.
+pub(super) fn issued(body: &Value) -> Option<(RunId, Option<Etag>)> {
+    let item = body.pointer("/items/0").unwrap_or(body);
+    Some((RunId::new(id(item, "/id")?), etag(item)))
+}
+
+/// The entity tag exactly as received: `etag` in examples, `eTag` in the API description.
+fn etag(item: &Value) -> Option<Etag> {
+    let tag = ["/etag", "/eTag", "/ETag"].into_iter().find_map(|name| text(item, name))?;
+    (tag.len() <= 256).then(|| Etag::new(tag))
+}
+
+/// `metrics.statusSummary.status`; some lists of filters also name a `state`.
+fn status(item: &Value) -> &str {
+    ["/metrics/statusSummary/status", "/metrics/statusSummary/status/value", "/state"]
+        .into_iter()
+        .find_map(|path| text(item, path))
+        .unwrap_or_default()
+}
+
+/// The run's errors: umbrella codes first, then those of its activities, then their details, each
+/// once. Adobe's API description misspells `activities`.
+fn errors(item: &Value) -> Vec<RunError> {
+    let activities = || ["/activities", "/activites"].into_iter().flat_map(|name| list(item, name));
+    let of_activities = activities().flat_map(|activity| list(activity, "/statusSummary/errors"));
+    let details =
+        activities().flat_map(|activity| list(activity, "/statusSummary/extensions/errors"));
+    let mut found: Vec<RunError> = Vec::new();
+    for entry in list(item, "/metrics/statusSummary/errors")
+        .iter()
+        .chain(list(item, "/metrics/statusSummary/extensions/errors"))
+        .chain(of_activities)
+        .chain(details)
+    {
+        let Some(error) = run_error(entry) else { continue };
+        if !found.contains(&error) {
+            found.push(error);
+        }
+        if found.len() == ERRORS {
+            break;
+        }
+    }
+    found
+}
+
+fn run_error(entry: &Value) -> Option<RunError> {
+    let code = match entry.get("code") {
+        Some(Value::String(code)) => clean(code, 100),
+        Some(Value::Number(code)) => code.to_string(),
+        _ => String::new(),
+    };
+    let message = entry.get("message").unwrap_or(entry).as_str().unwrap_or_default();
+    let error = RunError { code, message: clean(message, MESSAGE) };
+    (!error.code.is_empty() || !error.message.is_empty()).then_some(error)
+}
+
+/// An id that can be put into a path, a filter and a log line.
+fn id<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
+    text(item, path).filter(|id| is_usable_id(id))
+}
+
+/// True for text that can be an id. Adobe promises no format; what is refused here could only be an
+/// accident or an attack: nothing, `.` and `..`, white space, control characters, absurd length.
+pub(super) fn is_usable_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 256
+        && id != "."
+        && id != ".."
+        && id.chars().all(|c| c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric()))
+}
+
+fn text<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
+    item.pointer(path)?.as_str()
+}
+
+fn list<'a>(item: &'a Value, path: &str) -> &'a [Value] {
+    item.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn flag(item: &Value, path: &str) -> Option<bool> {
+    match item.pointer(path)? {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// A whole number, also one written as text or with a fraction of nothing.
+fn number(item: &Value, path: &str) -> Option<i64> {
+    match item.pointer(path)? {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            // Within ±2^53 a whole float is exact, and so is the cast.
+            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+        }),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A count; the platform says -1 where it does not know.
+fn count(item: &Value, path: &str) -> Option<u64> {
+    u64::try_from(number(item, path)?).ok()
+}
+
+/// An instant in milliseconds or seconds; 0 and less stand for *never*.
+fn time(item: &Value, path: &str) -> Option<Timestamp> {
+    match number(item, path)? {
+        ..=0 => None,
+        seconds @ 1..FIRST_MILLISECONDS => Timestamp::from_second(seconds).ok(),
+        milliseconds => Timestamp::from_millisecond(milliseconds).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_instant_is_milliseconds_or_seconds_as_number_or_text() {
+        let at = |value: Value| time(&json!({ "t": value }), "/t").map(|t| t.as_millisecond());
+        assert_eq!(at(json!(1_597_213_529_158_i64)), Some(1_597_213_529_158));
+        assert_eq!(at(json!(1_590_512_053)), Some(1_590_512_053_000));
+        assert_eq!(at(json!("1590091157")), Some(1_590_091_157_000));
+        assert_eq!(at(json!(1.597213529158e12)), Some(1_597_213_529_158));
+        for never in
+            [json!(0), json!(-1), json!(null), json!("soon"), json!(i64::MAX), json!(1e300)]
+        {
+            assert_eq!(at(never.clone()), None, "{never}");
+        }
+    }
+
+    #[test]
+    fn a_count_of_minus_one_is_not_known() {
+        let records = |value: Value| count(&json!({ "n": value }), "/n");
+        assert_eq!(records(json!(-1)), None);
+        assert_eq!(records(json!("-1")), None);
+        assert_eq!(records(json!("12")), Some(12));
+        assert_eq!(records(json!(0)), Some(0));
+    }
+
+    #[test]
+    fn a_run_needs_an_id_and_a_flow_and_nothing_else() {
+        let bare = run(&json!({ "id": "r", "flowId": "f" })).unwrap();
+        assert_eq!(bare.status, RunStatus::Unknown(String::new()));
+        for useless in [
+            json!({ "flowId": "f" }),
+            json!({ "id": "r" }),
+            json!({ "id": "", "flowId": "f" }),
+            json!({ "id": "a b", "flowId": "f" }),
+            json!({ "id": "..", "flowId": "f" }),
+            json!(null),
+            json!([]),
+        ] {
+            assert_eq!(run(&useless), None, "{useless}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_counts_as_absent() {
+        let odd = json!({
+            "id": "r", "flowId": "f", "createdAt": {}, "etag": 7, "createdClient": [],
+            "metrics": { "statusSummary": { "status": 3, "errors": { "code": 1 } } },
+            "activities": "none",
+        });
+        let plain = json!({ "id": "r", "flowId": "f" });
+        assert_eq!(run(&odd), run(&plain));
+    }
+
+    #[test]
+    fn the_misspelt_activities_are_read_too_and_errors_come_once() {
+        let error = json!({ "code": 133, "message": "x".repeat(600) });
+        let activity = json!({ "statusSummary": { "extensions": { "errors": [error, error] } } });
+        let item = json!({ "id": "r", "flowId": "f", "activites": [activity] });
+        let errors = run(&item).unwrap().errors;
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].code, "133");
+        assert_eq!(errors[0].message.chars().count(), 501);
+    }
+
+    #[test]
+    fn only_a_body_with_items_is_a_page() {
+        assert_eq!(page(&json!({})), None);
+        assert_eq!(page(&json!({ "items": null })), None);
+        for last in [json!({}), json!({ "next": null }), json!({ "next": { "href": "" } })] {
+            let body = json!({ "items": [], "_links": last });
+            assert_eq!(page(&body).unwrap().next, None, "{body}");
+        }
+    }
+
+    /// Any JSON, with the field names that are looked up sprinkled in.
+    fn any_json() -> impl Strategy<Value = Value> {
+        const NAMES: [&str; 16] = [
+            "id",
+            "flowId",
+            "items",
+            "_links",
+            "next",
+            "href",
+            "metrics",
+            "statusSummary",
+            "status",
+            "errors",
+            "code",
+            "message",
+            "activities",
+            "createdAt",
+            "etag",
+            "attributes",
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 64, 6, |inner| {
+            let name = prop_oneof![
+                prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
+                any::<String>()
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((name, inner), 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_panics(body in any_json()) {
+            let _ = (page(&body), single(&body), issued(&body));
+            let _ = (run(&body), flow(&body), flow_spec(&body));
+        }
+    }
+}

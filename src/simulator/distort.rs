@@ -1,0 +1,148 @@
+//! Answers as faults make them.
+
+use std::convert::Infallible;
+use std::io;
+
+use axum::Json;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::header::LOCATION;
+use axum::http::header::RETRY_AFTER;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use fastrand::Rng;
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::Value;
+use serde_json::json;
+
+use super::faults::ErrorAnswer;
+use super::faults::ErrorBody;
+use super::query::replay_token;
+use super::refusal::Refusal;
+
+/// Larger than any page of this service.
+const BODY_LIMIT: usize = 16 << 20;
+
+/// An error from somewhere before the service.
+pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let mut response = match error.body {
+        ErrorBody::Gateway => {
+            // 429050 is documented for sibling services; the others follow its pattern.
+            let detail = if status == StatusCode::TOO_MANY_REQUESTS { "050" } else { "000" };
+            let code = format!("{}{detail}", status.as_u16());
+            Refusal::gateway(status, &code, reason).sign(request_id)
+        }
+        ErrorBody::FlowService => {
+            let number = if status.is_server_error() { 2108 } else { 1400 };
+            Refusal::flow_service(number, status, reason).sign(request_id)
+        }
+        ErrorBody::Html => {
+            let page = format!("<html><body><h1>{} {reason}</h1></body></html>", status.as_u16());
+            (status, [(CONTENT_TYPE, "text/html")], page).into_response()
+        }
+        ErrorBody::Empty => status.into_response(),
+        ErrorBody::RateLimit => {
+            let body = json!({ "title": "RequestRateTooLarge", "status": status.as_u16() });
+            (status, Json(body)).into_response()
+        }
+    };
+    if let Some(value) = error.retry_after.as_deref().and_then(header_value) {
+        response.headers_mut().insert(RETRY_AFTER, value);
+    }
+    response
+}
+
+/// To be asked elsewhere.
+pub(super) fn redirect(to: &str) -> Response {
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    if let Some(value) = header_value(to) {
+        response.headers_mut().insert(LOCATION, value);
+    }
+    response
+}
+
+/// Success, it says.
+pub(super) fn garbage() -> Response {
+    ([(CONTENT_TYPE, "application/json")], "{\"items\": [<!doctype html>").into_response()
+}
+
+/// Valid JSON of at least so many bytes, most of them blanks, sent as fast as it is read.
+pub(super) fn oversized(bytes: u64) -> Response {
+    const CHUNK: &[u8] = &[b' '; 64 * 1024];
+    let blanks = stream::iter(0..bytes.div_ceil(CHUNK.len() as u64))
+        .map(|_| Ok::<_, Infallible>(Bytes::from_static(CHUNK)));
+    let end = stream::iter([Ok(Bytes::from_static(b"{\"items\":[],\"_links\":{}}"))]);
+    ([(CONTENT_TYPE, "application/json")], Body::from_stream(blanks.chain(end))).into_response()
+}
+
+/// Promises the whole length and ends half way.
+pub(super) async fn truncate(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let half = body.slice(..body.len() / 2);
+    let broken = stream::once(async {
+        // Gives the server a turn to write the first half before it learns of the end.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "the simulator cut the answer"))
+    });
+    Response::from_parts(parts, Body::from_stream(stream::once(async { Ok(half) }).chain(broken)))
+}
+
+/// `next` leads to the page that was asked for by `query`; a last page stays the last.
+pub(super) async fn lead_back(response: Response, query: &str) -> Response {
+    change_json(response, |body| {
+        let href = body.pointer_mut("/_links/next/href");
+        if let (Some(href), Some(token)) = (href, replay_token(query)) {
+            let path = href.as_str().and_then(|href| href.split('?').next()).unwrap_or_default();
+            *href = json!(format!("{path}?continuationToken={token}"));
+        }
+    })
+    .await
+}
+
+/// The same items in any order.
+pub(super) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
+    change_json(response, |body| {
+        if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
+            rng.shuffle(items);
+        }
+    })
+    .await
+}
+
+/// No `id`, neither of the answer nor of its items.
+pub(super) async fn remove_ids(response: Response) -> Response {
+    fn remove_id(value: &mut Value) {
+        value.as_object_mut().and_then(|members| members.remove("id"));
+    }
+    change_json(response, |body| {
+        remove_id(body);
+        let items = body.get_mut("items").and_then(Value::as_array_mut);
+        items.into_iter().flatten().for_each(remove_id);
+    })
+    .await
+}
+
+/// Leaves an answer that is no JSON as it is.
+async fn change_json(response: Response, change: impl FnOnce(&mut Value)) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    let Ok(mut json) = serde_json::from_slice(&body) else {
+        return Response::from_parts(parts, Body::from(body));
+    };
+    change(&mut json);
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(json.to_string()))
+}
+
+fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
+}

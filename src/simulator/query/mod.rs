@@ -1,0 +1,86 @@
+//! The query language of Flow Service lists: filters, order, pages, count.
+//!
+//! Queries are parsed into fields and tests once and then run against the world itself, never
+//! against rendered JSON: a world of tens of thousands of runs answers in milliseconds. Everything
+//! documented as an error is one here, with its documented code, so that a client which asks for
+//! something Adobe would refuse is found out.
+
+mod condition;
+mod field;
+mod order;
+mod page;
+mod params;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use super::quirks::FlowIdList;
+use super::quirks::Quirks;
+use super::refusal::Refusal;
+use condition::Condition;
+use order::Order;
+use params::Params;
+
+pub(super) use field::Field;
+pub(super) use field::Filterable;
+pub(super) use field::Resource;
+pub(super) use field::Value;
+pub(super) use params::replay_token;
+
+/// A parsed and permitted query.
+#[derive(Debug)]
+pub(super) struct Query {
+    conditions: Vec<Condition>,
+    order: Option<Order>,
+    limit: usize,
+    offset: usize,
+    /// Only the number of matches is wanted.
+    pub(super) count: bool,
+    params: Params,
+}
+
+impl Query {
+    /// Parses the query string of a list request.
+    pub(super) fn parse(resource: Resource, query: &str, quirks: &Quirks) -> Result<Self, Refusal> {
+        let (params, offset) = Params::parse(query)?;
+        let conditions = params
+            .property
+            .iter()
+            .map(|text| Condition::parse(resource, text, quirks))
+            .filter_map(Result::transpose)
+            .collect::<Result<Vec<_>, _>>()?;
+        let query = Self {
+            order: params.orderby.as_deref().map(|t| Order::parse(resource, t)).transpose()?,
+            limit: params.limit(resource.default_limit(), quirks.page_cap)?,
+            count: params.count()?,
+            conditions,
+            offset,
+            params,
+        };
+        query.permitted(resource, quirks)?;
+        Ok(query)
+    }
+
+    fn permitted(&self, resource: Resource, quirks: &Quirks) -> Result<(), Refusal> {
+        let flow_ids = self.any_of(Field::FlowId);
+        if resource == Resource::Runs && quirks.runs_need_flow_id && flow_ids.is_none() {
+            return Err(Refusal::bad_request(1423, "Runs cannot be listed without a flowId."));
+        }
+        let several = flow_ids.is_some_and(|ids| ids.len() > 1);
+        if several && quirks.flow_id_list == FlowIdList::Refused {
+            return Err(Refusal::bad_request(1443, "flowId does not take several values."));
+        }
+        Ok(())
+    }
+
+    /// The values that a field must have one of, if the query says so.
+    pub(super) fn any_of(&self, field: Field) -> Option<&HashSet<String>> {
+        self.conditions.iter().find_map(|condition| condition.any_of(field))
+    }
+
+    /// Whether a record is asked for.
+    pub(super) fn matches(&self, record: &impl Filterable) -> bool {
+        self.conditions.iter().all(|condition| condition.matches(record))
+    }
+}

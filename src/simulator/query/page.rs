@@ -1,0 +1,52 @@
+//! Pages of matches.
+//!
+//! Pages are not a snapshot: a page is "skip so many of the newest", as in the real service, so a
+//! record that comes into being between two pages pushes another onto both of them. A client has to
+//! remove duplicates; it misses nothing.
+
+use super::Query;
+use super::field::Filterable;
+use super::field::Resource;
+
+/// One page.
+#[derive(Debug)]
+pub(in crate::simulator) struct Page<R> {
+    pub(in crate::simulator) items: Vec<R>,
+    /// `href` of the next page, unless this is the last.
+    pub(in crate::simulator) next: Option<String>,
+}
+
+impl Query {
+    /// How many of `records` match.
+    pub(in crate::simulator) fn count_of<R: Filterable>(
+        &self,
+        records: impl Iterator<Item = R>,
+    ) -> usize {
+        records.filter(|record| self.matches(record)).count()
+    }
+
+    /// The page asked for, of `records`, which come newest first.
+    pub(in crate::simulator) fn page_of<R: Filterable>(
+        &self,
+        resource: Resource,
+        records: impl Iterator<Item = R>,
+        href_repeats_filters: bool,
+    ) -> Page<R> {
+        let matches = records.filter(|record| self.matches(record));
+        // One more than wanted tells whether there is a next page.
+        let wanted = self.limit + 1;
+        let mut items: Vec<R> = match &self.order {
+            None => matches.skip(self.offset).take(wanted).collect(),
+            Some(order) => {
+                let mut all: Vec<R> = matches.collect();
+                all.sort_by(|a, b| order.compare(a, b));
+                all.into_iter().skip(self.offset).take(wanted).collect()
+            }
+        };
+        let more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = more
+            .then(|| self.params.href(resource, self.offset + self.limit, href_repeats_filters));
+        Page { items, next }
+    }
+}

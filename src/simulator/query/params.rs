@@ -1,0 +1,149 @@
+//! The query parameters, and the continuation token that carries them.
+//!
+//! A token is the query itself and an offset, in hexadecimal: Adobe's is opaque, url-safe and can
+//! be followed alone, and so is this. Parameters sent along with a token override what it carries.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::field::Resource;
+use crate::simulator::refusal::Refusal;
+
+/// The parameters of a list, as text.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Params {
+    pub(super) property: Vec<String>,
+    pub(super) orderby: Option<String>,
+    limit: Option<String>,
+    count: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Token {
+    offset: usize,
+    params: Params,
+}
+
+/// A token that leads to the page which `query` asked for, once more.
+pub(in crate::simulator) fn replay_token(query: &str) -> Option<String> {
+    let (params, offset) = Params::parse(query).ok()?;
+    Some(params.token(offset))
+}
+
+impl Params {
+    /// The parameters in force, and how many matches to skip.
+    pub(super) fn parse(query: &str) -> Result<(Self, usize), Refusal> {
+        let mut sent = Self::default();
+        let mut token = None;
+        for (name, value) in decode(query) {
+            match name.as_str() {
+                "property" => sent.property.push(value),
+                "orderby" => sent.orderby = Some(value),
+                "limit" => sent.limit = Some(value),
+                "count" => sent.count = Some(value),
+                "continuationToken" => token = Some(value),
+                _ => {
+                    let message = format!("{name} is not a query parameter.");
+                    return Err(Refusal::bad_request(1451, message));
+                }
+            }
+        }
+        let Some(token) = token else { return Ok((sent, 0)) };
+        let carried = Token::read(&token)
+            .ok_or_else(|| Refusal::bad_request(1400, "The continuationToken is not valid."))?;
+        Ok((sent.or(carried.params), carried.offset))
+    }
+
+    fn or(self, carried: Self) -> Self {
+        Self {
+            property: if self.property.is_empty() { carried.property } else { self.property },
+            orderby: self.orderby.or(carried.orderby),
+            limit: self.limit.or(carried.limit),
+            count: self.count.or(carried.count),
+        }
+    }
+
+    pub(super) fn limit(&self, default: usize, cap: usize) -> Result<usize, Refusal> {
+        let Some(text) = &self.limit else { return Ok(default.min(cap)) };
+        match text.parse::<usize>() {
+            Ok(limit) if limit > 0 => Ok(limit.min(cap)),
+            _ => Err(Refusal::bad_request(1400, format!("{text} is not a valid limit."))),
+        }
+    }
+
+    pub(super) fn count(&self) -> Result<bool, Refusal> {
+        match self.count.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") if self.limit.is_some() => {
+                Err(Refusal::bad_request(1401, "limit and count exclude each other."))
+            }
+            Some("true") => Ok(true),
+            Some(other) => {
+                Err(Refusal::bad_request(1400, format!("count must be true or false, not {other}")))
+            }
+        }
+    }
+
+    /// Where the next page is, relative to the base of the service and not to its host.
+    pub(super) fn href(&self, resource: Resource, offset: usize, repeat: bool) -> String {
+        let mut href = format!("{}?", resource.path());
+        if repeat {
+            let limit = self.limit.iter().map(|value| ("limit", value));
+            let orderby = self.orderby.iter().map(|value| ("orderby", value));
+            let property = self.property.iter().map(|value| ("property", value));
+            for (name, value) in property.chain(orderby).chain(limit) {
+                href.push_str(&format!("{name}={}&", encode(value)));
+            }
+        }
+        href + "continuationToken=" + &self.token(offset)
+    }
+
+    fn token(&self, offset: usize) -> String {
+        Token { offset, params: self.clone() }.write()
+    }
+}
+
+impl Token {
+    fn write(&self) -> String {
+        let json = serde_json::to_vec(self).expect("numbers and text are valid JSON");
+        json.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        let bytes = digits.chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        serde_json::from_slice(&bytes.collect::<Option<Vec<u8>>>()?).ok()
+    }
+}
+
+fn decode(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let split = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    split.map(|(name, value)| (decode_percent(name), decode_percent(value))).collect()
+}
+
+/// Decodes `%XX` and `+`; what is no valid escape stays as it is.
+fn decode_percent(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = tail.get(..2).filter(|_| *first == b'%');
+        let byte = escape
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn encode(text: &str) -> String {
+    let encode_byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).into(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode_byte).collect()
+}

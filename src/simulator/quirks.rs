@@ -1,0 +1,138 @@
+//! What Adobe leaves open, as switches.
+//!
+//! The defaults are what is documented or, where nothing is, what the evidence makes likely. Every
+//! other value is a reading of the documents that a client must survive as well.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// How this Flow Service differs from the documented or likely one.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quirks {
+    /// The body of a successful re-trigger.
+    pub answer: AnswerShape,
+    /// Where that answer carries the etag.
+    pub etag: EtagPlace,
+    /// How a status is spelled in items (`failed`, `FAILED`, `Failed`).
+    pub status_spelling: Spelling,
+    /// A status filter must be spelled as the items are; otherwise case does not matter.
+    pub status_filter_case_sensitive: bool,
+    /// What `property=flowId==a,b` means.
+    pub flow_id_list: FlowIdList,
+    /// `GET /runs` without a `flowId` filter is refused with 1423-400.
+    pub runs_need_flow_id: bool,
+    /// A filter on `updatedAt` is refused with 1449-400.
+    pub updated_at_filter_refused: bool,
+    /// Items show times in seconds, as one published notification does; filters stay in ms.
+    pub times_in_seconds: bool,
+    /// Counts that a failed run does not know are published as -1; otherwise as 0.
+    pub negative_counts: bool,
+    /// The largest page; a larger `limit` is clamped to it.
+    pub page_cap: usize,
+    /// `next.href` repeats filters and limit before the token.
+    pub href_repeats_filters: bool,
+    /// Accepted values of `op`: the tutorial says `re-trigger`, the OpenAPI file `RE_TRIGGER`.
+    pub retrigger_ops: Vec<String>,
+    /// A re-trigger without `If-Match` is refused with 1403-400.
+    pub require_if_match: bool,
+    /// Runs issued by a re-trigger cannot be re-triggered themselves (1387-400).
+    pub issued_runs_refused: bool,
+    /// Issued runs carry no `createdClient` and no `createdBy`.
+    pub created_client_absent: bool,
+    /// `GET /runs/{id}` and the like answer the bare object instead of `{"items":[…]}`.
+    pub bare_single_gets: bool,
+    /// Adobe's clock less ours, in milliseconds; moves every time of the world and `Date`.
+    pub clock_skew_ms: i64,
+    /// A new run is readable by id at once, but absent from lists for so many milliseconds.
+    pub listing_delay_ms: u64,
+    /// How long a token is good for, in seconds (`expires_in`).
+    pub token_lifetime_s: u32,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self {
+            answer: AnswerShape::Bare,
+            etag: EtagPlace::Etag,
+            status_spelling: Spelling::Lower,
+            status_filter_case_sensitive: false,
+            flow_id_list: FlowIdList::Accepted,
+            runs_need_flow_id: false,
+            updated_at_filter_refused: false,
+            times_in_seconds: false,
+            negative_counts: true,
+            page_cap: 100,
+            href_repeats_filters: false,
+            retrigger_ops: vec!["re-trigger".to_owned()],
+            require_if_match: false,
+            issued_runs_refused: false,
+            created_client_absent: false,
+            bare_single_gets: false,
+            clock_skew_ms: 0,
+            listing_delay_ms: 0,
+            token_lifetime_s: 86_399,
+        }
+    }
+}
+
+impl Quirks {
+    /// A time in epoch milliseconds as items show it.
+    pub(super) fn publish_time(&self, at: i64) -> i64 {
+        if self.times_in_seconds { at / 1000 } else { at }
+    }
+}
+
+/// The body of a successful re-trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerShape {
+    /// `{"id","etag"}` of the new run (the tutorial).
+    Bare,
+    /// `{"items":[{"id","etag"}]}` (the page on creating runs).
+    Items,
+    /// The whole new run.
+    FullRunNewId,
+    /// The whole run that was asked for ("the updated flow run", the OpenAPI file).
+    FullRunSameId,
+    /// `{}`: accepted, and no id to be found.
+    NoId,
+}
+
+/// Where the answer to a re-trigger carries the etag of the new run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EtagPlace {
+    /// In the body as `etag`.
+    Etag,
+    /// In the body as `eTag`.
+    ETag,
+    /// In the `ETag` header only.
+    Header,
+    /// Nowhere.
+    None,
+}
+
+/// How words of state are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// `failed`, `inProgress`: the examples.
+    Lower,
+    /// `FAILED`, `IN_PROGRESS`: the OpenAPI enum.
+    Upper,
+    /// `Failed`, `InProgress`: the example of a filter.
+    Pascal,
+}
+
+/// What a comma list of flow ids does to a listing of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowIdList {
+    /// Runs of any of the flows, as documented for properties in general.
+    Accepted,
+    /// 1443-400.
+    Refused,
+    /// Taken as one id, commas and all, which no run has: an empty list and no error.
+    Literal,
+}

@@ -1,0 +1,212 @@
+//! One execution of a flow.
+
+use jiff::Timestamp;
+
+use super::failure::Failure;
+use super::flow::FlowKey;
+use super::quirks::Spelling;
+
+/// Handle of a run; grows with every run that is made.
+pub(super) type RunKey = u64;
+
+/// A run. Times are epoch milliseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) id: String,
+    pub(super) flow: FlowKey,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) started_at: Option<i64>,
+    pub(super) ended_at: Option<i64>,
+    pub(super) status: RunStatus,
+    /// How it failed or, before its end, how it is going to.
+    pub(super) failure: Option<Failure>,
+    pub(super) author: Author,
+    pub(super) lineage: Option<Lineage>,
+    /// Re-triggers accepted on behalf of this root run.
+    pub(super) retriggers: u32,
+    /// The latest run that was issued for this one.
+    pub(super) issued: Option<RunKey>,
+    pub(super) records: u64,
+    /// Changes with every update and makes the etag.
+    pub(super) stamp: u32,
+}
+
+impl Run {
+    /// The current etag, with the double quotes that are part of Adobe's value.
+    pub(super) fn etag(&self) -> String {
+        etag(self.stamp, self.updated_at)
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.status, RunStatus::Success | RunStatus::Failed | RunStatus::PartialSuccess)
+    }
+
+    /// The end as published: some failures never say when they ended.
+    pub(super) fn completed_at(&self) -> Option<i64> {
+        let shown = self.failure.as_ref().is_none_or(|failure| failure.shows_completion);
+        self.ended_at.filter(|_| shown)
+    }
+
+    /// What went wrong, once it has.
+    pub(super) fn published_failure(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| self.is_finished())
+    }
+}
+
+/// The etag of something whose content is told apart by `stamp`.
+pub(super) fn etag(stamp: u32, updated_at: i64) -> String {
+    format!("\"{stamp:08x}-0000-0200-0000-{:08x}0000\"", updated_at / 1000)
+}
+
+/// Where an issued run comes from: never published, because Adobe does not tell.
+#[derive(Clone, Debug)]
+pub(super) struct Lineage {
+    /// The run that failed first.
+    pub(super) root: RunKey,
+    /// Its id.
+    pub(super) root_id: String,
+}
+
+/// Who made a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    /// The schedule of the flow.
+    Schedule,
+    /// A person in the user interface.
+    Person,
+    /// An API client, by its client id.
+    Client(String),
+}
+
+impl Author {
+    /// `createdClient`. `exc_app` is documented; the name of the schedule's client is made up.
+    pub(super) fn client(&self) -> &str {
+        match self {
+            Self::Schedule => "acp_flow_schedule",
+            Self::Person => "exc_app",
+            Self::Client(id) => id,
+        }
+    }
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Made, not yet started.
+    Scheduled,
+    /// Under way.
+    InProgress,
+    /// Done.
+    Success,
+    /// Done, with errors under the threshold of partial ingestion.
+    PartialSuccess,
+    /// Not done.
+    Failed,
+}
+
+impl RunStatus {
+    /// As the service spells it.
+    pub fn spelled(self, spelling: Spelling) -> &'static str {
+        let (lower, upper, pascal) = match self {
+            Self::Scheduled => ("scheduled", "SCHEDULED", "Scheduled"),
+            Self::InProgress => ("inProgress", "IN_PROGRESS", "InProgress"),
+            Self::Success => ("success", "SUCCESS", "Success"),
+            Self::PartialSuccess => ("partialSuccess", "PARTIAL_SUCCESS", "PartialSuccess"),
+            Self::Failed => ("failed", "FAILED", "Failed"),
+        };
+        match spelling {
+            Spelling::Lower => lower,
+            Spelling::Upper => upper,
+            Spelling::Pascal => pascal,
+        }
+    }
+}
+
+/// A run to be placed in the world by hand.
+#[derive(Clone, Debug)]
+pub struct RunSetup {
+    /// The flow it belongs to.
+    pub flow_id: String,
+    /// A random one if absent.
+    pub id: Option<String>,
+    /// How far it is; one that has not ended does so one run time of its flow from now.
+    pub status: RunStatus,
+    /// The time of the world if absent.
+    pub created_at: Option<Timestamp>,
+    /// `created_at` if absent; meaningless for a run that has not ended.
+    pub completed_at: Option<Timestamp>,
+    /// How it failed, or is going to.
+    pub failure: Option<Failure>,
+    /// Records it ingested, if it ended well.
+    pub records: u64,
+}
+
+impl RunSetup {
+    /// A run that ended well, with a thousand records.
+    pub fn succeeded(flow_id: &str) -> Self {
+        Self {
+            flow_id: flow_id.to_owned(),
+            id: None,
+            status: RunStatus::Success,
+            created_at: None,
+            completed_at: None,
+            failure: None,
+            records: 1_000,
+        }
+    }
+
+    /// A run that failed while copying from its source; the first re-trigger heals it.
+    pub fn failed(flow_id: &str) -> Self {
+        let failure = Failure::with_codes(&["CONNECTOR-1001-500"], &["CONNECTOR-1012-504"]);
+        Self {
+            status: RunStatus::Failed,
+            failure: Some(failure),
+            records: 0,
+            ..Self::succeeded(flow_id)
+        }
+    }
+
+    /// A run under way.
+    pub fn in_progress(flow_id: &str) -> Self {
+        Self { status: RunStatus::InProgress, ..Self::succeeded(flow_id) }
+    }
+
+    /// With this id.
+    pub fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// Failing with these umbrella and detail codes; the first re-trigger heals it.
+    pub fn with_codes(mut self, umbrella: &[&str], details: &[&str]) -> Self {
+        self.failure = Some(Failure::with_codes(umbrella, details));
+        self
+    }
+
+    /// Healed by the `n`-th re-trigger; [`Failure::NEVER`] for none.
+    pub fn heals_after(mut self, n: u32) -> Self {
+        if let Some(failure) = &mut self.failure {
+            failure.heals_after = n;
+        }
+        self
+    }
+
+    /// Created at this time.
+    pub fn created_at(mut self, at: Timestamp) -> Self {
+        self.created_at = Some(at);
+        self
+    }
+
+    /// Ended at this time.
+    pub fn completed_at(mut self, at: Timestamp) -> Self {
+        self.completed_at = Some(at);
+        self
+    }
+
+    /// Having ingested so many records.
+    pub fn with_records(mut self, records: u64) -> Self {
+        self.records = records;
+        self
+    }
+}

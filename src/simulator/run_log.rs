@@ -1,0 +1,89 @@
+//! Every run of the world, found by key, by id, by flow and by age.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+use super::flow::FlowKey;
+use super::run::Run;
+use super::run::RunKey;
+
+/// How many runs are remembered; beyond it the oldest-made is forgotten, as Adobe forgets too.
+const CAPACITY: usize = 250_000;
+
+/// Runs and the ways to find them.
+#[derive(Debug, Default)]
+pub(super) struct RunLog {
+    runs: BTreeMap<RunKey, Run>,
+    by_id: HashMap<String, RunKey>,
+    by_age: BTreeSet<(i64, RunKey)>,
+    by_flow: HashMap<FlowKey, BTreeSet<(i64, RunKey)>>,
+    next_key: RunKey,
+}
+
+impl RunLog {
+    pub(super) fn insert(&mut self, run: Run) -> RunKey {
+        let key = self.next_key;
+        self.next_key += 1;
+        let age = (run.created_at, key);
+        self.by_id.insert(run.id.clone(), key);
+        self.by_age.insert(age);
+        self.by_flow.entry(run.flow).or_default().insert(age);
+        self.runs.insert(key, run);
+        if self.runs.len() > CAPACITY {
+            self.forget_oldest();
+        }
+        key
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((key, run)) = self.runs.pop_first() else { return };
+        let age = (run.created_at, key);
+        self.by_id.remove(&run.id);
+        self.by_age.remove(&age);
+        if let Some(runs) = self.by_flow.get_mut(&run.flow) {
+            runs.remove(&age);
+        }
+    }
+
+    pub(super) fn get(&self, key: RunKey) -> Option<&Run> {
+        self.runs.get(&key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
+        self.runs.get_mut(&key)
+    }
+
+    pub(super) fn key_of(&self, id: &str) -> Option<RunKey> {
+        self.by_id.get(id).copied()
+    }
+
+    /// All runs, newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Run> {
+        self.by_age.iter().rev().filter_map(|(_, key)| self.runs.get(key))
+    }
+
+    /// The runs of one flow, newest first.
+    pub(super) fn of_flow(&self, flow: FlowKey) -> impl Iterator<Item = &Run> {
+        let ages = self.by_flow.get(&flow);
+        ages.into_iter().flat_map(|ages| ages.iter().rev()).filter_map(|(_, key)| self.get(*key))
+    }
+
+    /// The runs of several flows, newest first.
+    pub(super) fn of_flows(&self, flows: &[FlowKey]) -> Vec<&Run> {
+        let mut ages: Vec<_> = flows.iter().filter_map(|f| self.by_flow.get(f)).flatten().collect();
+        ages.sort_unstable_by(|a, b| b.cmp(a));
+        ages.dedup();
+        ages.into_iter().filter_map(|(_, key)| self.get(*key)).collect()
+    }
+
+    /// The runs with these ids, newest first.
+    pub(super) fn with_ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<&Run> {
+        let keys = ids.filter_map(|id| self.key_of(id));
+        let mut ages: Vec<_> =
+            keys.filter_map(|key| self.get(key).map(|run| (run.created_at, key))).collect();
+        ages.sort_unstable_by(|a, b| b.cmp(a));
+        ages.dedup();
+        ages.into_iter().filter_map(|(_, key)| self.get(key)).collect()
+    }
+}

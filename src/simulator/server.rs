@@ -1,0 +1,116 @@
+//! Serving a world over HTTP.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::app::App;
+use super::books::Books;
+use super::connection::Fuse;
+use super::connection::FusedListener;
+use super::routes;
+use super::world::World;
+use crate::clock::Clock;
+
+/// How long a stopping simulator waits for connections that are busy.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running simulator. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Simulator {
+    app: App,
+    addr: SocketAddr,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Simulator {
+    /// Serves `world`, whose time is that of `clock`, at `listen`; port 0 finds a free one.
+    ///
+    /// # Errors
+    ///
+    /// If `listen` cannot be bound.
+    pub async fn start(
+        world: World,
+        clock: Arc<dyn Clock>,
+        listen: SocketAddr,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let addr = listener.local_addr()?;
+        let app = App::new(world, clock, CancellationToken::new());
+        let stopped = app.stopping.clone().cancelled_owned();
+        let server = tokio::spawn(run(listener, app.clone(), stopped));
+        Ok(Self { app, addr, server })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://ADDRESS:PORT`, which is the platform's URL and that of IMS.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Looks at, or changes, the world as it is now. No request is answered meanwhile,
+    /// and `look` must not come back to the simulator.
+    pub fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.app.world())
+    }
+
+    /// A copy of the books.
+    pub fn books(&self) -> Books {
+        self.with_world(|world| world.books.clone())
+    }
+
+    /// Stops listening, ends what hangs, and waits for the rest for a moment.
+    pub async fn stop(mut self) {
+        self.app.stopping.cancel();
+        if tokio::time::timeout(STOP_PATIENCE, &mut self.server).await.is_err() {
+            tracing::debug!("the simulator was stopped with connections open");
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.app.stopping.cancel();
+        self.server.abort();
+    }
+}
+
+/// Serves `world` until `stopped`, then ends what hangs and waits for the rest for a moment.
+///
+/// # Errors
+///
+/// If the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    world: World,
+    clock: Arc<dyn Clock>,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let stopping = CancellationToken::new();
+    let app = App::new(world, clock, stopping.clone());
+    let serving = run(listener, app, stopping.clone().cancelled_owned());
+    tokio::pin!(serving);
+    tokio::select! {
+        result = &mut serving => return result,
+        () = stopped => stopping.cancel(),
+    }
+    tokio::time::timeout(STOP_PATIENCE, serving).await.unwrap_or(Ok(()))
+}
+
+async fn run(
+    listener: TcpListener,
+    app: App,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = routes::router(app).into_make_service_with_connect_info::<Fuse>();
+    axum::serve(FusedListener(listener), service).with_graceful_shutdown(stopped).await
+}

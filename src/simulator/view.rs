@@ -1,0 +1,99 @@
+//! Flows and runs as a caller sees them: with what is around them, and with the quirks in force.
+
+use super::flow::Flow;
+use super::query::Field;
+use super::query::Filterable;
+use super::query::Value;
+use super::quirks::Quirks;
+use super::run::Run;
+use super::run::RunStatus;
+use super::world::World;
+
+/// A run and its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunView<'w> {
+    pub(super) run: &'w Run,
+    pub(super) flow: &'w Flow,
+    pub(super) world: &'w World,
+}
+
+/// A flow and its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FlowView<'w> {
+    pub(super) flow: &'w Flow,
+    pub(super) last_run: Option<&'w Run>,
+    pub(super) world: &'w World,
+}
+
+impl World {
+    pub(super) fn view_run<'w>(&'w self, run: &'w Run) -> RunView<'w> {
+        RunView { run, flow: &self.flows[run.flow], world: self }
+    }
+
+    pub(super) fn view_flow<'w>(&'w self, flow: &'w Flow) -> FlowView<'w> {
+        let key = self.flow_key(&flow.id);
+        let last_run = key.and_then(|key| self.runs.of_flow(key).next());
+        FlowView { flow, last_run, world: self }
+    }
+}
+
+impl Quirks {
+    fn spell(&self, status: RunStatus) -> &'static str {
+        status.spelled(self.status_spelling)
+    }
+}
+
+impl RunView<'_> {
+    pub(super) fn status(&self) -> &'static str {
+        self.world.quirks.spell(self.run.status)
+    }
+}
+
+impl FlowView<'_> {
+    pub(super) fn last_run_state(&self) -> Option<&'static str> {
+        self.last_run.map(|run| self.world.quirks.spell(run.status))
+    }
+}
+
+impl Filterable for RunView<'_> {
+    fn value(&self, field: Field) -> Value<'_> {
+        match field {
+            Field::Id => Value::Text(&self.run.id),
+            Field::FlowId => Value::Text(&self.flow.id),
+            Field::FlowSpecId => Value::Text(self.flow.setup.spec.id()),
+            Field::State | Field::Status => Value::Text(self.status()),
+            Field::Started => self.run.started_at.into(),
+            Field::Completed => self.run.completed_at().into(),
+            Field::Created => Value::Time(self.run.created_at),
+            Field::Updated => Value::Time(self.run.updated_at),
+            _ => Value::Absent,
+        }
+    }
+}
+
+impl Filterable for FlowView<'_> {
+    fn value(&self, field: Field) -> Value<'_> {
+        let is_destination = self.flow.setup.spec.is_destination();
+        // Adobe publishes the one that is true, and leaves out the other.
+        let flag = |present: bool| if present { Value::Text("true") } else { Value::Absent };
+        match field {
+            Field::Id => Value::Text(&self.flow.id),
+            Field::Name => Value::Text(&self.flow.setup.name),
+            Field::State => Value::Text(self.flow.state.as_str()),
+            Field::FlowSpecId => Value::Text(self.flow.setup.spec.id()),
+            Field::IsSourceFlow => flag(!is_destination),
+            Field::IsDestinationFlow => flag(is_destination),
+            Field::LastRunState => self.last_run_state().map_or(Value::Absent, Value::Text),
+            Field::LastRunStarted => self.last_run.and_then(|run| run.started_at).into(),
+            Field::Created => Value::Time(self.flow.created_at),
+            Field::Updated => Value::Time(self.flow.updated_at),
+            _ => Value::Absent,
+        }
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(at: Option<i64>) -> Self {
+        at.map_or(Value::Absent, Value::Time)
+    }
+}

@@ -1,0 +1,131 @@
+//! The store in one SQLite file: what flowmend uses unless told otherwise.
+//!
+//! One connection writes and a few read beside it. The write-ahead log lets `flowmend status` read
+//! while the daemon writes, and every commit reaches the disk before it is reported
+//! (`synchronous = FULL`): an intent must survive a power cut, or a re-trigger could be made twice.
+//! Write transactions begin with `BEGIN IMMEDIATE`, so that two processes queue for the file
+//! instead of failing half way.
+
+mod commit;
+mod copy;
+mod fault;
+mod lease;
+mod open;
+mod prune;
+mod read;
+mod rows;
+
+use super::{Batch, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
+use crate::domain::ids::{RunId, SandboxName};
+use crate::domain::journal::Entry;
+use crate::domain::recovery::Recovery;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::sqlite::SqlitePool;
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// A store in a file of this machine. It must not lie on a network file system.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// A single connection, so that writers queue here and not at the file.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file `path`, makes it if there is none, and brings an older one up to
+    /// date. The directory has to exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if the file is something else or was written by a newer flowmend;
+    /// it is left as it was. [`StoreError::Open`] if it cannot be read or written.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        open::for_writing(path).await
+    }
+
+    /// Opens an existing store for reading only, also beside a running daemon; writing to it fails.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); also if there is no store yet, or an older one that a daemon
+    /// of this version has not brought up to date.
+    pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        open::for_reading(path).await
+    }
+
+    /// Copies an existing store, as it is now, to the new file `copy` and opens that. Whoever holds
+    /// the original's lease does not hold the copy's.
+    ///
+    /// # Errors
+    /// Those of [`open_existing`](Self::open_existing); also if `copy` cannot be written.
+    pub async fn copy(path: &Path, copy: &Path) -> Result<Self, StoreError> {
+        copy::copy(path, copy).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn lease(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError> {
+        lease::take(&self.writer, owner, now, ttl).await
+    }
+
+    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
+        lease::release(&self.writer, owner).await
+    }
+
+    async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
+        commit::commit(&self.writer, owner, batch).await
+    }
+
+    async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
+        read::open_recoveries(&self.readers, sandbox).await
+    }
+
+    async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        read::recoveries(&self.readers, filter).await
+    }
+
+    async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
+        read::count_by_state(&self.readers, filter).await
+    }
+
+    async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
+        read::recovery_of(&self.readers, run).await
+    }
+
+    async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError> {
+        read::known_runs(&self.readers, runs).await
+    }
+
+    async fn accepted_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        read::accepted_since(&self.readers, sandbox, since).await
+    }
+
+    async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
+        read::progress(&self.readers, sandbox).await
+    }
+
+    async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
+        read::journal(&self.readers, run).await
+    }
+
+    async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError> {
+        prune::prune(&self.writer, owner, before).await
+    }
+
+    async fn close(&self) {
+        // The writer goes last: whoever closes last empties the write-ahead log, and a reader may not.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

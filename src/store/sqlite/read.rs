@@ -1,0 +1,187 @@
+//! What is asked of the store. Lists of ids go to SQLite as one JSON array, so that a question costs
+//! the same few statements however many runs it is about.
+
+use super::fault::cannot;
+use super::rows::{AttemptRow, EntryRow, Place, RecoveryRow, assemble};
+use crate::domain::ids::{RunId, SandboxName};
+use crate::domain::journal::Entry;
+use crate::domain::recovery::{Recovery, State};
+use crate::store::{Filter, Progress, StoreError};
+use jiff::Timestamp;
+use sqlx::Sqlite;
+use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use std::collections::HashSet;
+
+type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
+
+/// The open recoveries of `sandbox`, oldest failure first.
+pub(super) async fn open_recoveries(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+) -> Result<Vec<Recovery>, StoreError> {
+    // The condition has to be spelled as in the index `recoveries_open` for the index to be used.
+    let query = sqlx::query_as(
+        "SELECT * FROM recoveries
+         WHERE sandbox = ?1 AND state NOT IN ('recovered', 'given_up', 'dismissed')
+         ORDER BY failed_at, root_run_id",
+    );
+    load(readers, query.bind(sandbox.as_str())).await
+}
+
+/// The recoveries that `filter` lets through, newest change first.
+pub(super) async fn recoveries(
+    readers: &SqlitePool,
+    filter: &Filter,
+) -> Result<Vec<Recovery>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT * FROM recoveries
+         WHERE (?1 IS NULL OR state = ?1)
+           AND (?2 IS NULL OR sandbox = ?2)
+           AND (?3 IS NULL OR flow_id = ?3)
+         ORDER BY updated_at DESC, root_run_id
+         LIMIT ?4",
+    );
+    // A negative limit is SQLite's word for none.
+    load(readers, bind_filter(query, filter).bind(filter.limit.map_or(-1, i64::from))).await
+}
+
+/// How many recoveries are in each state, in the order of [`State::NAMES`].
+pub(super) async fn count_by_state(
+    readers: &SqlitePool,
+    filter: &Filter,
+) -> Result<Vec<(String, u64)>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT state, count(*) FROM recoveries
+         WHERE (?1 IS NULL OR state = ?1)
+           AND (?2 IS NULL OR sandbox = ?2)
+           AND (?3 IS NULL OR flow_id = ?3)
+         GROUP BY state",
+    );
+    let mut counts: Vec<(String, u64)> = bind_filter(query, filter)
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("count the recoveries"))?;
+    counts.sort_by_key(|(state, _)| State::NAMES.iter().position(|name| name == state));
+    Ok(counts)
+}
+
+fn bind_filter<'q, T>(query: Query<'q, T>, filter: &'q Filter) -> Query<'q, T> {
+    query
+        .bind(filter.state.as_deref())
+        .bind(filter.sandbox.as_ref().map(|sandbox| sandbox.as_str()))
+        .bind(filter.flow.as_ref().map(|flow| flow.as_str()))
+}
+
+/// The recovery that `run` is the root run or an issued run of.
+pub(super) async fn recovery_of(
+    readers: &SqlitePool,
+    run: &RunId,
+) -> Result<Option<Recovery>, StoreError> {
+    let query = sqlx::query_as(
+        "SELECT * FROM recoveries WHERE root_run_id = (
+             SELECT root_run_id FROM recoveries WHERE root_run_id = ?1
+             UNION ALL
+             SELECT root_run_id FROM attempts WHERE issued = ?1
+             LIMIT 1
+         )",
+    );
+    Ok(load(readers, query.bind(run.as_str())).await?.pop())
+}
+
+/// Those of `runs` that belong to a recovery.
+pub(super) async fn known_runs(
+    readers: &SqlitePool,
+    runs: &[RunId],
+) -> Result<HashSet<RunId>, StoreError> {
+    let places: Vec<i64> = sqlx::query_scalar(
+        "SELECT asked.key FROM json_each(?1) AS asked
+         WHERE EXISTS (SELECT 1 FROM recoveries WHERE root_run_id = asked.value)
+            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)",
+    )
+    .bind(json_array(runs.iter().map(RunId::as_str)))
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("look up runs"))?;
+    let known = places.into_iter().filter_map(|place| runs.get(usize::try_from(place).ok()?));
+    Ok(known.cloned().collect())
+}
+
+/// When each re-trigger of `sandbox` since `since` was accepted, oldest first.
+pub(super) async fn accepted_since(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+    since: Timestamp,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT root_run_id, accepted_at FROM attempts JOIN recoveries USING (root_run_id)
+         WHERE accepted_at >= ?1 AND sandbox = ?2
+         ORDER BY accepted_at",
+    )
+    .bind(since.as_millisecond())
+    .bind(sandbox.as_str())
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("read the accepted re-triggers"))?;
+    rows.iter()
+        .map(|(root, at)| Place { table: "attempts", row: root }.instant("accepted_at", *at))
+        .collect()
+}
+
+/// How far the runs of `sandbox` have been read.
+pub(super) async fn progress(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+) -> Result<Option<Progress>, StoreError> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT watermark, swept_at FROM progress WHERE sandbox = ?1")
+            .bind(sandbox.as_str())
+            .fetch_optional(readers)
+            .await
+            .map_err(cannot("read how far the runs have been read"))?;
+    let Some((watermark, swept_at)) = row else { return Ok(None) };
+    let place = Place { table: "progress", row: sandbox.as_str() };
+    Ok(Some(Progress {
+        watermark: place.instant("watermark", watermark)?,
+        swept_at: place.instant("swept_at", swept_at)?,
+    }))
+}
+
+/// The journal's entries about `run`, oldest first.
+pub(super) async fn journal(readers: &SqlitePool, run: &RunId) -> Result<Vec<Entry>, StoreError> {
+    let rows: Vec<EntryRow> = sqlx::query_as(
+        "SELECT * FROM journal
+         WHERE run_id = ?1 OR root_run_id = ?1 OR new_run_id = ?1
+         ORDER BY id",
+    )
+    .bind(run.as_str())
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("read the journal"))?;
+    rows.into_iter().map(EntryRow::read).collect()
+}
+
+/// Runs `query` and fetches the attempts of everything it finds with one more statement; both see
+/// the same moment.
+async fn load(
+    readers: &SqlitePool,
+    query: Query<'_, RecoveryRow>,
+) -> Result<Vec<Recovery>, StoreError> {
+    let failed = cannot("read the recoveries");
+    let mut snapshot = readers.begin().await.map_err(failed)?;
+    let rows: Vec<RecoveryRow> = query.fetch_all(&mut *snapshot).await.map_err(failed)?;
+    let attempts: Vec<AttemptRow> = sqlx::query_as(
+        "SELECT * FROM attempts
+         WHERE root_run_id IN (SELECT value FROM json_each(?1))
+         ORDER BY root_run_id, number",
+    )
+    .bind(json_array(rows.iter().map(|row| row.root_run_id.as_str())))
+    .fetch_all(&mut *snapshot)
+    .await
+    .map_err(failed)?;
+    snapshot.commit().await.map_err(failed)?;
+    assemble(rows, attempts)
+}
+
+fn json_array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(texts).to_string()
+}

@@ -1,0 +1,15 @@
+//! The daemon against the simulated platform: real HTTP, a real SQLite file, a clock in hand.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(unreachable_pub, reason = "the modules of one test binary")]
+
+mod support;
+
+mod auth;
+mod backoff;
+mod economy;
+mod happy;
+mod holds;
+mod kinds;
+mod pages;
+mod quirks;
+mod restart;

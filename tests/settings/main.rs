@@ -1,0 +1,10 @@
+//! The settings as a whole: what is read from where, what is refused and in which words, and what
+//! is never told to anybody.
+
+#![allow(clippy::unwrap_used, reason = "the lint knows test functions, not their helpers")]
+
+mod credentials;
+mod faults;
+mod layers;
+mod selection;
+mod support;
