@@ -7,6 +7,7 @@ use flowmend::domain::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
+use flowmend::domain::reading::ReadingList;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::domain::run::{Run, RunStatus};
@@ -110,6 +111,8 @@ impl World {
     fn snapshot(&self, complete: bool) -> Snapshot {
         let open: Vec<Recovery> =
             self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
+        let mut wanted = ReadingList::of(&open, self.now, false, |_| &self.policy);
+        let fresh = wanted.flows.drain(..).collect();
         // An incomplete listing lacks every other run.
         let seen: Vec<Run> = self
             .runs
@@ -130,7 +133,7 @@ impl World {
             now: self.now,
             sandbox: SandboxName::new("prod"),
             flows: (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect(),
-            unread: HashSet::new(),
+            fresh,
             fallback: self.policy.clone(),
             recoveries: open,
             listed: seen.iter().filter(|run| run.status == RunStatus::Failed).cloned().collect(),
@@ -235,6 +238,7 @@ impl World {
             let number: usize =
                 recovery.flow_id.as_str().trim_start_matches("flow-").parse().unwrap();
             assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
+            assert!(snapshot.fresh.contains(&recovery.flow_id), "nor for one not read again");
         }
         for change in &plan.changes {
             if let Some(due) = change.recovery.due() {

@@ -76,7 +76,7 @@ fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, E
     match Settings::load(&Sources { files, environment: environment.clone() }) {
         Ok(settings) => Ok(Arc::new(settings)),
         Err(faults) => {
-            eprintln!("{faults}");
+            eprintln!("flowmend: the configuration is faulty\n{faults}");
             Err(Exit::BadConfig)
         }
     }

@@ -77,15 +77,19 @@ impl Gatherer<'_> {
             self.check_listing(memory, adopt_since, &mut reading).await;
         }
 
-        let wanted =
+        let owned = self.owned(&reading).await?;
+        let mut wanted =
             ReadingList::of(&recoveries, now, sweep, |recovery| self.policy_of(memory, recovery));
-        let unread = self.read_flows(memory, &wanted.flows, sweep, &mut fault).await;
+        wanted.add_flows_of_new(&reading.listed, &owned);
+        let fresh = match sweep && fault.is_none() {
+            true => memory.catalog.flows().keys().cloned().collect(),
+            false => self.read_flows(memory, wanted.flows, &mut fault).await,
+        };
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
         let listings = self.list_doubtful(wanted.listings, &mut reading, &mut fault).await;
         self.check_client_id(memory, &recoveries, &reading);
 
-        let ids: Vec<RunId> = reading.runs.keys().cloned().collect();
-        let known = self.store.known_runs(&ids).await?;
+        let known = self.owned(&reading).await?;
         let progress = (fault.is_none()).then(|| Progress {
             watermark: begun_at,
             swept_at: match progress {
@@ -99,7 +103,7 @@ impl Gatherer<'_> {
                 now: self.service.now(),
                 sandbox: name.clone(),
                 flows: memory.catalog.flows().clone(),
-                unread,
+                fresh,
                 fallback: self.settings.retry.clone(),
                 recoveries,
                 listed: reading.listed,
@@ -195,36 +199,37 @@ impl Gatherer<'_> {
         }
     }
 
-    /// Reads the dataflows of due recoveries again; gives those whose present state is not known.
+    /// Reads dataflows again that something may be sent for; gives those that were read.
     async fn read_flows(
         &self,
         memory: &mut Memory,
-        wanted: &[FlowId],
-        sweep: bool,
+        wanted: Vec<FlowId>,
         fault: &mut Option<PassError>,
     ) -> HashSet<FlowId> {
-        let wanted: Vec<FlowId> = wanted
-            .iter()
-            .filter(|id| !sweep && memory.catalog.flows().contains_key(*id))
-            .cloned()
-            .collect();
+        let selected = |id: &FlowId| memory.catalog.flows().contains_key(id);
+        let wanted: Vec<FlowId> = wanted.into_iter().filter(selected).collect();
         if wanted.is_empty() {
             return HashSet::new();
         }
         let listing = self.service.flows_by_id(&self.sandbox.name, &wanted).await;
         let seen: HashSet<FlowId> = listing.items.iter().map(|flow| flow.id.clone()).collect();
         memory.catalog.update(self.settings, &self.sandbox.name, listing.items);
-        let unseen = wanted.into_iter().filter(|id| !seen.contains(id));
         match listing.fault {
-            None => {
-                unseen.for_each(|id| memory.catalog.remove(&id));
-                HashSet::new()
-            }
+            None => wanted
+                .iter()
+                .filter(|id| !seen.contains(*id))
+                .for_each(|id| memory.catalog.remove(id)),
             Some(source) => {
                 *fault = Some(PassError::Platform { doing: "read the dataflows", source });
-                unseen.collect()
             }
         }
+        seen
+    }
+
+    /// Those of the runs read so far that belong to a recovery.
+    async fn owned(&self, reading: &Reading) -> Result<HashSet<RunId>, PassError> {
+        let ids: Vec<RunId> = reading.runs.keys().cloned().collect();
+        Ok(self.store.known_runs(&ids).await?)
     }
 
     async fn read_runs(

@@ -225,19 +225,15 @@ fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
 fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
     let mut load = Load::of(recoveries);
     let mut allowance = snapshot.allowance(recoveries);
-    // What became due only in this pass was not read again for it: its turn is the next pass.
-    let moved: HashSet<&RunId> =
-        plan.changes.iter().map(|change| &change.recovery.root_run_id).collect();
     let mut due: Vec<&Recovery> = recoveries
         .iter()
         .filter(|recovery| recovery.due().is_some_and(|due| due <= snapshot.now))
-        .filter(|recovery| !moved.contains(&recovery.root_run_id))
         .collect();
     due.sort_by(|a, b| (a.failed_at, &a.root_run_id).cmp(&(b.failed_at, &b.root_run_id)));
 
     for recovery in due {
         let terms = snapshot.terms(&recovery.flow_id);
-        let postponed = if !snapshot.is_read_as_failed(recovery, terms.policy) {
+        let postponed = if !snapshot.is_ready(recovery, terms.policy) {
             Some(Reason::NotReread)
         } else if !load.has_room(&recovery.flow_id, snapshot.per_dataflow(&recovery.flow_id)) {
             Some(Reason::FlowBusy)
@@ -291,10 +287,14 @@ impl<'a> Load<'a> {
     }
 }
 
-/// When the next pass has something to do: what this pass made due, and what comes due by itself.
+/// When the next pass has something to do.
 fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option<Timestamp> {
-    if plan.changes.iter().any(|change| change.recovery.due().is_some_and(|at| at <= snapshot.now))
-    {
+    // What became due only in this pass may not have been read again for it: the next one does.
+    let just_due = plan.changes.iter().map(|change| &change.recovery).any(|recovery| {
+        let postponed = (recovery.root_run_id.clone(), Reason::NotReread);
+        plan.postponed.contains(&postponed)
+    });
+    if just_due {
         return Some(snapshot.now);
     }
     let minute = Duration::from_secs(60);

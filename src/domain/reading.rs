@@ -3,16 +3,18 @@
 use super::ids::{FlowId, RunId};
 use super::policy::RetryPolicy;
 use super::recovery::{Recovery, State};
+use super::run::Run;
 use super::schedule::before;
 use super::snapshot::CLOCK_SKEW;
 use jiff::Timestamp;
+use std::collections::HashSet;
 
 /// What the open recoveries wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadingList {
     /// Runs to read by id.
     pub runs: Vec<RunId>,
-    /// Dataflows of due recoveries: their state is read again before anything is sent.
+    /// Dataflows whose state is read again before anything is sent.
     pub flows: Vec<FlowId>,
     /// Dataflows with a call in doubt, and since when their runs have to be listed.
     pub listings: Vec<(FlowId, Timestamp)>,
@@ -43,10 +45,16 @@ impl ReadingList {
                 _ => {}
             }
         }
-        list.flows.sort();
-        list.flows.dedup();
         list.runs.sort();
         list.runs.dedup();
         list
+    }
+
+    /// Adds the dataflows of failed runs that no recovery owns yet: they may be due at once.
+    pub fn add_flows_of_new(&mut self, listed: &[Run], owned: &HashSet<RunId>) {
+        let new = listed.iter().filter(|run| !owned.contains(&run.id));
+        self.flows.extend(new.map(|run| run.flow_id.clone()));
+        self.flows.sort();
+        self.flows.dedup();
     }
 }

@@ -38,9 +38,8 @@ pub struct Snapshot {
     pub sandbox: SandboxName,
     /// The selected dataflows, whatever their kind and state.
     pub flows: HashMap<FlowId, Dataflow>,
-    /// Dataflows of recoveries whose present state could not be read: nothing is concluded from it
-    /// and nothing is sent for them.
-    pub unread: HashSet<FlowId>,
+    /// Those of them that were read in this pass; nothing is sent for any other.
+    pub fresh: HashSet<FlowId>,
     /// The policy of recoveries whose dataflow is selected no more.
     pub fallback: RetryPolicy,
     /// The recoveries that are not final.
@@ -92,9 +91,6 @@ impl Snapshot {
 
     /// Why the runs of this dataflow cannot be re-triggered, if that is known.
     pub(super) fn obstacle(&self, flow: &FlowId) -> Option<Reason> {
-        if self.unread.contains(flow) {
-            return None;
-        }
         let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
         match dataflow.kind {
             FlowKind::Streaming => Some(Reason::StreamingSource),
@@ -108,14 +104,15 @@ impl Snapshot {
     }
 
     /// True if the dataflow and the run that this recovery would ask for were read in this pass, and
-    /// the run still calls for it.
-    pub(super) fn is_read_as_failed(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
-        if self.unread.contains(&recovery.flow_id) || !self.flows.contains_key(&recovery.flow_id) {
-            return false;
-        }
-        self.runs.get(recovery.target(policy)).is_some_and(|run| {
+    /// both still call for it.
+    pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
+        let run = self.runs.get(recovery.target(policy));
+        let failed = run.is_some_and(|run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
-        })
+        });
+        failed
+            && self.fresh.contains(&recovery.flow_id)
+            && self.obstacle(&recovery.flow_id).is_none()
     }
 
     /// How many re-triggers the limits of the sandbox leave for this pass.

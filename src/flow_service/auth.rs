@@ -52,16 +52,17 @@ impl Token {
     }
 }
 
+/// The cache of the one token there is.
 pub(super) struct Auth {
-    pub(super) client: Client,
-    pub(super) url: Url,
-    pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
-    pub(super) scopes: String,
-    pub(super) max_bytes: usize,
-    pub(super) timeout: Duration,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) observe: Observe,
+    client: Client,
+    url: Url,
+    client_id: String,
+    client_secret: SecretString,
+    scopes: String,
+    max_bytes: usize,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+    observe: Observe,
     state: Mutex<State>,
     /// Renewals that ended, well or badly; read without the lock to know what one waited for.
     ended: AtomicU64,

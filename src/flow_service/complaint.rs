@@ -22,6 +22,8 @@ pub(super) struct Complaint {
     pub(super) gateway: Option<String>,
     /// The token service's `error`.
     pub(super) oauth: Option<String>,
+    /// Whether it is a JSON object at all, as every answer of the Flow Service is.
+    pub(super) structured: bool,
     /// The most detailed text there is, as one line.
     pub(super) message: String,
     /// `report.request-id`, which Adobe's support asks for.
@@ -64,6 +66,7 @@ impl Complaint {
             kind: code.map(|(kind, _)| kind.to_owned()),
             number: code.map(|(_, number)| number),
             gateway: gateway.map(|code| clean(&code, 20)),
+            structured: true,
             oauth: text("/error").map(|error| clean(error, 60)),
             message: message
                 .into_iter()

@@ -276,11 +276,14 @@ impl ApiError {
         }
     }
 
-    /// True if the platform says that it does not know the thing itself (not its sandbox).
+    /// True if the service itself says that it does not know the thing: not its sandbox, and not
+    /// something in front of the service that shows a page of its own.
     pub(super) fn is_not_found(&self) -> bool {
         let Self::Answered(answered) = self else { return false };
-        let sandbox = answered.complaint.number.is_some_and(|n| (2100..=2106).contains(&n));
-        (answered.status == 404 && !sandbox) || self.names_missing_resource()
+        let complaint = &answered.complaint;
+        let sandbox = complaint.number.is_some_and(|number| (2100..=2106).contains(&number));
+        let by_service = complaint.structured && complaint.gateway.is_none() && !sandbox;
+        (answered.status == 404 && by_service) || self.names_missing_resource()
     }
 
     /// True if the Flow Service itself, by the error's name, says that the resource does not exist.

@@ -5,10 +5,13 @@ use super::error::ApiError;
 use super::exchange::{Answer, NoAnswer, exchange};
 use super::platform_clock::PlatformClock;
 use crate::domain::ids::SandboxName;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH,
+};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, Url};
+use reqwest::{Client, ClientBuilder, Method, Request, Url};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -50,10 +53,10 @@ impl Observe {
     }
 }
 
-/// An HTTP client for calls that may be repeated. System proxies are used, redirects are not
-/// followed: they would carry `x-api-key` and the token to another host.
-pub(super) fn reading_client(timeout: Duration) -> Result<Client, ApiError> {
-    build(Client::builder().timeout(timeout), timeout)
+/// An HTTP client for calls that may be repeated. The system's proxies are used; redirects are not
+/// followed, because they would carry `x-api-key` and the token to another host.
+pub(super) fn reading_client(limits: &Limits) -> Result<Client, ApiError> {
+    build(Client::builder(), limits)
 }
 
 /// An HTTP client for the one call that must not be repeated, not even by the libraries below.
@@ -62,20 +65,18 @@ pub(super) fn reading_client(timeout: Duration) -> Result<Client, ApiError> {
 /// would end in doubt that was never received. HTTP/1.1 only, and no retry of any kind, because
 /// reqwest repeats a request when an HTTP/2 server says goodbye, and a goodbye may name a request
 /// that was already served.
-fn calling_client(timeout: Duration) -> Result<Client, ApiError> {
-    let builder = Client::builder()
-        .timeout(timeout)
-        .pool_max_idle_per_host(0)
-        .http1_only()
-        .retry(reqwest::retry::never());
-    build(builder, timeout)
+fn calling_client(limits: &Limits) -> Result<Client, ApiError> {
+    let retry = reqwest::retry::never();
+    build(Client::builder().pool_max_idle_per_host(0).http1_only().retry(retry), limits)
 }
 
-fn build(builder: reqwest::ClientBuilder, timeout: Duration) -> Result<Client, ApiError> {
+fn build(builder: ClientBuilder, limits: &Limits) -> Result<Client, ApiError> {
+    let builder = if limits.direct { builder.no_proxy() } else { builder };
     builder
         .redirect(Policy::none())
+        .timeout(limits.timeout)
         // Shorter than the whole, so that it is always told which of the two was exceeded.
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .connect_timeout(CONNECT_TIMEOUT.min(limits.timeout / 2))
         .user_agent(concat!("flowmend/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|source| ApiError::Client { source: Arc::new(source) })
@@ -105,6 +106,8 @@ pub(super) struct Limits {
     pub(super) requests_per_second: f64,
     pub(super) max_concurrent: usize,
     pub(super) max_bytes: usize,
+    /// Use no proxy.
+    pub(super) direct: bool,
 }
 
 impl Gateway {
@@ -126,7 +129,7 @@ impl Gateway {
             timeout: limits.timeout,
             max_bytes: limits.max_bytes,
             reads,
-            calls: calling_client(limits.timeout)?,
+            calls: calling_client(limits)?,
             identity,
             permits: Semaphore::new(limits.max_concurrent.clamp(1, Semaphore::MAX_PERMITS)),
             pacer: Pacer::new(limits.requests_per_second),
@@ -146,15 +149,12 @@ impl Gateway {
     pub(super) async fn read(
         &self,
         endpoint: &'static str,
-        sandbox: &SandboxName,
         url: Url,
+        headers: HeaderMap,
         token: &Token,
         turn: Turn<'_>,
     ) -> Result<Answer, NoAnswer> {
         let mut request = Request::new(Method::GET, url);
-        let Ok(headers) = self.headers(sandbox, token) else {
-            return Ok(unsendable_sandbox());
-        };
         *request.headers_mut() = headers;
         self.exchange(&self.reads, endpoint, request, token, turn).await
     }
@@ -163,27 +163,32 @@ impl Gateway {
     pub(super) async fn call(
         &self,
         endpoint: &'static str,
-        sandbox: &SandboxName,
         url: Url,
+        mut headers: HeaderMap,
         if_match: Option<HeaderValue>,
         token: &Token,
         turn: Turn<'_>,
     ) -> Result<Answer, NoAnswer> {
         let mut request = Request::new(Method::POST, url);
-        let Ok(mut headers) = self.headers(sandbox, token) else {
-            return Ok(unsendable_sandbox());
-        };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Said even though there is no body: some gateways insist on it (411).
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         if let Some(etag) = if_match {
             headers.insert(IF_MATCH, etag);
         }
         *request.headers_mut() = headers;
-        // An empty body rather than none: some gateways insist on a `Content-Length`.
-        *request.body_mut() = Some("".into());
         self.exchange(&self.calls, endpoint, request, token, turn).await
     }
 
-    fn headers(&self, sandbox: &SandboxName, token: &Token) -> Result<HeaderMap, ApiError> {
+    /// The headers that say who asks, and where.
+    ///
+    /// # Errors
+    /// [`ApiError::Setting`] for a sandbox name that no header can carry.
+    pub(super) fn headers(
+        &self,
+        sandbox: &SandboxName,
+        token: &Token,
+    ) -> Result<HeaderMap, ApiError> {
         let mut headers = self.identity.clone();
         headers.insert("x-sandbox-name", plain_header("sandbox.name", sandbox.as_str())?);
         headers.insert(AUTHORIZATION, token.header.clone());
@@ -210,16 +215,10 @@ impl Gateway {
     }
 }
 
-/// Stands in for the platform's answer to a sandbox name that no header can carry.
-fn unsendable_sandbox() -> Answer {
-    Answer {
-        status: 404,
-        retry_after: None,
-        etag: None,
-        request_id: None,
-        date: None,
-        body: Ok(br#"{"type":"FLOW-2100-404","detail":"no sandbox can have this name"}"#.to_vec()),
-    }
+/// True for an address on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn plain_header(setting: &'static str, text: &str) -> Result<HeaderValue, ApiError> {

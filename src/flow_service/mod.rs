@@ -15,18 +15,21 @@
 //! what has been seen in public code and what is inferred is said where it matters; what is
 //! documented nowhere is tried and, if refused, remembered (`shapes`).
 //!
-//! Reading order: `client` → `retrigger` → `shapes` → `query` and `wire`; below them `auth`,
-//! `gateway` and `exchange`.
+//! Reading order: `client` → `retrigger` → `reader`, `failed_runs`, `shapes` → `query`, `wire`; below
+//! them `auth`, `gateway` and `exchange`.
 
 mod auth;
+mod by_id;
 mod client;
 mod complaint;
 mod error;
 mod exchange;
+mod failed_runs;
 mod gateway;
 mod listing;
 mod platform_clock;
 mod query;
+mod reader;
 mod retrigger;
 mod shapes;
 mod text;

@@ -171,8 +171,9 @@ impl Shape {
             Feature::UpdatedAt => answered.complaint.says(&["updatedat"]),
             Feature::CreatedAt => answered.complaint.says(&["createdat"]),
             Feature::WholeSandbox | Feature::FlowList => answered.complaint.says(&["flowid"]),
-            Feature::StatusList => answered.complaint.says(&["statussummary"]),
-            _ => false,
+            Feature::Status if self.features.contains(&Feature::StatusList) => false,
+            Feature::StatusList | Feature::Status => answered.complaint.says(&["statussummary"]),
+            Feature::RunIds | Feature::FlowIds => false,
         };
         let mut named = self.features.iter().copied().filter(names);
         named.next().filter(|_| named.next().is_none())

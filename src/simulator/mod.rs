@@ -40,6 +40,7 @@ mod failure;
 mod faults;
 mod flow;
 mod front_desk;
+mod intervene;
 mod lists;
 mod pace;
 mod query;

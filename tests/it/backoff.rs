@@ -32,8 +32,7 @@ async fn a_chain_of_failures_ends_after_exactly_max_attempts_each_due_on_time() 
 
         let State::Watching { issued, .. } = app.state(&root).await else { panic!() };
         app.advance(2 * MINUTE);
-        failed_at =
-            app.world(|world| world.run_status(issued.as_str())).unwrap().1.expect("it has ended");
+        failed_at = app.world(|world| world.run_ended_at(issued.as_str())).expect("it has ended");
     }
     app.pass().await;
     assert_eq!(app.state(&root).await, State::GivenUp { why: Reason::AttemptsSpent });

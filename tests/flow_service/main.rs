@@ -1,0 +1,11 @@
+//! The client of the Flow Service against real sockets: what is sent, byte for byte, and what is
+//! made of everything that may come back.
+
+#![allow(clippy::unwrap_used, reason = "a test may unwrap, its helpers too")]
+
+mod auth;
+mod fixtures;
+mod forms;
+mod listings;
+mod retrigger;
+mod server;
