@@ -91,8 +91,12 @@ fn contained_crates_are_named_in_one_place_only() {
         ("config", vec!["src/settings", "src/simulator/scenario.rs"]),
         ("sd_notify", vec!["src/commands"]),
     ]);
-    // A URL is a value, not a request; `flowmend config` is a module named like the crate.
-    let exempt = |path: &str| path.starts_with("reqwest::Url") || path == "config::config";
+    // A URL and a header are values, not requests; `flowmend config` is a module named like the crate.
+    let exempt = |path: &str| {
+        path.starts_with("reqwest::Url")
+            || path.starts_with("reqwest::header::HeaderValue")
+            || path == "config::config"
+    };
     for file in sources() {
         for (root, path) in file.paths() {
             if let Some(homes) = homes.get(root.as_str()) {

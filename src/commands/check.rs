@@ -22,7 +22,7 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     for warning in &settings.warnings {
         writeln!(report, "warning        {warning}")?;
     }
-    let service = FlowService::new(settings.adobe.connection(), Arc::new(SystemClock::new()))?;
+    let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
     if let Err(error) = service.authenticate().await {
         writeln!(report, "credentials    FAILED: {}", chain(&error))?;
         print(&report)?;

@@ -98,7 +98,7 @@ fn daemon(
     mode: Mode,
 ) -> anyhow::Result<Daemon> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let service = FlowService::new(settings.adobe.connection(), clock.clone())?;
+    let service = FlowService::new(settings.connection(), clock.clone())?;
     Ok(Daemon::new(Parts {
         settings,
         store,

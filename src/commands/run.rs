@@ -53,7 +53,7 @@ async fn turn(
     stop: &CancellationToken,
     hangup: &mut Signal,
 ) -> Option<Arc<Settings>> {
-    let limit = daemon.settings().adobe.request_timeout + DRAIN_MARGIN;
+    let limit = daemon.settings().adobe.connection.request_timeout + DRAIN_MARGIN;
     let turn = stop.child_token();
     let mut running = std::pin::pin!(daemon.run(&turn));
     let mut reloaded = None;

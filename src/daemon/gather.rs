@@ -90,7 +90,7 @@ impl Gatherer<'_> {
         self.check_client_id(memory, &recoveries, &reading);
 
         let known = self.owned(&reading).await?;
-        let progress = (fault.is_none()).then(|| Progress {
+        let progress = fault.is_none().then_some(Progress {
             watermark: begun_at,
             swept_at: match progress {
                 Some(progress) if !sweep => progress.swept_at,

@@ -197,7 +197,7 @@ impl Pass<'_> {
         report: &mut Report,
     ) {
         let calls = intents.into_iter().map(|intent| self.call(intent, snapshot));
-        let at_a_time = self.gatherer.settings.adobe.max_concurrent_requests.max(1);
+        let at_a_time = self.gatherer.settings.adobe.connection.max_concurrent_requests.max(1);
         let mut outcomes = std::pin::pin!(
             futures_util::stream::iter(calls)
                 .buffer_unordered(at_a_time)

@@ -4,49 +4,18 @@ use super::credentials::{Credentials, is_header_value};
 use super::fault::Origin;
 use super::section::Section;
 use super::text::quoted;
+use crate::flow_service::Connection;
 use reqwest::Url;
-use secrecy::SecretString;
 use std::path::Path;
 use std::time::Duration;
 
 /// `[adobe]`, with the credentials that its keys or files hold.
 #[derive(Debug, Clone)]
 pub struct Adobe {
-    /// The gateway of the platform. Its path ends in a slash, so that [`Url::join`] with a relative
-    /// path keeps it. `FLOWMEND__ADOBE__PLATFORM_URL`.
-    pub platform_url: Url,
-    /// Adobe's identity service, which gives out the token; its path ends in a slash.
-    /// `FLOWMEND__ADOBE__IMS_URL`.
-    pub ims_url: Url,
-    /// The IMS organization, sent as `x-gw-ims-org-id`. `FLOWMEND__ADOBE__ORG_ID`.
-    pub org_id: String,
-    /// The OAuth client, sent as `x-api-key` too. `FLOWMEND__ADOBE__CLIENT_ID`.
-    pub client_id: String,
-    /// The OAuth client's secret. `FLOWMEND__ADOBE__CLIENT_SECRET` and others; see the reference.
-    pub client_secret: SecretString,
-    /// The OAuth scopes, at least one. `FLOWMEND__ADOBE__SCOPES`.
-    pub scopes: Vec<String>,
-    /// The value of `op` in a re-trigger: `re-trigger` in Adobe's tutorial, `RE_TRIGGER` in its
-    /// OpenAPI description. `FLOWMEND__ADOBE__RETRIGGER_OP`.
-    pub retrigger_op: String,
-    /// Whether a re-trigger carries the run's etag. `FLOWMEND__ADOBE__SEND_IF_MATCH`.
-    pub send_if_match: bool,
-    /// How long one request may take. `FLOWMEND__ADOBE__REQUEST_TIMEOUT`.
-    pub request_timeout: Duration,
-    /// Requests per second to the platform, above 0. `FLOWMEND__ADOBE__REQUESTS_PER_SECOND`.
-    pub requests_per_second: f64,
-    /// Requests under way at a time, at least 1. `FLOWMEND__ADOBE__MAX_CONCURRENT_REQUESTS`.
-    pub max_concurrent_requests: usize,
-    /// The longest body of an answer, in bytes. `FLOWMEND__ADOBE__MAX_RESPONSE_BYTES`.
-    pub max_response_bytes: usize,
-    /// The most pages that one listing reads; a longer one counts as incomplete.
-    /// `FLOWMEND__ADOBE__MAX_PAGES`.
-    pub max_pages: usize,
-    /// Items per page, 1 to 100. `FLOWMEND__ADOBE__PAGE_SIZE`.
-    pub page_size: usize,
-    /// The statuses asked for when listing failed runs; empty to filter only here.
-    /// `FLOWMEND__ADOBE__FAILED_STATUS_VALUES`.
-    pub failed_status_values: Vec<String>,
+    /// What the client of the platform is made from: every key but the one below.
+    /// `FLOWMEND__ADOBE__PLATFORM_URL` and so on. Both URLs' paths end in a slash, so that
+    /// [`Url::join`] with a relative path keeps them.
+    pub connection: Connection,
     /// Whether `createdClient` tells our runs from others when the run of a doubtful call is looked
     /// for. `FLOWMEND__ADOBE__MATCH_CREATED_CLIENT`.
     pub match_created_client: bool,
@@ -69,7 +38,7 @@ pub(super) fn read(section: &mut Section<'_>, systemd: Option<&Path>) -> Option<
     let failed_status_values = section.list("failed_status_values", is_status);
     let match_created_client = section.flag("match_created_client");
     let Credentials { org_id, client_id, client_secret, scopes } = credentials?;
-    Some(Adobe {
+    let connection = Connection {
         platform_url: platform_url?,
         ims_url: ims_url?,
         org_id,
@@ -85,8 +54,8 @@ pub(super) fn read(section: &mut Section<'_>, systemd: Option<&Path>) -> Option<
         max_pages: max_pages? as usize,
         page_size: page_size? as usize,
         failed_status_values: failed_status_values?.value,
-        match_created_client: match_created_client?,
-    })
+    };
+    Some(Adobe { connection, match_created_client: match_created_client? })
 }
 
 /// The base of a service. No message repeats the text: it may hold a password.

@@ -11,7 +11,6 @@
 //! holds it, and from the working directory where a variable or a default does.
 
 mod adobe;
-mod connection;
 mod console;
 mod credentials;
 mod dataflow;
@@ -41,6 +40,7 @@ pub use sandbox::SandboxSettings;
 pub use store::StoreSettings;
 
 use crate::domain::policy::{Limits, RetryPolicy};
+use crate::flow_service::Connection;
 use report::Report;
 use section::Section;
 use std::collections::HashMap;
@@ -106,6 +106,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What the client of the platform is made from. Where a policy asks for successful runs
+    /// without a record, those are listed too.
+    pub fn connection(&self) -> Connection {
+        let mut connection = self.adobe.connection.clone();
+        let mut policies =
+            self.dataflows.iter().map(|dataflow| &dataflow.retry).chain([&self.retry]);
+        let statuses = &mut connection.failed_status_values;
+        if policies.any(|policy| policy.retry_empty_success) && !statuses.is_empty() {
+            statuses.extend(["success", "Success"].map(str::to_owned));
+        }
+        connection
+    }
+
     /// Reads and checks the settings.
     ///
     /// # Errors

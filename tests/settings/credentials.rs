@@ -46,13 +46,13 @@ const IDS: &str = "org_id = \"ACME@AdobeOrg\"\nclient_id = \"client\"\n";
 
 #[track_caller]
 fn secret(server: &Server) -> String {
-    server.settings().adobe.client_secret.expose_secret().to_owned()
+    server.settings().adobe.connection.client_secret.expose_secret().to_owned()
 }
 
 #[test]
 fn the_console_file_of_a_credential_is_enough() {
     let server = server("credentials_file = \"c.json\"").file("c.json", FLAT);
-    let adobe = server.settings().adobe;
+    let adobe = server.settings().adobe.connection;
     assert_eq!(adobe.org_id, "ACME@AdobeOrg");
     assert_eq!(adobe.client_id, "flat-client");
     assert_eq!(adobe.scopes, ["openid", "AdobeID"]);
@@ -63,7 +63,7 @@ fn the_console_file_of_a_credential_is_enough() {
 #[test]
 fn the_console_file_of_a_project_is_enough() {
     let server = server("credentials_file = \"c.json\"").file("c.json", PROJECT);
-    let adobe = server.settings().adobe;
+    let adobe = server.settings().adobe.connection;
     assert_eq!(adobe.org_id, "ACME@AdobeOrg");
     assert_eq!(adobe.client_id, "project-client");
     assert_eq!(adobe.scopes, ["openid", "session"]);
@@ -74,7 +74,7 @@ fn the_console_file_of_a_project_is_enough() {
 fn the_older_names_are_understood() {
     let older = r#"{"API_KEY":"k","IMS_ORG_ID":"ACME@AdobeOrg","CLIENT_SECRET":"s"}"#;
     let server = server("credentials_file = \"c.json\"").file("c.json", older);
-    let adobe = server.settings().adobe;
+    let adobe = server.settings().adobe.connection;
     assert_eq!((adobe.client_id.as_str(), adobe.scopes.len()), ("k", 5));
     assert_eq!(secret(&server), "s");
 }
@@ -85,7 +85,7 @@ fn keys_win_over_the_console_file() {
         "{IDS}scopes = [\"openid\"]\nclient_secret = \"own\"\ncredentials_file = \"c.json\""
     );
     let server = server(&keys).file("c.json", FLAT);
-    let adobe = server.settings().adobe;
+    let adobe = server.settings().adobe.connection;
     assert_eq!(
         (adobe.client_id.as_str(), adobe.scopes.as_slice()),
         ("client", &["openid".into()][..])

@@ -131,7 +131,7 @@ fn plain_http_is_for_loopback_addresses() {
     for host in ["127.0.0.1:8322", "127.9.9.9", "[::1]:8322", "localhost:8322"] {
         let toml = format!("[adobe]\nplatform_url = \"http://{host}/sim\"");
         let settings = Server::needed().config("f.toml", &toml).settings();
-        assert!(settings.adobe.platform_url.as_str().ends_with("/sim/"));
+        assert!(settings.adobe.connection.platform_url.as_str().ends_with("/sim/"));
     }
     for host in ["10.0.0.1", "localhost.example.com", "[::2]", "127.0.0.1.example.com"] {
         let faults = faults_of(&format!("[adobe]\nplatform_url = \"http://{host}\""));

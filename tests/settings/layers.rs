@@ -25,14 +25,14 @@ fn the_defaults_file_says_what_the_default_policy_does() {
 #[test]
 fn everything_else_has_the_defaults_of_the_reference() {
     let settings = Server::needed().settings();
-    assert_eq!(settings.adobe.platform_url.as_str(), "https://platform.adobe.io/");
-    assert_eq!(settings.adobe.ims_url.as_str(), "https://ims-na1.adobelogin.com/");
-    assert_eq!(settings.adobe.scopes.len(), 5);
-    assert_eq!(settings.adobe.request_timeout, seconds(30));
-    assert_eq!(settings.adobe.requests_per_second, 5.0);
-    assert_eq!(settings.adobe.max_response_bytes, 16 * 1024 * 1024);
-    assert_eq!(settings.adobe.failed_status_values, ["failed", "Failed"]);
-    assert!(settings.adobe.match_created_client && !settings.adobe.send_if_match);
+    assert_eq!(settings.adobe.connection.platform_url.as_str(), "https://platform.adobe.io/");
+    assert_eq!(settings.adobe.connection.ims_url.as_str(), "https://ims-na1.adobelogin.com/");
+    assert_eq!(settings.adobe.connection.scopes.len(), 5);
+    assert_eq!(settings.adobe.connection.request_timeout, seconds(30));
+    assert_eq!(settings.adobe.connection.requests_per_second, 5.0);
+    assert_eq!(settings.adobe.connection.max_response_bytes, 16 * 1024 * 1024);
+    assert_eq!(settings.adobe.connection.failed_status_values, ["failed", "Failed"]);
+    assert!(settings.adobe.match_created_client && !settings.adobe.connection.send_if_match);
     assert_eq!(settings.poll.interval, seconds(60));
     assert_eq!(settings.poll.lookback, seconds(24 * 60 * 60));
     assert_eq!(settings.poll.overlap, seconds(5 * 60));
@@ -72,11 +72,11 @@ fn every_kind_of_value_can_be_given_by_a_variable() {
         .variable("FLOWMEND__SANDBOX", "prod, dev")
         .variable("FLOWMEND__DATAFLOW", r#"[{ match = "crm-*", retry.max_attempts = 9 }]"#)
         .settings();
-    assert_eq!(settings.adobe.requests_per_second, 0.5);
-    assert!(settings.adobe.send_if_match);
-    assert_eq!(settings.adobe.scopes, ["openid", "AdobeID"]);
-    assert!(settings.adobe.failed_status_values.is_empty());
-    assert_eq!(settings.adobe.client_id, "00123");
+    assert_eq!(settings.adobe.connection.requests_per_second, 0.5);
+    assert!(settings.adobe.connection.send_if_match);
+    assert_eq!(settings.adobe.connection.scopes, ["openid", "AdobeID"]);
+    assert!(settings.adobe.connection.failed_status_values.is_empty());
+    assert_eq!(settings.adobe.connection.client_id, "00123");
     assert_eq!(settings.poll.interval, seconds(120));
     assert_eq!(settings.store.path, Path::new("here.db"));
     assert_eq!(settings.log.format, LogFormat::Json);

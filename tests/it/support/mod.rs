@@ -67,7 +67,7 @@ impl Setup {
             settings,
             store,
             daemon,
-            directory,
+            _directory: directory,
             stop: CancellationToken::new(),
         }
     }
@@ -81,7 +81,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
     pub daemon: Daemon,
-    pub directory: TempDir,
+    /// Kept until the end of the test.
+    _directory: TempDir,
     pub stop: CancellationToken,
 }
 
@@ -217,7 +218,7 @@ pub async fn open(settings: &Settings) -> Arc<dyn Store> {
 pub fn daemon(settings: &Arc<Settings>, store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Daemon {
     static STARTS: AtomicU32 = AtomicU32::new(0);
     let start = STARTS.fetch_add(1, Ordering::Relaxed);
-    let service = FlowService::new(settings.adobe.connection(), clock.clone()).expect("a client");
+    let service = FlowService::new(settings.connection(), clock.clone()).expect("a client");
     Daemon::new(Parts {
         settings: settings.clone(),
         store,
