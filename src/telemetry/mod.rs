@@ -1,6 +1,9 @@
 //! How flowmend speaks: one subscriber, pretty for people and JSON for machines.
 
+mod pretty;
+
 use crate::settings::LogFormat;
+use pretty::Pretty;
 use std::error::Error;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
@@ -19,7 +22,7 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let terminal = std::io::stderr().is_terminal();
     let pretty = format == LogFormat::Pretty || (format == LogFormat::Auto && terminal);
     let started = match pretty {
-        true => builder.with_ansi(terminal).compact().try_init(),
+        true => builder.with_ansi(terminal).event_format(Pretty).try_init(),
         false => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!(error))
