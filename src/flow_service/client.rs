@@ -256,11 +256,11 @@ impl FlowService {
         };
         let ready = async {
             let token = self.0.reader.auth.token().await?;
-            Ok::<_, ApiError>((token, self.0.reader.gateway.turn().await))
+            Ok::<_, ApiError>((token, self.0.reader.gateway.turn().await?))
         };
         let (token, turn) = match tokio::time::timeout(give_up_after, ready).await {
             Ok(Ok(ready)) => ready,
-            Ok(Err(error)) => return retrigger::without_token(&error),
+            Ok(Err(error)) => return retrigger::not_sent(&error),
             Err(_) => {
                 let detail = format!("not sent: its turn did not come within {give_up_after:?}");
                 return Verdict::Refused(Refusal::later(Reason::NotSent, detail));

@@ -122,6 +122,12 @@ pub enum ApiError {
         /// How many.
         count: usize,
     },
+    /// The platform asked for a pause, so nothing was sent.
+    #[error("the platform asked for a pause; {} s of it are left", .left.as_secs())]
+    Paused {
+        /// What is left of it.
+        left: Duration,
+    },
     /// A setting cannot be used.
     #[error("{setting} cannot be used: {what}")]
     Setting {
@@ -264,6 +270,7 @@ impl ApiError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answered(answered) => answered.retry_after,
+            Self::Paused { left } => Some(*left),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use super::auth::Token;
 use super::error::ApiError;
 use super::exchange::{Answer, NoAnswer, exchange};
+use super::pause::Pause;
 use super::platform_clock::PlatformClock;
 use crate::domain::ids::SandboxName;
 use reqwest::header::{
@@ -93,6 +94,7 @@ pub(super) struct Gateway {
     identity: HeaderMap,
     permits: Semaphore,
     pacer: Pacer,
+    pause: Pause,
 }
 
 /// Leave to make one exchange.
@@ -133,16 +135,22 @@ impl Gateway {
             identity,
             permits: Semaphore::new(limits.max_concurrent.clamp(1, Semaphore::MAX_PERMITS)),
             pacer: Pacer::new(limits.requests_per_second),
+            pause: Pause::default(),
         })
     }
 
     /// Waits for leave to make an exchange. Nothing has been sent when this returns, so it may be
     /// abandoned at any time.
-    pub(super) async fn turn(&self) -> Turn<'_> {
+    ///
+    /// # Errors
+    /// [`ApiError::Paused`] if the platform asked for a pause that still lasts a while.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, ApiError> {
         // The semaphore is never closed; without a permit the pacer alone would hold.
         let permit = self.permits.acquire().await.ok();
+        let wait = self.pause.wait(self.clock.monotonic());
+        tokio::time::sleep(wait.map_err(|left| ApiError::Paused { left })?).await;
         self.pacer.wait().await;
-        Turn { _permit: permit }
+        Ok(Turn { _permit: permit })
     }
 
     /// Reads `url` once.
@@ -208,8 +216,11 @@ impl Gateway {
         let answer = exchange(client, request, self.max_bytes, token.secret()).await;
         let status = answer.as_ref().ok().map(|answer| answer.status);
         self.observe.answered(endpoint, status, began.elapsed());
-        if let Some(date) = answer.as_ref().ok().and_then(|answer| answer.date) {
-            self.clock.learn(date, sent);
+        if let Ok(answer) = &answer {
+            self.pause.heed(answer.status, answer.retry_after, self.clock.monotonic());
+            if let Some(date) = answer.date {
+                self.clock.learn(date, sent);
+            }
         }
         answer
     }

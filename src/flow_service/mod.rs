@@ -27,6 +27,7 @@ mod exchange;
 mod failed_runs;
 mod gateway;
 mod listing;
+mod pause;
 mod platform_clock;
 mod query;
 mod reader;

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 /// Smaller differences are noise of the estimate, in milliseconds.
 const NOISE: i64 = 2_000;
@@ -33,6 +34,11 @@ impl PlatformClock {
     /// This machine's time of day.
     pub(super) fn local_now(&self) -> Timestamp {
         self.local.now()
+    }
+
+    /// Time on this machine that never goes back.
+    pub(super) fn monotonic(&self) -> Duration {
+        self.local.monotonic()
     }
 
     /// The platform's time of day.

@@ -64,7 +64,7 @@ impl Reader {
         loop {
             let token = self.auth.token().await?;
             let headers = self.gateway.headers(sandbox, &token)?;
-            let turn = self.gateway.turn().await;
+            let turn = self.gateway.turn().await?;
             let mut answer = self
                 .gateway
                 .read(endpoint, url.clone(), headers, &token, turn)

@@ -166,9 +166,13 @@ pub(super) fn judge(exchanged: Result<Answer, NoAnswer>, timeout: Duration) -> V
     }
 }
 
-/// Judges a re-trigger that had no token to go with, and so was not sent.
-pub(super) fn without_token(error: &ApiError) -> Verdict {
-    let reason = if error.is_credentials() { Reason::Unauthorized } else { Reason::Unreachable };
+/// Judges a re-trigger that was not sent: no token to go with, or the platform wants a pause.
+pub(super) fn not_sent(error: &ApiError) -> Verdict {
+    let reason = match error {
+        ApiError::Paused { .. } => Reason::Throttled,
+        error if error.is_credentials() => Reason::Unauthorized,
+        _ => Reason::Unreachable,
+    };
     Verdict::Refused(Refusal {
         remedy: Remedy::Later(error.retry_after()),
         reason,

@@ -72,6 +72,12 @@ async fn a_refused_call_costs_no_attempt_and_honours_retry_after() {
     let State::Waiting { attempt, due } = app.state(&root).await else { panic!() };
     assert_eq!((attempt, due), (1, app.now() + Duration::from_secs(90)));
     assert_eq!(app.recovery(&root).await.attempts.len(), 0);
+
+    let requests = app.requests();
+    app.advance(MINUTE);
+    assert!(!app.try_pass().await.is_complete());
+    assert_eq!(app.requests(), requests, "the whole organization is left alone meanwhile");
+    app.advance(MINUTE / 2);
     app.run_for(5 * MINUTE, MINUTE / 2).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
     assert_eq!(app.recovery(&root).await.attempts[0].number, 1);
