@@ -92,6 +92,8 @@ pub enum Effect {
     Redirect(String),
     /// Every token given out so far expires; then processed.
     ExpireTokens,
+    /// Just before a re-trigger is processed, a person re-triggers the same run in the interface.
+    PersonFirst,
     /// Processed; `next` leads to the same page once more.
     DuplicatePage,
     /// Processed; the items come in any order.
@@ -105,7 +107,11 @@ impl Effect {
     pub(super) fn loses_answer(&self) -> bool {
         !matches!(
             self,
-            Self::Delay(_) | Self::ExpireTokens | Self::DuplicatePage | Self::ShuffleItems
+            Self::Delay(_)
+                | Self::ExpireTokens
+                | Self::PersonFirst
+                | Self::DuplicatePage
+                | Self::ShuffleItems
         )
     }
 }

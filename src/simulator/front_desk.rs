@@ -107,6 +107,15 @@ impl Visit {
                 self.app.world().tokens.expire_all();
                 self.process(request, next).await
             }
+            Effect::PersonFirst => {
+                let mut segments =
+                    request.uri().path().rsplit('/').skip_while(|part| *part != "action");
+                if let Some(run_id) = segments.nth(1) {
+                    // Whether the interface was refused changes nothing for this caller.
+                    let _ = self.app.world().person_retriggers(run_id);
+                }
+                self.process(request, next).await
+            }
             Effect::Garbage => {
                 self.process(request, next).await;
                 distort::garbage()

@@ -71,3 +71,20 @@ async fn a_dataflow_that_vanishes_holds_its_recoveries() {
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::NotSelected });
     assert_eq!(app.books().retriggers.len(), 0);
 }
+
+#[tokio::test]
+async fn a_person_who_is_a_moment_faster_leads_to_a_refusal_and_to_no_second_run() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let root = app.failed_run(&flow, 1);
+    app.pass().await;
+    app.fault(FaultRule::once(Endpoint::Retrigger, Effect::PersonFirst));
+    app.advance(MINUTE);
+    app.pass().await;
+    assert!(matches!(app.state(&root).await, State::Waiting { attempt: 1, .. }));
+    let refused = app.journal(&root).await.pop().unwrap();
+    assert_eq!(refused.reason, Reason::StateConflict);
+    let books = app.books();
+    let by: Vec<&str> = books.accepted().map(|call| call.by.as_str()).collect();
+    assert_eq!(by, ["exc_app"]);
+}
