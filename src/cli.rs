@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::domain::ids::{FlowId, SandboxName};
+use crate::domain::ids::{FlowId, RunId, SandboxName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,6 +57,15 @@ It prints the settings that make flowmend talk to it.")]
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
 flowmend status --state given_up --json")]
     Status(StatusArgs),
+    /// Re-trigger again what is held, given up, dismissed or waiting, at the next pass.
+    #[command(after_help = "Examples:\n  flowmend retry 65b7cfcc-6b2e-47c8-8194-13005b792752\n  \
+flowmend retry --all-held --flow c9cef9cb-c934-4467-8e3b-3f3ac1f6a2ab --dry-run\n\n\
+The running daemon takes it up at its next pass; without one, `flowmend once` does.")]
+    Retry(RetryArgs),
+    /// End recoveries for good, with a reason.
+    #[command(after_help = "Example:\n  flowmend dismiss 65b7cfcc-6b2e-47c8-8194-13005b792752 \
+--reason \"loaded by hand\"")]
+    Dismiss(DismissArgs),
     /// Show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -134,6 +143,44 @@ pub struct StatusArgs {
     /// One JSON document instead of tables
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Clone, Args)]
+pub struct RetryArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Root runs, or runs issued for them
+    #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)),
+          required_unless_present_any = ["all_held", "all_given_up"])]
+    pub runs: Vec<RunId>,
+    /// Everything that is held
+    #[arg(long)]
+    pub all_held: bool,
+    /// Everything that was given up
+    #[arg(long)]
+    pub all_given_up: bool,
+    /// Of these, only the dataflow with this id
+    #[arg(long, value_name = "FLOW_ID", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    pub flow: Option<FlowId>,
+    /// Say what would be retried, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `dismiss`.
+#[derive(Debug, Clone, Args)]
+pub struct DismissArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Root runs, or runs issued for them
+    #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)), required = true)]
+    pub runs: Vec<RunId>,
+    /// Why; it is kept in the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// The states of a recovery, as `--state` takes them.

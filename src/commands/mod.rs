@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod once;
+mod operate;
 mod run;
 mod simulate;
 mod status;
@@ -62,6 +63,8 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Status(args) => status::status(args, environment).await,
+        Command::Retry(args) => operate::retry(args, environment).await,
+        Command::Dismiss(args) => operate::dismiss(args, environment).await,
         Command::Config(command) => config::config(command, environment),
     }
 }

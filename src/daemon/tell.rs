@@ -36,7 +36,11 @@ macro_rules! line {
 pub(super) fn tell(entry: &Entry) {
     match entry.event {
         Event::Skipped | Event::Begun | Event::Unlisted => line!(debug, entry),
-        Event::Scheduled | Event::Retriggered | Event::Refused | Event::Recovered => {
+        Event::Scheduled
+        | Event::Retriggered
+        | Event::Refused
+        | Event::Recovered
+        | Event::Dismissed => {
             line!(info, entry);
         }
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),

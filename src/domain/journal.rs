@@ -92,6 +92,8 @@ events! {
     Held = "held", "recovery held";
     /// The budget is spent.
     GivenUp = "given_up", "recovery given up";
+    /// An operator ended it.
+    Dismissed = "dismissed", "recovery dismissed";
 }
 
 #[cfg(test)]

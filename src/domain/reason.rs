@@ -143,6 +143,12 @@ reasons! {
     /// The dataflow is no longer among those selected.
     NotSelected = "not_selected",
 
+    // Decided by a person
+    /// An operator asked for another re-trigger.
+    OperatorRetry = "operator_retry",
+    /// An operator ended the recovery.
+    OperatorDismissed = "operator_dismissed",
+
     // Skipped
     /// A streaming source cannot be re-triggered.
     StreamingSource = "streaming_source",

@@ -51,6 +51,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// any other error the batch is stored as a whole or not at all, and only reading tells which.
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError>;
 
+    /// Stores what an operator decided, beside a daemon that may be at work: as [`Store::commit`],
+    /// but without the lease. The daemon's own change to the same recovery, if it comes later, is
+    /// then left out, because it started from an older revision.
+    async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError>;
+
     /// The recoveries of `sandbox` that are not final, oldest root failure first.
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError>;
 

@@ -109,3 +109,13 @@ pub(crate) async fn without_the_lease_nothing_is_pruned<P: Place>() {
     assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
     assert!(world.get("root").await.is_some());
 }
+
+pub(crate) async fn an_operator_needs_no_lease_but_the_revision<P: Place>() {
+    let world = World::<P>::new().await;
+    assert_eq!(ask(&*world.store, &other(), 60).await, Lease::Granted);
+    let batch = batch_of_everything();
+    let amended = world.store.amend(&batch).await.expect("it is stored");
+    assert!(amended.applied.iter().all(|applied| *applied), "{amended:?}");
+    let again = world.store.amend(&batch).await.expect("it is looked at");
+    assert!(again.applied.iter().all(|applied| !applied), "{again:?}");
+}

@@ -29,6 +29,7 @@ macro_rules! suite {
                     after_a_takeover_the_old_owner_stores_nothing
                     a_lease_that_ran_out_still_counts_until_somebody_takes_it
                     without_the_lease_nothing_is_pruned
+                    an_operator_needs_no_lease_but_the_revision
                 }
                 writing {
                     a_new_recovery_is_stored_with_its_entry

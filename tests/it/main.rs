@@ -10,6 +10,7 @@ mod economy;
 mod happy;
 mod holds;
 mod kinds;
+mod operator;
 mod pages;
 mod quirks;
 mod restart;

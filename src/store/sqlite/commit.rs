@@ -34,14 +34,16 @@ const UPDATE: &str = "
     WHERE root_run_id = ?1 AND revision = ?18
     RETURNING (SELECT count(*) FROM attempts WHERE attempts.root_run_id = ?1)";
 
-/// Stores `batch`, if `owner` holds the lease.
+/// Stores `batch`; if there is an `owner`, on condition that it holds the lease.
 pub(super) async fn commit(
     writer: &SqlitePool,
-    owner: &Owner,
+    owner: Option<&Owner>,
     batch: &Batch,
 ) -> Result<Committed, StoreError> {
     let mut transaction = lease::begin(writer, WHAT).await?;
-    lease::require(&mut transaction, owner).await?;
+    if let Some(owner) = owner {
+        lease::require(&mut transaction, owner).await?;
+    }
     let mut committed = Committed::default();
     for change in &batch.changes {
         committed.applied.push(apply(&mut transaction, change).await?);

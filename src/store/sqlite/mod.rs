@@ -80,7 +80,11 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
-        commit::commit(&self.writer, owner, batch).await
+        commit::commit(&self.writer, Some(owner), batch).await
+    }
+
+    async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        commit::commit(&self.writer, None, batch).await
     }
 
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
