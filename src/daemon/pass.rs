@@ -4,9 +4,9 @@
 //! gather   what the platform and the store say        reads only
 //! plan     what to do about it, and why               pure
 //! record   the plan                                   one transaction
-//! begin    the intents that are due                   one transaction; only those begun go on
-//! act      one POST for each intent                   bounded, never repeated
-//! finish   what came of it                            many per transaction
+//! begin  ┐ the intents that are due, some at a time   one transaction; only those begun go on
+//! act    │ one POST for each intent                   bounded, never repeated
+//! finish ┘ what came of it                            many per transaction
 //! tell     each journal entry, once it is stored
 //! ```
 //!
@@ -36,8 +36,12 @@ use tokio_util::sync::CancellationToken;
 /// Reading for one pass takes no longer than this; a listing that is slower is tried again later.
 const GATHER_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// How many outcomes are stored in one transaction at the most.
-const FINISH_CHUNK: usize = 32;
+/// How many intents are begun at a time. Whatever is begun when the process dies has to be found
+/// out about on the platform, so no more is begun than is sent within a few seconds.
+const BATCH: usize = 16;
+
+/// A reading that is older is not acted on; what is left is read again by the next pass, at once.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Whether the calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,12 +133,19 @@ impl Pass<'_> {
         let gathered = self.lease.held_while(self.gather(memory)).await?;
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, &mut report).await?;
-        let intents = self.begin(&plan, &mut report).await?;
-        let act = self.act(intents, &gathered.snapshot, unfinished, &mut report);
-        self.lease.held_while(act).await;
         report.postponed = plan.postponed;
         report.next_due = plan.next_due;
         report.fault = gathered.fault;
+        for intents in plan.intents.chunks(BATCH) {
+            let read_at = gathered.snapshot.now;
+            if read_at.duration_until(self.gatherer.service.now()).unsigned_abs() > FRESH {
+                report.next_due = Some(read_at);
+                break;
+            }
+            let begun = self.begin(intents, &mut report).await?;
+            let act = self.act(begun, &gathered.snapshot, unfinished, &mut report);
+            self.lease.held_while(act).await;
+        }
         Ok(report)
     }
 
@@ -169,14 +180,18 @@ impl Pass<'_> {
     }
 
     /// Stores the intents; gives those that took effect. Nothing else may be sent.
-    async fn begin(&self, plan: &Plan, report: &mut Report) -> Result<Vec<Change>, PassError> {
-        if plan.intents.is_empty() || self.stop.is_cancelled() {
+    async fn begin(
+        &self,
+        intents: &[Change],
+        report: &mut Report,
+    ) -> Result<Vec<Change>, PassError> {
+        if self.stop.is_cancelled() {
             return Ok(Vec::new());
         }
         if self.lease.trust_left().await.is_zero() {
             return Err(PassError::LeaseRanOut);
         }
-        let batch = Batch { changes: plan.intents.clone(), ..Batch::default() };
+        let batch = Batch { changes: intents.to_vec(), ..Batch::default() };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
         let begun = batch.changes.into_iter().zip(committed.applied);
         let begun: Vec<Change> =
@@ -199,9 +214,7 @@ impl Pass<'_> {
         let calls = intents.into_iter().map(|intent| self.call(intent, snapshot));
         let at_a_time = self.gatherer.settings.adobe.connection.max_concurrent_requests.max(1);
         let mut outcomes = std::pin::pin!(
-            futures_util::stream::iter(calls)
-                .buffer_unordered(at_a_time)
-                .ready_chunks(FINISH_CHUNK)
+            futures_util::stream::iter(calls).buffer_unordered(at_a_time).ready_chunks(BATCH)
         );
         while let Some(outcomes) = outcomes.next().await {
             let outcomes = outcomes.into_iter().flatten().collect();
