@@ -144,6 +144,8 @@ impl Gatherer<'_> {
         !memory.catalog.is_read() || progress.is_none_or(|progress| progress.swept_at <= due)
     }
 
+    /// The failed runs that changed since the last complete listing; in a sweep also those of the
+    /// whole look-back window, whatever the platform makes of a filter on changes.
     async fn list_failed(
         &self,
         memory: &Memory,
@@ -153,13 +155,16 @@ impl Gatherer<'_> {
     ) -> Listing<Run> {
         let mut flows: Vec<FlowId> = memory.catalog.flows().keys().cloned().collect();
         flows.sort();
-        let window = match progress {
-            Some(progress) if !sweep => {
-                Window::UpdatedSince(before(progress.watermark, self.settings.poll.overlap))
-            }
-            _ => Window::BegunSince(adopt_since),
-        };
-        self.service.failed_runs(&self.sandbox.name, &flows, window).await
+        let since = progress
+            .map_or(adopt_since, |progress| before(progress.watermark, self.settings.poll.overlap));
+        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, window);
+        let mut changed = list(Window::UpdatedSince(since)).await;
+        if sweep && changed.is_complete() {
+            let swept = list(Window::BegunSince(adopt_since)).await;
+            changed.items.extend(swept.items);
+            changed.fault = swept.fault;
+        }
+        changed
     }
 
     /// A dataflow names its last run. If that failed in the window and the listing does not show

@@ -131,9 +131,12 @@ fn adopt_all(snapshot: &Snapshot, recoveries: &mut Vec<Recovery>, plan: &mut Pla
         .collect();
     fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));
 
+    // After the first step nothing is `triggering` any more.
+    let in_doubt = |recovery: &&Recovery| matches!(recovery.state, State::InDoubt { .. });
+    let doubtful: Vec<Recovery> = recoveries.iter().filter(in_doubt).cloned().collect();
     let mut adopted = 0;
     for run in fresh {
-        match fate(snapshot, run, recoveries) {
+        match fate(snapshot, run, &doubtful) {
             Fate::Ignore => {}
             Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
             Fate::Later => plan.unfinished = true,
@@ -168,7 +171,7 @@ enum Fate {
     Adopt(Reason, Timestamp),
 }
 
-fn fate(snapshot: &Snapshot, run: &Run, recoveries: &[Recovery]) -> Fate {
+fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
     let empty = run.succeeded_empty() && snapshot.terms(&run.flow_id).policy.retry_empty_success;
     let reason = match run.status {
         RunStatus::Failed => Reason::RunFailed,
@@ -178,13 +181,13 @@ fn fate(snapshot: &Snapshot, run: &Run, recoveries: &[Recovery]) -> Fate {
     if let Some(obstacle) = snapshot.obstacle(&run.flow_id) {
         return Fate::Skip(obstacle);
     }
-    let (Some(begun_at), Some(failed_at)) = (run.begun_at(), run.failed_at()) else {
+    let (Some(aged_from), Some(failed_at)) = (run.aged_from(), run.failed_at()) else {
         return Fate::Skip(Reason::NoDate);
     };
-    if begun_at < snapshot.adopt_since {
+    if aged_from < snapshot.adopt_since {
         return Fate::Skip(Reason::TooOld);
     }
-    if recoveries.iter().any(|recovery| may_have_issued(recovery, run)) {
+    if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
         return Fate::Later;
     }
     Fate::Adopt(reason, failed_at.min(snapshot.now))
@@ -192,14 +195,10 @@ fn fate(snapshot: &Snapshot, run: &Run, recoveries: &[Recovery]) -> Fate {
 
 /// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for
 /// a failure of its own before the doubt is settled.
-fn may_have_issued(recovery: &Recovery, run: &Run) -> bool {
-    match &recovery.state {
-        State::Triggering { since, .. } | State::InDoubt { since, .. } => {
-            recovery.flow_id == run.flow_id
-                && run.created_at.is_none_or(|at| at >= before(*since, CLOCK_SKEW))
-        }
-        _ => false,
-    }
+fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
+    let State::InDoubt { since, .. } = doubtful.state else { return false };
+    let earliest = before(since, CLOCK_SKEW);
+    doubtful.flow_id == run.flow_id && run.created_at.is_none_or(|at| at >= earliest)
 }
 
 fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {

@@ -101,7 +101,13 @@ impl Run {
         self.completed_at.or(self.updated_at).or(self.begun_at())
     }
 
-    /// When the run came to be; what its age is counted from.
+    /// What the age of a failure is counted from: the end of the run where the platform tells it,
+    /// else its beginning. Not its last change: that may come long after.
+    pub fn aged_from(&self) -> Option<Timestamp> {
+        self.completed_at.or(self.begun_at())
+    }
+
+    /// When the run came to be.
     pub fn begun_at(&self) -> Option<Timestamp> {
         self.started_at.or(self.created_at)
     }

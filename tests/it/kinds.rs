@@ -112,7 +112,7 @@ async fn failures_from_before_the_lookback_are_left_alone() {
 async fn a_run_that_began_long_ago_and_fails_today_is_found() {
     let mut app = Setup::new().start().await;
     let flow = app.world(|world| {
-        world.add_flow(FlowSetup { run_time: 20 * 60 * MINUTE, ..FlowSetup::batch("crm-accounts") })
+        world.add_flow(FlowSetup { run_time: 30 * 60 * MINUTE, ..FlowSetup::batch("crm-accounts") })
     });
     app.pass().await;
     let root = app.world(|world| {
@@ -124,7 +124,8 @@ async fn a_run_that_began_long_ago_and_fails_today_is_found() {
     });
     app.run_for(60 * MINUTE, 10 * MINUTE).await;
     assert!(app.try_recovery(&root).await.is_none(), "it has not failed yet");
-    app.advance(19 * 60 * MINUTE);
+    // Longer than the look-back: what counts is when it failed.
+    app.advance(29 * 60 * MINUTE);
     app.pass().await;
     assert!(app.try_recovery(&root).await.is_some());
 }

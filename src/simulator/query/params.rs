@@ -72,7 +72,8 @@ impl Params {
     }
 
     pub(super) fn count(&self) -> Result<bool, Refusal> {
-        match self.count.as_deref() {
+        // Any case: a widely used Python client spells the values as Python does.
+        match self.count.as_ref().map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") if self.limit.is_some() => {
                 Err(Refusal::bad_request(1401, "limit and count exclude each other."))
