@@ -26,10 +26,11 @@ RUN find src -name '*.rs' -exec touch {} + && cargo build --release --locked
 
 FROM ${RUNTIME}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
- && rm -rf /var/lib/apt/lists/* \
- && groupadd --system --gid 10001 flowmend \
- && useradd --system --uid 10001 --gid flowmend --home-dir /var/lib/flowmend --shell /usr/sbin/nologin flowmend \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates \
+ && apt-get clean \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && groupadd --gid 10001 flowmend \
+ && useradd --uid 10001 --gid flowmend --no-create-home --home-dir /var/lib/flowmend --shell /usr/sbin/nologin flowmend \
  && install -d -o flowmend -g flowmend -m 0700 /var/lib/flowmend \
  && install -d -m 0755 /etc/flowmend
 COPY --from=build /src/target/release/flowmend /usr/local/bin/flowmend

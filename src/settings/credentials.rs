@@ -212,7 +212,7 @@ fn systemd_credential(
     key: Origin,
 ) -> Option<Read<String>> {
     let path = directory.map(|directory| directory.join(SYSTEMD_CREDENTIAL));
-    let Some(path) = path.filter(|path| path.exists()) else {
+    let Some(path) = path.filter(|path| path.try_exists().unwrap_or(true)) else {
         report_missing(section, "adobe.client_secret", key, SECRET_MISSING);
         return None;
     };
