@@ -67,22 +67,20 @@ The running daemon takes it up at its next pass; without one, `flowmend once` do
 --reason \"loaded by hand\"")]
     Dismiss(DismissArgs),
     /// Show the configuration.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  flowmend config default > my.toml\n  \
+flowmend config show --config my.toml"
+    )]
     Config(ConfigCommand),
 }
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// A configuration file; may be given several times, later ones win [default:
-    /// /etc/flowmend/flowmend.toml where it exists]
-    #[arg(
-        long = "config",
-        short,
-        value_name = "FILE",
-        env = "FLOWMEND_CONFIG",
-        value_delimiter = ':'
-    )]
+    /// A configuration file; may be given several times, later ones win [default: the files that
+    /// FLOWMEND_CONFIG names, separated by colons, or /etc/flowmend/flowmend.toml where it exists]
+    #[arg(long = "config", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
@@ -137,8 +135,8 @@ pub struct StatusArgs {
     /// Only this sandbox
     #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
     pub sandbox: Option<SandboxName>,
-    /// Only the dataflow with this id
-    #[arg(long, value_name = "FLOW_ID", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    /// Only this dataflow, by id or name
+    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
     pub flow: Option<FlowId>,
     /// One JSON document instead of tables
     #[arg(long)]
@@ -153,7 +151,7 @@ pub struct RetryArgs {
     pub config: ConfigArgs,
     /// Root runs, or runs issued for them
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)),
-          required_unless_present_any = ["all_held", "all_given_up"])]
+          required_unless_present_any = ["all_held", "all_given_up", "flow"])]
     pub runs: Vec<RunId>,
     /// Everything that is held
     #[arg(long)]
@@ -161,8 +159,8 @@ pub struct RetryArgs {
     /// Everything that was given up
     #[arg(long)]
     pub all_given_up: bool,
-    /// Of these, only the dataflow with this id
-    #[arg(long, value_name = "FLOW_ID", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    /// Only this dataflow, by id or name; alone: whatever of it is held or was given up
+    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
     pub flow: Option<FlowId>,
     /// Say what would be retried, and change nothing
     #[arg(long)]
@@ -179,7 +177,7 @@ pub struct DismissArgs {
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)), required = true)]
     pub runs: Vec<RunId>,
     /// Why; it is kept in the journal
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
 }
 
@@ -209,8 +207,10 @@ pub enum StateName {
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
     /// Print the settings in force and where each comes from; secrets are not shown
+    #[command(after_help = "Example:\n  flowmend config show --config my.toml")]
     Show(ConfigArgs),
     /// Print the reference: every setting with its default and its meaning
+    #[command(after_help = "Example:\n  flowmend config default | less")]
     Default,
 }
 

@@ -3,6 +3,7 @@
 use clap::Parser;
 use flowmend::cli::Cli;
 use flowmend::commands::{self, Exit};
+use flowmend::telemetry;
 use std::collections::HashMap;
 use std::process::ExitCode;
 
@@ -14,14 +15,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("flowmend: cannot start: {error}");
+            telemetry::complain(&format!("cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
     match runtime.block_on(commands::dispatch(cli.command, environment)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("flowmend: {}", flowmend::telemetry::chain(error.as_ref()));
+            telemetry::complain(&telemetry::chain(error.as_ref()));
             Exit::Failed.into()
         }
     }

@@ -12,7 +12,7 @@ use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::domain::run::{Run, RunStatus};
 use flowmend::domain::schedule::{Jitter, after, before};
-use flowmend::domain::snapshot::{Dataflow, FlowListing, Snapshot};
+use flowmend::domain::snapshot::{Dataflow, FlowListing, Mark, Snapshot};
 use flowmend::domain::transition::Terms;
 use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
@@ -64,6 +64,8 @@ struct World {
     store: BTreeMap<RunId, Recovery>,
     policy: RetryPolicy,
     next_id: u32,
+    /// Every pass reads every dataflow again.
+    sweeping: bool,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             store: BTreeMap::new(),
             policy,
             next_id: 0,
+            sweeping: false,
         }
     }
 
@@ -112,7 +115,10 @@ impl World {
         let open: Vec<Recovery> =
             self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
         let mut wanted = ReadingList::of(&open, self.now, false, |_| &self.policy);
-        let fresh = wanted.flows.drain(..).collect();
+        let fresh = match self.sweeping {
+            true => (0..FLOWS).map(flow_id).collect(),
+            false => wanted.flows.drain(..).collect(),
+        };
         // An incomplete listing lacks every other run.
         let seen: Vec<Run> = self
             .runs
@@ -141,7 +147,7 @@ impl World {
             runs: seen.into_iter().map(|run| (run.id.clone(), run)).collect(),
             missing: HashSet::new(),
             listings,
-            client_id: Some("flowmend".into()),
+            mark: Mark::Proven("flowmend".into()),
             accepted: Vec::new(),
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
@@ -272,6 +278,7 @@ impl World {
     /// The platform has become well again: runs succeed, calls are accepted, everything is enabled.
     fn heal(&mut self) {
         self.enabled = [true; FLOWS as usize];
+        self.sweeping = true;
         for _ in 0..400 {
             self.now = after(self.now, Duration::from_secs(120));
             self.end_runs(true);

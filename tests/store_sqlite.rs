@@ -281,7 +281,7 @@ fn prod() -> SandboxName {
 
 fn progress(second: i64) -> Batch {
     let at = Timestamp::from_second(second).unwrap();
-    let progress = Progress { watermark: at, swept_at: at };
+    let progress = Progress { watermark: at, swept_at: at, client_named: None };
     Batch { progress: Some((prod(), progress)), ..Batch::default() }
 }
 

@@ -1,5 +1,6 @@
 //! `flowmend check`: would it work, and on what?
 
+use super::status::keep_whole;
 use super::{Environment, Exit, load, print};
 use crate::cli::ConfigArgs;
 use crate::clock::SystemClock;
@@ -77,7 +78,10 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
     let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
     dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
     if dataflows.is_empty() {
-        writeln!(report, "  no dataflow matches include and exclude")?;
+        writeln!(
+            report,
+            "  WARNING: no dataflow matches include and exclude; is there a typing error?"
+        )?;
         return Ok(());
     }
     let mut table = Table::new();
@@ -96,6 +100,7 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
             policy(dataflow),
         ]);
     }
+    keep_whole(&mut table, &[0, 1]);
     writeln!(report, "{table}")?;
     let unknown = catalog.count(FlowKind::Unknown);
     if unknown > 0 {

@@ -14,8 +14,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, Mode, Parts};
 use crate::domain::schedule::Jitter;
 use crate::flow_service::FlowService;
-use crate::settings::{Settings, Sources};
+use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Owner, SqliteStore, Store};
+use crate::telemetry;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
@@ -71,18 +72,22 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
 
 /// Reads the configuration; a faulty one is printed with all its faults.
 fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, Exit> {
+    read_settings(args, environment).map_err(|faults| {
+        telemetry::complain(&format!("the configuration is faulty\n{faults}"));
+        Exit::BadConfig
+    })
+}
+
+fn read_settings(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, Faults> {
+    let named = environment.get("FLOWMEND_CONFIG").map(String::as_str).unwrap_or_default();
     let default = PathBuf::from(DEFAULT_CONFIG);
-    let files = match args.files.is_empty() {
-        true if default.exists() => vec![default],
-        _ => args.files.clone(),
+    let files = match (args.files.is_empty(), named.is_empty()) {
+        (false, _) => args.files.clone(),
+        (true, false) => named.split(':').map(PathBuf::from).collect(),
+        (true, true) if default.exists() => vec![default],
+        (true, true) => Vec::new(),
     };
-    match Settings::load(&Sources { files, environment: environment.clone() }) {
-        Ok(settings) => Ok(Arc::new(settings)),
-        Err(faults) => {
-            eprintln!("flowmend: the configuration is faulty\n{faults}");
-            Err(Exit::BadConfig)
-        }
-    }
+    Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no error.

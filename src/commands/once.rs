@@ -2,7 +2,8 @@
 
 use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
 use crate::cli::RunArgs;
-use crate::daemon::Mode;
+use crate::daemon::{Mode, Round};
+use crate::domain::journal::Event;
 use crate::telemetry;
 
 pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
@@ -21,5 +22,34 @@ pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Res
     let round = daemon.once(&stop).await;
     daemon.release().await;
     open.close().await;
+    if let Ok(round) = &round {
+        tell_sum(round, mode);
+    }
     Ok(if round?.is_complete() { Exit::Done } else { Exit::Failed })
+}
+
+/// What the pass came to, in one line.
+fn tell_sum(round: &Round, mode: Mode) {
+    let count = |event| -> u32 {
+        let reports = round.reports.iter().filter_map(|(_, result)| result.as_ref().ok());
+        reports.map(|report| report.count(event)).sum()
+    };
+    let (scheduled, skipped) = (count(Event::Scheduled), count(Event::Skipped));
+    match mode {
+        Mode::Live => tracing::info!(
+            scheduled,
+            retriggered = count(Event::Retriggered),
+            recovered = count(Event::Recovered),
+            held = count(Event::Held),
+            given_up = count(Event::GivenUp),
+            skipped,
+            "pass done"
+        ),
+        Mode::DryRun => tracing::info!(
+            would_schedule = scheduled,
+            would_retrigger = count(Event::Begun),
+            would_skip = skipped,
+            "dry run done: nothing was sent, nothing was stored"
+        ),
+    }
 }

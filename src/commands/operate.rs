@@ -19,13 +19,18 @@ pub(super) async fn retry(args: RetryArgs, environment: Environment) -> anyhow::
         return Ok(Exit::BadConfig);
     };
     let mut recoveries = desk.named(&args.runs).await?;
+    let whole_flow = args.runs.is_empty() && !args.all_held && !args.all_given_up;
     for (wanted, state) in [(args.all_held, "held"), (args.all_given_up, "given_up")] {
-        if wanted {
+        if wanted || whole_flow {
             let filter = Filter { state: Some(state.to_owned()), ..Filter::default() };
             recoveries.extend(desk.store.recoveries(&filter).await?);
         }
     }
-    recoveries.retain(|recovery| args.flow.as_ref().is_none_or(|flow| *flow == recovery.flow_id));
+    let wanted = |recovery: &Recovery| match &args.flow {
+        Some(flow) => *flow == recovery.flow_id || flow.as_str() == recovery.flow_name,
+        None => true,
+    };
+    recoveries.retain(wanted);
     for recovery in &recoveries {
         let (policy, now) = desk.terms_for(recovery);
         let change = recovery.retry(Terms { policy: &policy, jitter: Jitter::new(0), now });

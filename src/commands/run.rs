@@ -1,8 +1,10 @@
 //! `flowmend run`: the daemon.
 
-use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
+use super::{Environment, Exit, Identity, OpenStore, daemon, load, read_settings, stop_on_signal};
 use crate::cli::RunArgs;
+use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
+use crate::flow_service::FlowService;
 use crate::settings::Settings;
 use crate::telemetry;
 use sd_notify::NotifyState;
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let mut settings = match load(&args.config, &environment) {
+    let settings = match load(&args.config, &environment) {
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
     };
@@ -28,18 +30,15 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     tell_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
-    loop {
-        let mut daemon = daemon(settings.clone(), open.store.clone(), &identity, mode)?;
-        let reloaded = turn(&mut daemon, &args, &environment, &stop, &mut hangup).await;
-        match reloaded {
-            Some(new) => settings = adopt(&settings, new),
-            None => {
-                let _ = sd_notify::notify(&[NotifyState::Stopping]);
-                daemon.release().await;
-                break;
-            }
-        }
+    let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
+    while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup).await {
+        tell_reload(daemon.settings(), &new);
+        let service = FlowService::new(new.connection(), Arc::new(SystemClock::new()))?;
+        daemon.reload(new, service);
     }
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    daemon.release().await;
+    drop(daemon);
     open.close().await;
     tracing::info!("stopped");
     Ok(Exit::Done)
@@ -61,13 +60,15 @@ async fn turn(
         tokio::select! {
             () = &mut running => return reloaded,
             _ = hangup.recv(), if reloaded.is_none() => {
-                // A faulty file changes nothing: `load` has printed the faults.
-                match load(&args.config, environment) {
+                match read_settings(&args.config, environment) {
                     Ok(settings) => {
                         reloaded = Some(settings);
                         turn.cancel();
                     }
-                    Err(_) => tracing::error!("configuration not reloaded: the old one stays in force"),
+                    Err(faults) => tracing::error!(
+                        faults = faults.to_string(),
+                        "configuration not reloaded: the old one stays in force"
+                    ),
                 }
             }
             () = drained_too_long(&turn, limit) => {
@@ -86,17 +87,16 @@ async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
     tokio::time::sleep(limit).await;
 }
 
-/// The settings from now on. What cannot change while running is said so.
-fn adopt(old: &Settings, new: Arc<Settings>) -> Arc<Settings> {
+/// Tells of the settings from now on, and of what cannot change while running.
+fn tell_reload(old: &Settings, new: &Settings) {
     if old.store != new.store {
         tracing::warn!("[store] changed: restart flowmend for it to take effect");
     }
     if old.log != new.log {
         tracing::warn!("[log] changed: restart flowmend for it to take effect");
     }
-    tell_warnings(&new);
+    tell_warnings(new);
     tracing::info!(sandboxes = new.sandboxes.len(), "configuration reloaded");
-    new
 }
 
 fn tell_start(settings: &Settings, mode: Mode) {

@@ -2,10 +2,12 @@
 
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
+use crate::clock::{Clock, SystemClock};
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, SqliteStore, Store};
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A table longer than this is for scripts.
@@ -29,7 +31,7 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     store.close().await;
     let report = match args.json {
         true => json_report(&counts, &recoveries)?,
-        false => table_report(&counts, &recoveries),
+        false => table_report(&counts, &recoveries, SystemClock::new().now()),
     };
     print(&report)?;
     Ok(Exit::Done)
@@ -71,7 +73,7 @@ fn as_json(recovery: &Recovery) -> Value {
     })
 }
 
-fn table_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> String {
+fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestamp) -> String {
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     if total == 0 {
         return "No recoveries.\n".to_owned();
@@ -93,9 +95,10 @@ fn table_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> String {
             recovery.root_run_id.to_string(),
             seconds(recovery.failed_at),
             recovery.attempts.len().to_string(),
-            next_or_why(recovery),
+            next_or_why(recovery, now),
         ]);
     }
+    keep_whole(&mut table, &[1, 2]);
     let left_out = match total.saturating_sub(recoveries.len() as u64) {
         0 => String::new(),
         more => {
@@ -105,8 +108,18 @@ fn table_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> String {
     format!("{}\n\n{table}\n{left_out}", summary.join(" · "))
 }
 
-fn next_or_why(recovery: &Recovery) -> String {
+/// Ids and names are there to be copied: these columns are never broken, however narrow the terminal.
+pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+}
+
+fn next_or_why(recovery: &Recovery, now: Timestamp) -> String {
     match &recovery.state {
+        State::Waiting { due, .. } if *due < now => format!("overdue since {}", seconds(*due)),
         State::Waiting { due, .. } => format!("due {}", seconds(*due)),
         State::Watching { issued, .. } => format!("run {issued}"),
         State::Triggering { since, .. } | State::InDoubt { since, .. } => {
@@ -126,6 +139,6 @@ fn why(recovery: &Recovery) -> Option<String> {
     }
 }
 
-fn seconds(at: jiff::Timestamp) -> String {
+fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -13,7 +13,7 @@ use crate::domain::reading::ReadingList;
 use crate::domain::recovery::{Recovery, State};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::schedule::{Jitter, before};
-use crate::domain::snapshot::{FlowListing, Snapshot};
+use crate::domain::snapshot::{FlowListing, Mark, Snapshot};
 use crate::flow_service::{FlowService, Listing, Window};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{Progress, Store};
@@ -25,15 +25,13 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) catalog: Catalog,
-    /// An issued run was seen whose `createdClient` is not ours: the field tells nothing here.
-    client_id_misleads: bool,
 }
 
 /// What was read, and how far.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
-    /// What to remember once the plan is stored; `None` if the listing was incomplete.
+    /// What to remember once the plan is stored; `None` if the failed runs were not all read.
     pub(super) progress: Option<Progress>,
     /// Why the reading is incomplete, where it is.
     pub(super) fault: Option<PassError>,
@@ -74,10 +72,10 @@ impl Gatherer<'_> {
             fault = Some(PassError::Platform { doing: "list the failed runs", source });
         }
         if sweep && fault.is_none() {
-            self.check_listing(memory, adopt_since, &mut reading).await;
+            fault = self.check_listing(memory, adopt_since, &mut reading).await;
         }
 
-        let owned = self.owned(&reading).await?;
+        let owned = self.owned(&reading, memory).await?;
         let mut wanted =
             ReadingList::of(&recoveries, now, sweep, |recovery| self.policy_of(memory, recovery));
         wanted.add_flows_of_new(&reading.listed, &owned);
@@ -86,11 +84,13 @@ impl Gatherer<'_> {
             false => self.read_flows(memory, wanted.flows, &mut fault).await,
         };
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
-        let listings = self.list_doubtful(wanted.listings, &mut reading, &mut fault).await;
-        self.check_client_id(memory, &recoveries, &reading);
+        let complete = fault.is_none();
+        let listings = self.list_doubtful(wanted.listings, &mut reading).await;
+        let client_named = self.check_client_id(progress, &recoveries, &reading);
 
-        let known = self.owned(&reading).await?;
-        let progress = fault.is_none().then_some(Progress {
+        let known = self.owned(&reading, memory).await?;
+        let progress = complete.then_some(Progress {
+            client_named,
             watermark: begun_at,
             swept_at: match progress {
                 Some(progress) if !sweep => progress.swept_at,
@@ -111,7 +111,7 @@ impl Gatherer<'_> {
                 runs: reading.runs,
                 missing: reading.missing,
                 listings,
-                client_id: self.believed_client_id(memory),
+                mark: self.mark(client_named),
                 accepted,
                 adopt_since,
                 max_adopted: self.settings.poll.max_adopted_per_pass,
@@ -169,7 +169,13 @@ impl Gatherer<'_> {
 
     /// A dataflow names its last run. If that failed in the window and the listing does not show
     /// it, the platform understands our filter otherwise than we do: take the run, and say so.
-    async fn check_listing(&self, memory: &Memory, since: Timestamp, reading: &mut Reading) {
+    /// The form of the listing is not used again, and the sweep counts as incomplete.
+    async fn check_listing(
+        &self,
+        memory: &Memory,
+        since: Timestamp,
+        reading: &mut Reading,
+    ) -> Option<PassError> {
         let omitted: Vec<RunId> = memory
             .catalog
             .flows()
@@ -181,7 +187,7 @@ impl Gatherer<'_> {
             .map(|last| last.id.clone())
             .collect();
         if omitted.is_empty() {
-            return;
+            return None;
         }
         let listing = self.service.runs_by_id(&self.sandbox.name, &omitted).await;
         let failed: Vec<Run> = listing
@@ -190,18 +196,16 @@ impl Gatherer<'_> {
             .filter(|run| run.status == RunStatus::Failed)
             .filter(|run| run.begun_at().is_some_and(|at| at >= since))
             .collect();
-        if let Some(first) = failed.first() {
-            tracing::warn!(
-                sandbox = self.sandbox.name.as_str(),
-                run_id = first.id.as_str(),
-                count = failed.len(),
-                "listing omits failed runs; check adobe.failed_status_values"
-            );
-        }
+        // A run that is listed a little late is no omission.
+        let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
+        let is_settled = |run: &&Run| run.aged_from().is_some_and(|at| at <= settled);
+        let omitted = failed.iter().filter(is_settled).count();
         for run in failed {
             reading.take(run.clone());
             reading.listed.push(run);
         }
+        let again = omitted > 0 && self.service.distrust_listing();
+        again.then_some(PassError::Omissions { omitted })
     }
 
     /// Reads dataflows again that something may be sent for; gives those that were read.
@@ -231,9 +235,15 @@ impl Gatherer<'_> {
         seen
     }
 
-    /// Those of the runs read so far that belong to a recovery.
-    async fn owned(&self, reading: &Reading) -> Result<HashSet<RunId>, PassError> {
-        let ids: Vec<RunId> = reading.runs.keys().cloned().collect();
+    /// Those of the runs read so far that belong to a recovery; where it matters, the last runs that
+    /// the dataflows name are among them.
+    async fn owned(&self, reading: &Reading, memory: &Memory) -> Result<HashSet<RunId>, PassError> {
+        let mut ids: Vec<RunId> = reading.runs.keys().cloned().collect();
+        let dataflows = memory.catalog.flows().values();
+        let superseding = dataflows.filter(|dataflow| dataflow.retry.skip_when_later_run_succeeded);
+        ids.extend(
+            superseding.filter_map(|dataflow| Some(dataflow.flow.last_run.as_ref()?.id.clone())),
+        );
         Ok(self.store.known_runs(&ids).await?)
     }
 
@@ -265,7 +275,6 @@ impl Gatherer<'_> {
         &self,
         wanted: Vec<(FlowId, Timestamp)>,
         reading: &mut Reading,
-        fault: &mut Option<PassError>,
     ) -> HashMap<FlowId, FlowListing> {
         let mut listings = HashMap::new();
         for (flow, since) in wanted {
@@ -274,39 +283,54 @@ impl Gatherer<'_> {
             let complete = listing.fault.is_none();
             let begun_at = listing.begun_at;
             listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
-            if let Some(source) = listing.fault {
-                *fault = Some(PassError::Platform { doing: "list a dataflow's runs", source });
+            // A dataflow that cannot be read any more must not hold up the others: its call stays in
+            // doubt, and the failed runs of the sandbox were read all the same.
+            if let Some(error) = listing.fault {
+                tracing::debug!(%error, "runs of a dataflow in doubt not listed");
             }
         }
         listings
     }
 
-    /// The issued run of an accepted call is certainly ours. If its `createdClient` says otherwise,
-    /// the field cannot be used to find the run of a doubtful call.
-    fn check_client_id(&self, memory: &mut Memory, recoveries: &[Recovery], reading: &Reading) {
-        if memory.client_id_misleads {
-            return;
-        }
-        let ours = self.service.client_id();
-        let other = recoveries.iter().find_map(|recovery| {
+    /// The issued run of an accepted call is certainly ours: whether it names our client tells
+    /// whether the field can be used to find the run of a doubtful call.
+    fn check_client_id(
+        &self,
+        progress: Option<Progress>,
+        recoveries: &[Recovery],
+        reading: &Reading,
+    ) -> Option<bool> {
+        let known = progress.and_then(|progress| progress.client_named);
+        let named = recoveries.iter().filter_map(|recovery| {
             let State::Watching { issued, .. } = &recovery.state else { return None };
-            let named = recovery.attempts.last().is_some_and(|last| last.etag.is_some());
-            let client = reading.runs.get(issued)?.created_client.as_deref()?;
-            (named && issued != &recovery.root_run_id && client != ours).then_some(issued)
+            // Not one that was only found in a listing, nor the run that was asked for itself.
+            let last = recovery.attempts.last()?;
+            let certain = last.etag.is_some() && issued != &last.asked;
+            let client = reading.runs.get(issued).filter(|_| certain)?.created_client.as_deref()?;
+            Some((issued, client == self.service.client_id()))
         });
-        if let Some(run) = other {
-            memory.client_id_misleads = true;
+        let other = named.clone().find(|(_, ours)| !ours);
+        if let Some((run, _)) = other.filter(|_| known != Some(false)) {
             tracing::warn!(
                 sandbox = self.sandbox.name.as_str(),
                 run_id = run.as_str(),
                 "issued run names another client; createdClient is not used to find runs in doubt"
             );
         }
+        match other {
+            Some(_) => Some(false),
+            None => known.or(named.clone().next().map(|_| true)),
+        }
     }
 
-    fn believed_client_id(&self, memory: &Memory) -> Option<String> {
-        let believed = self.settings.adobe.match_created_client && !memory.client_id_misleads;
-        believed.then(|| self.service.client_id().to_owned())
+    fn mark(&self, client_named: Option<bool>) -> Mark {
+        let ours = self.service.client_id().to_owned();
+        match client_named {
+            _ if !self.settings.adobe.match_created_client => Mark::Ignored,
+            Some(false) => Mark::Ignored,
+            Some(true) => Mark::Proven(ours),
+            None => Mark::Supposed(ours),
+        }
     }
 
     fn policy_of<'m>(&'m self, memory: &'m Memory, recovery: &Recovery) -> &'m RetryPolicy {

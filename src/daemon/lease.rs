@@ -2,8 +2,9 @@
 //!
 //! The store is the authority for who holds it. This side only decides when to *stop trusting* it:
 //! a quarter of its life before the store would give it to somebody else, by the monotonic clock,
-//! so that a machine that was asleep, or whose time of day was set back, does not believe in a lease
-//! that is gone. Every write also names its owner, so even a wrong belief stores nothing.
+//! so that a time of day that was set back does not prolong it. That clock may stand still while a
+//! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
+//! and a call that was begun before the sleep is dropped by its age on the platform's clock.
 
 use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::domain::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::domain::schedule::{Jitter, before};
-use crate::flow_service::FlowService;
+use crate::flow_service::{FlowService, Observer};
 use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};
 use futures_util::FutureExt;
@@ -57,7 +57,8 @@ pub struct Parts {
     pub jitter: Jitter,
     /// Whether calls are made.
     pub mode: Mode,
-    /// Called whenever the loop shows that it is alive; feeds a watchdog.
+    /// Called whenever the loop shows that it is alive, and at every answer of the platform, because
+    /// reading a large sandbox takes its time; feeds a watchdog.
     pub alive: fn(),
 }
 
@@ -70,6 +71,18 @@ pub struct Daemon {
     unfinished: HashMap<SandboxName, Vec<Change>>,
     troubles: Troubles,
     pruned_at: Option<Duration>,
+}
+
+/// Every answer of the platform shows that a pass goes on.
+#[derive(Debug)]
+struct Pulse(fn());
+
+impl Observer for Pulse {
+    fn answered(&self, _endpoint: &'static str, _status: Option<u16>, _took: Duration) {
+        (self.0)();
+    }
+
+    fn retried(&self, _endpoint: &'static str) {}
 }
 
 /// What became of one pass over every sandbox.
@@ -105,6 +118,7 @@ impl Daemon {
             parts.settings.store.lease,
         );
         let troubles = Troubles::new(parts.clock.clone());
+        parts.service.observe(Arc::new(Pulse(parts.alive)));
         Self {
             parts,
             lease,
@@ -113,6 +127,15 @@ impl Daemon {
             troubles,
             pruned_at: None,
         }
+    }
+
+    /// Takes up another configuration, read and checked. What the platform was seen to be like is
+    /// read again; outcomes that are yet to be stored are kept. Store and lease stay as they are.
+    pub fn reload(&mut self, settings: Arc<Settings>, service: FlowService) {
+        service.observe(Arc::new(Pulse(self.parts.alive)));
+        self.parts.settings = settings;
+        self.parts.service = service;
+        self.memories.clear();
     }
 
     /// Runs until `stop`. A call under way is waited for; nothing new is begun.

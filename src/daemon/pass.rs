@@ -17,7 +17,7 @@ use super::gather::{Gathered, Gatherer, Memory};
 use super::lease::LeaseKeeper;
 use super::tell::{tell, tell_dry_run, tell_unstored};
 use crate::domain::ids::RunId;
-use crate::domain::journal::Event;
+use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
 use crate::domain::policy::RetryPolicy;
 use crate::domain::reason::Reason;
@@ -33,8 +33,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Reading for one pass takes no longer than this; a listing that is slower is tried again later.
-const GATHER_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Reading for one pass takes no longer than this. Every request has a limit of its own; this one
+/// is for a sandbox that has to be read dataflow by dataflow, slowly.
+const GATHER_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// How many intents are begun at a time. Whatever is begun when the process dies has to be found
 /// out about on the platform, so no more is begun than is sent within a few seconds.
@@ -67,6 +68,12 @@ pub enum PassError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Failed runs that dataflows name are not in the listing of failed runs.
+    #[error("the listing leaves out {omitted} failed runs; another form of it is used from now on")]
+    Omissions {
+        /// How many.
+        omitted: usize,
+    },
     /// Reading took too long.
     #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
     TooSlow {
@@ -93,8 +100,8 @@ impl PassError {
 pub struct Report {
     /// How many journal entries of each kind were written.
     pub events: HashMap<Event, u32>,
-    /// Due recoveries that had to wait, with the reason.
-    pub postponed: Vec<(RunId, Reason)>,
+    /// Due recoveries that had to wait, each with its reason.
+    pub postponed: Vec<Entry>,
     /// When the next thing is due.
     pub next_due: Option<Timestamp>,
     /// Why the reading is incomplete, where it is; the pass went on with what there was.
@@ -129,7 +136,11 @@ impl Pass<'_> {
         unfinished: &mut Vec<Change>,
     ) -> Result<Report, PassError> {
         let mut report = Report::default();
-        self.finish(std::mem::take(unfinished), unfinished, &mut report).await?;
+        let kept = std::mem::take(unfinished);
+        if let Err((error, kept)) = self.finish(kept, &mut report).await {
+            *unfinished = kept;
+            return Err(error.into());
+        }
         let gathered = self.lease.held_while(self.gather(memory)).await?;
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, &mut report).await?;
@@ -166,7 +177,7 @@ impl Pass<'_> {
         let progress = gathered.progress.filter(|_| !plan.unfinished);
         let batch = Batch {
             changes: plan.changes.clone(),
-            notes: plan.skipped.clone(),
+            notes: plan.skipped.iter().chain(&plan.postponed).cloned().collect(),
             progress: progress.map(|progress| (self.gatherer.sandbox.name.clone(), progress)),
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
@@ -218,9 +229,11 @@ impl Pass<'_> {
         );
         while let Some(outcomes) = outcomes.next().await {
             let outcomes = outcomes.into_iter().flatten().collect();
-            if let Err(error) = self.finish(outcomes, unfinished, report).await {
+            if let Err((error, outcomes)) = self.finish(outcomes, report).await {
                 let chain = crate::telemetry::chain(&error);
                 tracing::error!(error = chain, "outcomes not stored; the next pass tries again");
+                outcomes.iter().for_each(|change| tell_unstored(&change.entry));
+                unfinished.extend(outcomes);
             }
         }
     }
@@ -252,23 +265,26 @@ impl Pass<'_> {
     /// well before the confirm window ends: listings are read as if it had left at once.
     async fn post(&self, asked: &RunId, snapshot: &Snapshot, policy: &RetryPolicy) -> Verdict {
         let trust_left = self.lease.trust_left().await;
-        if self.stop.is_cancelled() || trust_left.is_zero() {
-            return Verdict::Refused(Refusal::later(Reason::NotSent, "nothing was sent"));
-        }
         let since_begun = snapshot.now.duration_until(self.gatherer.service.now()).unsigned_abs();
         let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
+        // A call whose turn comes at once would leave even without any patience.
+        if self.stop.is_cancelled() || patience.is_zero() {
+            return Verdict::Refused(Refusal::later(Reason::NotSent, "nothing was sent"));
+        }
         let etag = snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
         self.gatherer.service.retrigger(&snapshot.sandbox, asked, etag, patience).await
     }
 
-    /// Stores outcomes and tells them. Those that cannot be stored are told with all they hold, and
-    /// kept for the next pass.
+    /// Stores outcomes and tells them.
+    ///
+    /// # Errors
+    /// With the outcomes that could not be stored and are worth keeping: none if the lease was lost,
+    /// because whoever has it now finds the intents and asks the platform.
     async fn finish(
         &self,
         outcomes: Vec<Change>,
-        unfinished: &mut Vec<Change>,
         report: &mut Report,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), (StoreError, Vec<Change>)> {
         if outcomes.is_empty() {
             return Ok(());
         }
@@ -282,14 +298,11 @@ impl Pass<'_> {
                 }
                 Ok(())
             }
-            Err(error) => {
+            Err(error @ StoreError::LeaseLost) => {
                 batch.changes.iter().for_each(|change| tell_unstored(&change.entry));
-                // Whoever has the lease now finds the intents and asks the platform.
-                if !matches!(error, StoreError::LeaseLost) {
-                    unfinished.extend(batch.changes);
-                }
-                Err(error)
+                Err((error, Vec::new()))
             }
+            Err(error) => Err((error, batch.changes)),
         }
     }
 }

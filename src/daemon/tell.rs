@@ -35,7 +35,9 @@ macro_rules! line {
 /// DEBUG for the steps in between.
 pub(super) fn tell(entry: &Entry) {
     match entry.event {
-        Event::Skipped | Event::Begun | Event::Unlisted => line!(debug, entry),
+        Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
+            line!(debug, entry);
+        }
         Event::Scheduled
         | Event::Retriggered
         | Event::Refused
@@ -44,6 +46,8 @@ pub(super) fn tell(entry: &Entry) {
             line!(info, entry);
         }
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
+        // Whoever changed the configuration knows.
+        Event::Held if entry.reason == Reason::NotSelected => line!(info, entry),
         Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
     }
 }
@@ -67,8 +71,10 @@ pub(super) fn tell_unstored(entry: &Entry) {
     tracing::error!(
         sandbox = entry.sandbox.as_str(),
         flow_id = entry.flow_id.as_str(),
+        flow_name = entry.flow_name.as_str(),
         run_id = entry.run_id.as_str(),
         root_run_id = entry.root_run_id.as_ref().map(|id| id.as_str()),
+        attempt = entry.attempt,
         new_run_id = entry.new_run_id.as_ref().map(|id| id.as_str()),
         etag = entry.etag.as_ref().map(|etag| etag.as_str()),
         reason = entry.reason.as_str(),

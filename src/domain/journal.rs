@@ -74,6 +74,8 @@ macro_rules! events {
 events! {
     /// A failed run is left alone.
     Skipped = "skipped", "run skipped";
+    /// A due re-trigger has to wait.
+    Postponed = "postponed", "re-trigger postponed";
     /// A re-trigger is due at a named time.
     Scheduled = "scheduled", "recovery scheduled";
     /// The intent to re-trigger is written; the call follows.

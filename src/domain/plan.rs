@@ -31,8 +31,8 @@ pub struct Plan {
     pub intents: Vec<Change>,
     /// Runs that are left alone, each with its reason.
     pub skipped: Vec<Entry>,
-    /// Due recoveries that have to wait, by root run.
-    pub postponed: Vec<(RunId, Reason)>,
+    /// Due recoveries that have to wait, each with its reason.
+    pub postponed: Vec<Entry>,
     /// True if a failed run was neither adopted nor skipped for good: it has to be listed again.
     pub unfinished: bool,
     /// When the next pass has something to do, if that is known.
@@ -70,7 +70,12 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
     match &recovery.state {
         State::Triggering { .. } => recovery.interrupted(terms),
         State::InDoubt { .. } => recovery.reconcile(&snapshot.sighting(recovery, claimed)?, terms),
-        State::Watching { issued, .. } => recovery.follow(snapshot.runs.get(issued), terms),
+        State::Watching { issued, .. } => {
+            let run = snapshot.runs.get(issued);
+            // A run that could not be read may have ended long ago: nothing is concluded from it.
+            let looked = run.is_some() || snapshot.missing.contains(issued);
+            looked.then(|| recovery.follow(run, terms)).flatten()
+        }
         State::Waiting { .. } => advance_waiting(snapshot, recovery, terms),
         State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),
         _ => None,
@@ -82,6 +87,9 @@ fn advance_waiting(snapshot: &Snapshot, recovery: &Recovery, terms: Terms<'_>) -
     if let Some(change) =
         snapshot.runs.get(target).and_then(|run| recovery.healed_elsewhere(run, terms))
     {
+        return Some(change);
+    }
+    if let Some(change) = recovery.run_out(terms) {
         return Some(change);
     }
     if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id) {
@@ -108,12 +116,16 @@ fn advance_held(
     if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }
+    if let Some(change) = recovery.run_out(terms) {
+        return Some(change);
+    }
+    let fresh = snapshot.fresh.contains(&recovery.flow_id);
     let gone = match why {
         Reason::FlowDisabled
         | Reason::NotSelected
         | Reason::UnknownKind
         | Reason::StreamingSource
-        | Reason::Destination => snapshot.obstacle(&recovery.flow_id).is_none(),
+        | Reason::Destination => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
         Reason::NotFound => run.is_some_and(|run| run.status == RunStatus::Failed),
         _ => false,
     };
@@ -242,7 +254,7 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
             None
         };
         if let Some(reason) = postponed {
-            plan.postponed.push((recovery.root_run_id.clone(), reason));
+            plan.postponed.push(recovery.postponed(reason, terms));
         } else if let Some(intent) = recovery.begin(terms) {
             load.begin(&recovery.flow_id);
             allowance -= 1;
@@ -289,10 +301,10 @@ impl<'a> Load<'a> {
 /// When the next pass has something to do.
 fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option<Timestamp> {
     // What became due only in this pass may not have been read again for it: the next one does.
-    let just_due = plan.changes.iter().map(|change| &change.recovery).any(|recovery| {
-        let postponed = (recovery.root_run_id.clone(), Reason::NotReread);
-        plan.postponed.contains(&postponed)
-    });
+    let unread = plan.postponed.iter().filter(|entry| entry.reason == Reason::NotReread);
+    let unread: HashSet<Option<&RunId>> = unread.map(|entry| entry.root_run_id.as_ref()).collect();
+    let just_due =
+        plan.changes.iter().any(|change| unread.contains(&Some(&change.recovery.root_run_id)));
     if just_due {
         return Some(snapshot.now);
     }

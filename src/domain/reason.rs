@@ -140,6 +140,8 @@ reasons! {
     WatchTimeout = "watch_timeout",
     /// `retry.when_in_doubt = "hold"`: a person has to say whether the call was accepted.
     HeldInDoubt = "held_in_doubt",
+    /// Whether the call was accepted could not be told for as long as the budget lasts.
+    StillInDoubt = "still_in_doubt",
     /// The dataflow is no longer among those selected.
     NotSelected = "not_selected",
 

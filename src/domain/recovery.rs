@@ -44,6 +44,8 @@ pub struct Recovery {
     pub refusals: u32,
     /// Ask for the root run next, because the latest issued run was refused as not re-triggerable.
     pub ask_root: bool,
+    /// An operator asked for the attempt to come: the budgets do not count for it.
+    pub ordered: bool,
     /// Grows by one with every stored change; what conditional updates compare.
     pub revision: u64,
     /// When it last changed.

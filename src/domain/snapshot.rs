@@ -9,7 +9,7 @@ use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, before};
 use super::transition::{Sighting, Terms};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// How far the platform's clock may seem to run behind ours when the run of a doubtful call is
@@ -54,8 +54,8 @@ pub struct Snapshot {
     pub missing: HashSet<RunId>,
     /// For each dataflow with a call in doubt: its runs since the intent.
     pub listings: HashMap<FlowId, FlowListing>,
-    /// The client id that runs we caused should carry; `None` to not look at it.
-    pub client_id: Option<String>,
+    /// How far the client id that a run names can be trusted to tell whose it is.
+    pub mark: Mark,
     /// When each re-trigger of the last 24 hours was accepted, oldest first.
     pub accepted: Vec<Timestamp>,
     /// Runs that began before this are left alone.
@@ -66,6 +66,18 @@ pub struct Snapshot {
     pub limits: Limits,
     /// Where chance comes from.
     pub jitter: Jitter,
+}
+
+/// Whether `createdClient` tells the runs we caused from others. Adobe describes the field, but not
+/// for runs that a re-trigger issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// It is not looked at.
+    Ignored,
+    /// Ours would be this; no issued run has shown yet whether it is.
+    Supposed(String),
+    /// Ours is this: an issued run has shown it.
+    Proven(String),
 }
 
 /// The runs of one dataflow since some intent.
@@ -117,13 +129,17 @@ impl Snapshot {
 
     /// How many re-triggers the limits of the sandbox leave for this pass.
     pub(super) fn allowance(&self, recoveries: &[Recovery]) -> u32 {
-        let unanswered = recoveries
-            .iter()
-            .filter(|r| matches!(r.state, State::Triggering { .. } | State::InDoubt { .. }))
-            .count();
+        let unanswered = |from: Timestamp| {
+            let asked = recoveries.iter().filter_map(|recovery| match recovery.state {
+                State::Triggering { since, .. } | State::InDoubt { since, .. } => Some(since),
+                _ => None,
+            });
+            asked.filter(|&since| since > from).count()
+        };
         let left = |limit: u32, window: Duration| {
             let since = before(self.now, window);
-            let used = self.accepted.iter().filter(|&&at| at > since).count() + unanswered;
+            let accepted = self.accepted.iter().filter(|&&at| at > since).count();
+            let used = accepted + unanswered(since);
             match limit {
                 0 => u32::MAX,
                 limit => limit.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX)),
@@ -140,7 +156,7 @@ impl Snapshot {
         last.is_some_and(|last| {
             last.status == RunStatus::Succeeded
                 && last.started_at.is_some_and(|at| at > recovery.failed_at)
-                && !recovery.attempts.iter().any(|attempt| attempt.issued == last.id)
+                && !self.known.contains(&last.id)
         })
     }
 
@@ -153,20 +169,23 @@ impl Snapshot {
         let State::InDoubt { asked, since, .. } = &recovery.state else { return None };
         let listing = self.listings.get(&recovery.flow_id)?;
         let earliest = before(*since, CLOCK_SKEW);
-        let ours = |run: &&Run| {
+        let younger = |run: &&Run| {
             run.id != *asked
                 && !claimed.contains(&run.id)
                 && run.created_at.is_some_and(|at| at >= earliest)
-                && match (&self.client_id, &run.created_client) {
-                    (Some(ours), Some(theirs)) => ours == theirs,
-                    _ => true,
-                }
         };
-        // BTreeMap: oldest first, and each run once however often the pages repeat it.
-        let candidates: BTreeMap<_, _> =
-            listing.runs.iter().filter(ours).map(|run| ((run.created_at, &run.id), run)).collect();
+        let names_another = |run: &Run| match (&self.mark, &run.created_client) {
+            (Mark::Supposed(ours) | Mark::Proven(ours), Some(theirs)) => ours != theirs,
+            _ => false,
+        };
+        let (strangers, candidates): (Vec<&Run>, Vec<&Run>) =
+            listing.runs.iter().filter(younger).partition(|run| names_another(run));
+        // BTreeSet: oldest first, and each run once however often the pages repeat it.
+        let candidates: BTreeSet<_> =
+            candidates.into_iter().map(|run| (run.created_at, &run.id)).collect();
         Some(Sighting {
-            candidates: candidates.into_values().map(|run| run.id.clone()).collect(),
+            candidates: candidates.into_iter().map(|(_, id)| id.clone()).collect(),
+            strangers: !strangers.is_empty() && matches!(self.mark, Mark::Supposed(_)),
             asked: self.runs.get(asked).cloned(),
             complete: listing.complete,
             listed_at: listing.begun_at,

@@ -12,6 +12,7 @@ use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, after};
 use super::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// What every transition needs to know besides what was seen.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,9 @@ pub struct Sighting {
     pub candidates: Vec<RunId>,
     /// The run that was asked for, as it is now, where it could be read.
     pub asked: Option<Run>,
+    /// Younger runs that name another client, while it is not known whether runs we cause name ours:
+    /// none of them is taken for the issued run, and none of them proves that there is no such run.
+    pub strangers: bool,
     /// Whether the listing was complete; only a complete one can show that a run is missing.
     pub complete: bool,
     /// When the listing was begun.
@@ -61,6 +65,7 @@ impl Recovery {
             attempts: Vec::new(),
             refusals: 0,
             ask_root: false,
+            ordered: false,
             revision: 0,
             updated_at: terms.now,
         };
@@ -122,18 +127,18 @@ impl Recovery {
             change.entry.run_id = asked.clone();
             return Some(change);
         }
-        match sighting.asked.as_ref().map(|run| &run.status) {
-            Some(RunStatus::Succeeded) => {
+        match &sighting.asked {
+            Some(run) if is_healed(run, terms) => {
                 return Some(self.recovered(Reason::HealedElsewhere, terms));
             }
-            Some(status) if status.is_under_way() => {
+            Some(run) if run.status.is_under_way() => {
                 return Some(self.watch(asked, None, Reason::SameRunAtWork, terms));
             }
             _ => {}
         }
         let late = sighting.listed_at >= after(*since, terms.policy.confirm_window);
-        if !(sighting.complete && late) {
-            return None;
+        if !(sighting.complete && late) || sighting.strangers {
+            return self.doubted_too_long(*since, terms);
         }
         let absences = absences + 1;
         if absences < ABSENCES_NEEDED {
@@ -145,6 +150,25 @@ impl Recovery {
             return Some(self.held(Reason::HeldInDoubt, terms));
         }
         Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
+    }
+
+    /// `in doubt` → `given up`, when the listing cannot tell for as long as an issued run is followed
+    /// and the budget is spent too: the dataflow was hidden or deleted, say.
+    fn doubted_too_long(&self, since: Timestamp, terms: Terms<'_>) -> Option<Change> {
+        let long = terms.now >= after(since, terms.policy.watch_timeout);
+        (long && self.is_out_of_time(terms.now, terms))
+            .then(|| self.given_up(Reason::StillInDoubt, terms))
+    }
+
+    /// `waiting` or `held` → `given up`, when the time for another attempt has passed; `None` before.
+    pub fn run_out(&self, terms: Terms<'_>) -> Option<Change> {
+        let idle = match self.state {
+            State::Waiting { due, .. } => due <= terms.now,
+            State::Held { .. } => true,
+            _ => false,
+        };
+        (idle && self.is_out_of_time(terms.now, terms))
+            .then(|| self.given_up(Reason::TimeSpent, terms))
     }
 
     /// `watching` → what the issued run, just read, makes of it. `None` while it is under way.
@@ -173,9 +197,7 @@ impl Recovery {
     /// A run that somebody else set to work again is left alone until it ends. `None` otherwise.
     pub fn healed_elsewhere(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
         let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
-        let healed = run.status == RunStatus::Succeeded
-            && !(terms.policy.retry_empty_success && run.succeeded_empty());
-        (open && healed).then(|| self.recovered(Reason::HealedElsewhere, terms))
+        (open && is_healed(run, terms)).then(|| self.recovered(Reason::HealedElsewhere, terms))
     }
 
     /// `waiting` → `recovered`, because a later run of the same dataflow succeeded.
@@ -189,10 +211,15 @@ impl Recovery {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
     }
 
-    /// `held` → `waiting`, due now, because the cause of the hold is gone. `None` in any other state.
+    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the wait of its
+    /// last refusal, in case the platform's word and its deed differ. `None` in any other state.
     pub fn resume(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Held { attempt, .. } = self.state else { return None };
-        Some(self.schedule_at(attempt, terms.now, Reason::CauseGone, terms))
+        let wait = match self.refusals {
+            0 => Duration::ZERO,
+            refusals => terms.jitter.refusal_delay(&self.root_run_id, refusals, None),
+        };
+        Some(self.schedule_at(attempt, after(terms.now, wait), Reason::CauseGone, terms))
     }
 
     /// Another re-trigger, due now, because an operator asks for it: from `waiting`, `held`, or any
@@ -206,10 +233,8 @@ impl Recovery {
             }
             _ => return None,
         };
-        let state = State::Waiting { attempt, due: terms.now };
-        let mut change = self.become_state(state, Event::Scheduled, Reason::OperatorRetry, terms);
-        change.entry.due = Some(terms.now);
-        Some(change)
+        let ordered = Self { ordered: true, ..self.clone() };
+        Some(ordered.schedule_at(attempt, terms.now, Reason::OperatorRetry, terms))
     }
 
     /// Ends the recovery because an operator says so, and why. `None` while a call may be under way
@@ -269,11 +294,19 @@ impl Recovery {
         });
         next.refusals = 0;
         next.ask_root = false;
+        next.ordered = false;
         let state = State::Watching { attempt, issued: run.clone(), since: terms.now };
         let mut change = next.become_state(state, Event::Retriggered, reason, terms);
         change.entry.new_run_id = Some(run.clone());
         change.entry.etag = etag;
         change
+    }
+
+    /// The journal's word for a re-trigger that is due and has to wait.
+    pub(super) fn postponed(&self, why: Reason, terms: Terms<'_>) -> Entry {
+        let mut entry = self.become_state(self.state.clone(), Event::Postponed, why, terms).entry;
+        entry.due = self.due();
+        entry
     }
 
     fn doubt(
@@ -307,16 +340,20 @@ impl Recovery {
         reason: Reason,
         terms: Terms<'_>,
     ) -> Change {
-        if attempt > terms.policy.max_attempts {
+        if attempt > terms.policy.max_attempts && !self.ordered {
             return self.given_up(Reason::AttemptsSpent, terms);
         }
-        if terms.policy.is_spent(self.failed_at, due.max(terms.now)) {
+        if self.is_out_of_time(due.max(terms.now), terms) {
             return self.given_up(Reason::TimeSpent, terms);
         }
         let mut change =
             self.become_state(State::Waiting { attempt, due }, Event::Scheduled, reason, terms);
         change.entry.due = Some(due);
         change
+    }
+
+    fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
+        !self.ordered && terms.policy.is_spent(self.failed_at, at)
     }
 
     fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
@@ -358,6 +395,12 @@ impl Recovery {
             Self { state, revision: self.revision + 1, updated_at: terms.now, ..self.clone() };
         Change { from_revision: Some(self.revision), recovery, entry }
     }
+}
+
+/// True for a run that calls for no re-trigger any more.
+fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
+    run.status == RunStatus::Succeeded
+        && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }
 
 /// The codes of a run's errors in one line, for the journal; `None` where it carries none.

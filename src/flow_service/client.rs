@@ -232,6 +232,12 @@ impl FlowService {
         })
     }
 
+    /// Says that the listing of failed runs, though accepted, left out failed runs: its most doubtful
+    /// form is not used again. `false` if no doubtful form is left.
+    pub fn distrust_listing(&self) -> bool {
+        self.0.reader.shapes.distrust()
+    }
+
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it has not been
     /// sent within `give_up_after` of real time (because of the token, the pace or other calls), it
     /// is not sent at all.

@@ -35,8 +35,8 @@ enum Sign {
     Code(&'static [u16], &'static [&'static str]),
     /// The message holds all of these words.
     Words(&'static [&'static str]),
-    /// The body could not be read, so the finer signs cannot be seen.
-    Illegible,
+    /// The body is an error as Adobe writes them, not a page or nothing.
+    Worded,
 }
 
 /// What follows.
@@ -61,7 +61,7 @@ const fn row(status: RangeInclusive<u16>, sign: Sign, then: Then) -> Row {
 /// Every answer but a success; the first row that fits decides. Numbers are those of Adobe's
 /// catalogues (`flow-service-errors`, `sources-errors`), words are from their messages.
 const TABLE: &[Row] = {
-    use Sign::{Any, Code, Gateway, Illegible, Words};
+    use Sign::{Any, Code, Gateway, Worded, Words};
     use Then::{Doubt, Hold, Later, Renew, Reread};
     &[
         // Sent elsewhere: nobody knows what the first address did with it.
@@ -94,7 +94,7 @@ const TABLE: &[Row] = {
         row(400..=400, Words(&["state", "re-trigger"]), Reread(Reason::StateConflict)),
         row(409..=409, Any, Reread(Reason::StateConflict)),
         row(423..=423, Any, Reread(Reason::StateConflict)),
-        row(404..=404, Any, Hold(Reason::NotFound)),
+        row(404..=404, Worded, Hold(Reason::NotFound)),
         row(410..=410, Any, Hold(Reason::NotFound)),
         row(
             400..=499,
@@ -102,7 +102,9 @@ const TABLE: &[Row] = {
             Hold(Reason::NotFound),
         ),
         // What we may do.
-        row(403..=403, Any, Hold(Reason::Forbidden)),
+        row(403..=403, Worded, Hold(Reason::Forbidden)),
+        // A page of something in front of Adobe, such as a proxy: it says nothing about the run.
+        row(403..=404, Any, Later(Reason::Unavailable)),
         row(400..=400, Code(&[1427], &["user token"]), Hold(Reason::Forbidden)),
         row(400..=400, Code(&[1100], &["not entitled"]), Hold(Reason::Forbidden)),
         // What we asked for.
@@ -124,8 +126,8 @@ const TABLE: &[Row] = {
             Words(&["flow run action", "not supported"]),
             Hold(Reason::ActionUnsupported),
         ),
-        row(400..=499, Illegible, Later(Reason::BadRequest)),
-        row(400..=499, Any, Hold(Reason::BadRequest)),
+        row(400..=499, Worded, Hold(Reason::BadRequest)),
+        row(400..=499, Any, Later(Reason::BadRequest)),
         // No such status exists.
         row(0..=u16::MAX, Any, Doubt(Reason::UnreadableAnswer)),
     ]
@@ -135,8 +137,8 @@ impl Row {
     fn fits(&self, status: u16, complaint: Option<&Complaint>) -> bool {
         let shows = match (&self.sign, complaint) {
             (Sign::Any, _) => true,
-            (Sign::Illegible, complaint) => complaint.is_none(),
             (_, None) => false,
+            (Sign::Worded, Some(complaint)) => complaint.structured,
             (Sign::Gateway(codes), Some(complaint)) => complaint
                 .gateway
                 .as_deref()

@@ -86,6 +86,17 @@ pub(super) fn check(report: &mut Report) {
         |it| it > 7 * DAY,
         |_| "failures this old are re-triggered when flowmend starts for the first time".to_owned(),
     );
+    let elapsed = report.noted("retry.max_elapsed_time");
+    let elapsed = elapsed.map_or(Duration::MAX, |noted| noted.duration);
+    warn_if(
+        report,
+        "poll.lookback",
+        |it| it > elapsed,
+        |_| {
+            "longer than retry.max_elapsed_time: older failures are only given up at once"
+                .to_owned()
+        },
+    );
     let interval = report.noted("poll.interval").map_or(Duration::ZERO, |noted| noted.duration);
     warn_if(
         report,

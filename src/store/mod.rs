@@ -159,6 +159,8 @@ pub struct Progress {
     pub watermark: Timestamp,
     /// When the last complete sweep of the whole look-back window was begun.
     pub swept_at: Timestamp,
+    /// Whether runs that we caused name our client in `createdClient`; `None` until one was seen.
+    pub client_named: Option<bool>,
 }
 
 /// Which recoveries to show.
@@ -168,7 +170,7 @@ pub struct Filter {
     pub state: Option<String>,
     /// Only this sandbox.
     pub sandbox: Option<SandboxName>,
-    /// Only this dataflow.
+    /// Only this dataflow, by its id or its name.
     pub flow: Option<FlowId>,
     /// At most so many; `None` for all.
     pub limit: Option<u32>,

@@ -5,7 +5,7 @@ mod pretty;
 use crate::settings::LogFormat;
 use pretty::Pretty;
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging to standard error. `level` is a level, or a filter in the syntax of
@@ -18,6 +18,9 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // A reader of the log that went away must not end the daemon: by default a line that cannot
+        // be written is complained of with `eprintln!`, which panics then.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     let pretty = format == LogFormat::Pretty || (format == LogFormat::Auto && terminal);
@@ -26,6 +29,11 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
         false => builder.json().flatten_event(true).with_current_span(false).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!(error))
+}
+
+/// Writes a message for people to standard error. If nobody reads it, it is lost, and that is all.
+pub fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "flowmend: {message}");
 }
 
 /// An error with its causes, each said once: `cannot list the failed runs: no answer within 30 s`.

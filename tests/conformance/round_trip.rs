@@ -132,13 +132,13 @@ prop_compose! {
         state in state(),
         attempts in attempts(),
         refusals in any::<u32>(),
-        ask_root in any::<bool>(),
+        (ask_root, ordered) in any::<(bool, bool)>(),
         revision in 1..1_000_000_000_u64,
     ) -> Recovery {
         let (sandbox, flow_id) = (SandboxName::new(sandbox), FlowId::new(flow_id));
         Recovery {
             root_run_id, sandbox, flow_id, flow_name, failed_at, state, attempts, refusals,
-            ask_root, revision, updated_at,
+            ask_root, ordered, revision, updated_at,
         }
     }
 }

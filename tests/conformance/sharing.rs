@@ -59,7 +59,7 @@ pub(crate) async fn everything_is_there_after_reopening<P: Place>() {
     let adopted = adopt("root");
     let accepted = accept(&adopted.recovery, "issued");
     let (recovery, told) = (accepted.recovery.clone(), accepted.entry.clone());
-    let progress = Progress { watermark: at(3), swept_at: at(2) };
+    let progress = Progress { watermark: at(3), swept_at: at(2), client_named: None };
     let batch = Batch {
         changes: vec![adopted, accepted],
         notes: vec![skip("skipped", Reason::TooOld)],

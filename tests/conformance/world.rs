@@ -87,6 +87,7 @@ pub(crate) fn adopt(root: &str) -> Change {
         attempts: Vec::new(),
         refusals: 0,
         ask_root: false,
+        ordered: false,
         revision: 1,
         updated_at: at(0),
     };

@@ -157,14 +157,14 @@ pub(crate) async fn progress_is_kept_for_each_sandbox<P: Place>() {
         let batch = Batch { progress: Some((sandbox.clone(), progress)), ..Batch::default() };
         world.store.commit(&world.owner, &batch).await.unwrap();
     };
-    put(&prod(), Progress { watermark: at(1), swept_at: at(0) }).await;
+    put(&prod(), Progress { watermark: at(1), swept_at: at(0), client_named: None }).await;
     assert_eq!(world.store.progress(&dev).await.unwrap(), None);
-    put(&dev, Progress { watermark: at(7), swept_at: at(7) }).await;
-    put(&prod(), Progress { watermark: at(9), swept_at: at(5) }).await;
+    put(&dev, Progress { watermark: at(7), swept_at: at(7), client_named: None }).await;
+    put(&prod(), Progress { watermark: at(9), swept_at: at(5), client_named: None }).await;
     let prod = world.store.progress(&prod()).await.unwrap();
-    assert_eq!(prod, Some(Progress { watermark: at(9), swept_at: at(5) }));
+    assert_eq!(prod, Some(Progress { watermark: at(9), swept_at: at(5), client_named: None }));
     let dev = world.store.progress(&dev).await.unwrap();
-    assert_eq!(dev, Some(Progress { watermark: at(7), swept_at: at(7) }));
+    assert_eq!(dev, Some(Progress { watermark: at(7), swept_at: at(7), client_named: None }));
 }
 
 pub(crate) async fn an_empty_batch_stores_nothing<P: Place>() {

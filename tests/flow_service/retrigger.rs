@@ -234,7 +234,10 @@ fn rows() -> Vec<(&'static str, Reply)> {
             ),
         ),
         ("hold bad_request", json(400, include_str!("../data/adobe/error_content_type.json"))),
-        ("hold bad_request", json(422, "")),
+        ("later bad_request", json(422, "")),
+        ("later bad_request", json(400, "<html>a proxy</html>")),
+        ("later unavailable", json(403, "<html>a firewall</html>")),
+        ("later unavailable", json(404, "")),
         (
             "later bad_request",
             Reply::Raw("HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\n{\"ty"),

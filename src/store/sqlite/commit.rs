@@ -20,9 +20,9 @@ const WHAT: &str = "record what was decided";
 const INSERT: &str = "
     INSERT INTO recoveries (
         root_run_id, sandbox, flow_id, flow_name, failed_at, state, attempt, due, asked, since,
-        absences, issued, why, refusals, ask_root, revision, updated_at
+        absences, issued, why, refusals, ask_root, revision, updated_at, ordered
     )
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
     WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE issued = ?1)
     ON CONFLICT (root_run_id) DO NOTHING
     RETURNING 0";
@@ -30,8 +30,8 @@ const UPDATE: &str = "
     UPDATE recoveries SET
         sandbox = ?2, flow_id = ?3, flow_name = ?4, failed_at = ?5, state = ?6, attempt = ?7,
         due = ?8, asked = ?9, since = ?10, absences = ?11, issued = ?12, why = ?13,
-        refusals = ?14, ask_root = ?15, revision = ?16, updated_at = ?17
-    WHERE root_run_id = ?1 AND revision = ?18
+        refusals = ?14, ask_root = ?15, revision = ?16, updated_at = ?17, ordered = ?18
+    WHERE root_run_id = ?1 AND revision = ?19
     RETURNING (SELECT count(*) FROM attempts WHERE attempts.root_run_id = ?1)";
 
 /// Stores `batch`; if there is an `owner`, on condition that it holds the lease.
@@ -131,13 +131,15 @@ async fn write_progress(
     progress: &Progress,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO progress (sandbox, watermark, swept_at) VALUES (?1, ?2, ?3)
+        "INSERT INTO progress (sandbox, watermark, swept_at, client_named) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (sandbox) DO UPDATE
-         SET watermark = excluded.watermark, swept_at = excluded.swept_at",
+         SET watermark = excluded.watermark, swept_at = excluded.swept_at,
+             client_named = excluded.client_named",
     )
     .bind(sandbox.as_str())
     .bind(progress.watermark.as_millisecond())
     .bind(progress.swept_at.as_millisecond())
+    .bind(progress.client_named)
     .execute(connection)
     .await
     .map_err(cannot(WHAT))?;

@@ -123,6 +123,12 @@ impl Place {
             .max_connections(connections)
             .idle_timeout(None)
             .max_lifetime(None)
+            // SQLite itself ends a transaction that meets a full disk, and then the driver's own
+            // rollback fails and is never forgotten: such a connection can begin nothing any more.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
             .connect_with(options)
             .await
             .map_err(|error| self.cannot_open(error))
@@ -159,16 +165,34 @@ impl Place {
         // beside the database of another program nothing is left behind. What the log may still
         // hold of a store of ours is seen only the second time.
         let untouched = self.options().read_only(true).immutable(true);
-        let mut connection = self.connect(&untouched).await?;
-        let ours = self.is_ours(&mut connection).await;
-        connection.close().await.map_err(|error| self.cannot_open(error))?;
-        if !ours? {
-            return Ok(Found::Nothing);
+        let has_log = self.has_log();
+        let ours = match self.connect(&untouched).await {
+            Ok(mut connection) => {
+                let ours = self.is_ours(&mut connection).await;
+                connection.close().await.map_err(|error| self.cannot_open(error))?;
+                ours
+            }
+            Err(error) => Err(error),
+        };
+        match ours {
+            Ok(true) => {}
+            Ok(false) => return Ok(Found::Nothing),
+            // Whoever copies the log into the file, or died while doing so, leaves a file that is
+            // whole only together with its log.
+            Err(_) if has_log => {}
+            Err(error) => return Err(error),
         }
         let mut connection = self.connect(&self.options().read_only(true)).await?;
         let found = self.look(&mut connection).await;
         connection.close().await.map_err(|error| self.cannot_open(error))?;
         found
+    }
+
+    /// Whether a write-ahead log lies beside the file, so that the file alone tells nothing.
+    fn has_log(&self) -> bool {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
     }
 
     async fn look(&self, connection: &mut SqliteConnection) -> Result<Found, StoreError> {

@@ -37,7 +37,7 @@ pub(super) async fn recoveries(
         "SELECT * FROM recoveries
          WHERE (?1 IS NULL OR state = ?1)
            AND (?2 IS NULL OR sandbox = ?2)
-           AND (?3 IS NULL OR flow_id = ?3)
+           AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
          ORDER BY updated_at DESC, root_run_id
          LIMIT ?4",
     );
@@ -54,7 +54,7 @@ pub(super) async fn count_by_state(
         "SELECT state, count(*) FROM recoveries
          WHERE (?1 IS NULL OR state = ?1)
            AND (?2 IS NULL OR sandbox = ?2)
-           AND (?3 IS NULL OR flow_id = ?3)
+           AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
          GROUP BY state",
     );
     let mut counts: Vec<(String, u64)> = bind_filter(query, filter)
@@ -132,17 +132,18 @@ pub(super) async fn progress(
     readers: &SqlitePool,
     sandbox: &SandboxName,
 ) -> Result<Option<Progress>, StoreError> {
-    let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT watermark, swept_at FROM progress WHERE sandbox = ?1")
+    let row: Option<(i64, i64, Option<bool>)> =
+        sqlx::query_as("SELECT watermark, swept_at, client_named FROM progress WHERE sandbox = ?1")
             .bind(sandbox.as_str())
             .fetch_optional(readers)
             .await
             .map_err(cannot("read how far the runs have been read"))?;
-    let Some((watermark, swept_at)) = row else { return Ok(None) };
+    let Some((watermark, swept_at, client_named)) = row else { return Ok(None) };
     let place = Place { table: "progress", row: sandbox.as_str() };
     Ok(Some(Progress {
         watermark: place.instant("watermark", watermark)?,
         swept_at: place.instant("swept_at", swept_at)?,
+        client_named,
     }))
 }
 

@@ -34,6 +34,7 @@ pub(super) struct RecoveryRow {
     why: Option<String>,
     refusals: i64,
     ask_root: bool,
+    ordered: bool,
     revision: i64,
     updated_at: i64,
 }
@@ -112,7 +113,7 @@ impl<'a> From<&'a State> for StateColumns<'a> {
     }
 }
 
-/// Binds the columns of `recoveries` in the order of the table: 17 values.
+/// Binds the columns of `recoveries` in the order of the statements: 18 values.
 pub(super) fn bind_recovery<'q>(query: Query<'q>, recovery: &'q Recovery) -> Query<'q> {
     let state = StateColumns::from(&recovery.state);
     query
@@ -133,6 +134,7 @@ pub(super) fn bind_recovery<'q>(query: Query<'q>, recovery: &'q Recovery) -> Que
         .bind(recovery.ask_root)
         .bind(revision_column(recovery.revision))
         .bind(recovery.updated_at.as_millisecond())
+        .bind(recovery.ordered)
 }
 
 /// Binds the columns of `attempts` in the order of the table: 6 values.
@@ -202,6 +204,7 @@ impl RecoveryRow {
             revision: place.number("revision", self.revision)?,
             updated_at: place.instant("updated_at", self.updated_at)?,
             ask_root: self.ask_root,
+            ordered: self.ordered,
             sandbox: SandboxName::new(self.sandbox),
             flow_id: FlowId::new(self.flow_id),
             flow_name: self.flow_name,

@@ -23,6 +23,7 @@ CREATE TABLE recoveries (
     why         TEXT,
     refusals    INTEGER NOT NULL CHECK (refusals >= 0),
     ask_root    INTEGER NOT NULL CHECK (ask_root IN (0, 1)),
+    ordered     INTEGER NOT NULL CHECK (ordered IN (0, 1)),
     revision    INTEGER NOT NULL CHECK (revision >= 1),
     updated_at  INTEGER NOT NULL,
     CHECK ((attempt  IS NULL) = (state IN ('recovered', 'given_up', 'dismissed'))),
@@ -82,9 +83,10 @@ CREATE INDEX journal_by_time ON journal (at);
 
 -- How far the runs of each sandbox have been read.
 CREATE TABLE progress (
-    sandbox   TEXT    NOT NULL PRIMARY KEY,
-    watermark INTEGER NOT NULL,
-    swept_at  INTEGER NOT NULL
+    sandbox      TEXT    NOT NULL PRIMARY KEY,
+    watermark    INTEGER NOT NULL,
+    swept_at     INTEGER NOT NULL,
+    client_named INTEGER CHECK (client_named IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 -- Who may act on this store; one row at most.

@@ -1,0 +1,237 @@
+//! Exit codes and texts of the commands, as a user sees them.
+
+use crate::support::{SECRET, SOON, Site, until};
+use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup, FlowState, Spec};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A port that nobody listens on.
+const NOBODY: &str =
+    "adobe.platform_url = \"http://127.0.0.1:1\"\nadobe.ims_url = \"http://127.0.0.1:1\"";
+
+#[tokio::test]
+async fn check_lists_the_selected_dataflows_with_kind_state_and_policy() {
+    let site = Site::new().await;
+    site.configure("[[dataflow]]\nmatch = \"crm-*\"\nretry.max_attempts = 3");
+    site.failure("crm-accounts");
+    site.world(|world| {
+        world.add_flow(FlowSetup::new("events", Spec::Streaming));
+        world.add_flow(FlowSetup { state: FlowState::Disabled, ..FlowSetup::batch("switched-off") })
+    });
+    let check = site.run(&["check"]).await;
+    check.exits(0).prints("configuration  ok").prints("credentials    ok, as simulated-client");
+    check.prints("sandbox prod  ok").prints("DATAFLOW");
+    let row = |name: &str| {
+        let row = check.stdout.lines().find(|line| line.contains(name));
+        row.unwrap_or_else(|| panic!("no row for {name}:\n{check}")).to_owned()
+    };
+    for (name, words) in [
+        ("crm-accounts", ["batch", "enabled", "failed", "3 attempts"]),
+        ("switched-off", ["batch", "disabled", "-", "5 attempts"]),
+        ("events", ["streaming", "enabled", "-", ""]),
+    ] {
+        for word in words {
+            assert!(row(name).contains(word), "no {word:?} in {}", row(name));
+        }
+    }
+    assert_eq!(check.stderr, "", "what is well is said on standard output only");
+    assert!(site.books().retriggers.is_empty());
+    assert!(!site.store().exists(), "check leaves nothing behind");
+}
+
+#[tokio::test]
+async fn check_tells_faulty_settings_refused_credentials_and_no_connection_apart() {
+    let site = Site::new().await;
+    site.configure("[retry]\nmax_attempts = 0\nmultiplier = \"two\"\nmax_atempts = 3");
+    let faulty = site.run(&["check"]).await;
+    faulty.exits(78).complains("max_attempts").complains("multiplier").complains("max_atempts");
+    faulty.complains("more.toml");
+
+    site.configure("adobe.client_secret = \"wrong-secret-wrong\"");
+    let refused = site.run(&["check"]).await;
+    refused.exits(77).prints("credentials    FAILED").prints("invalid");
+    assert!(!refused.to_string().contains("wrong-secret-wrong"), "{refused}");
+
+    site.configure(NOBODY);
+    let unreachable = site.run(&["check"]).await;
+    unreachable.exits(69).prints("credentials    FAILED").prints("adobe.ims_url");
+
+    site.configure("adobe.platform_url = \"http://127.0.0.1:1\"");
+    let half = site.run(&["check"]).await;
+    half.exits(69).prints("credentials    ok").prints("sandbox prod  FAILED");
+
+    site.configure("[[sandbox]]\nname = \"prod\"\n[[sandbox]]\nname = \"no-such\"");
+    let unknown = site.run(&["check"]).await;
+    unknown.exits(1).prints("sandbox prod  ok").prints("sandbox no-such  FAILED");
+}
+
+#[tokio::test]
+async fn check_says_where_a_missing_file_was_looked_for() {
+    let site = Site::new().await;
+    let missing = site.path("missing.toml");
+    let missing = missing.to_str().unwrap();
+    let check = site.run(&["check", "--config", missing]).await;
+    check.exits(78).complains(missing);
+}
+
+#[tokio::test]
+async fn once_ends_with_0_when_all_was_read_and_with_1_when_the_platform_is_away() {
+    let site = Site::new().await;
+    site.failure("crm");
+    let once = site.run(&["once"]).await;
+    once.exits(0);
+    assert_eq!(once.lines("re-triggered failed run").len(), 1, "{once}");
+
+    site.configure(NOBODY);
+    let away = site.run(&["once"]).await;
+    away.exits(1).complains("adobe.ims_url");
+}
+
+#[tokio::test]
+async fn once_does_nothing_while_a_daemon_works_on_the_store_and_names_it() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    daemon.says("dataflows selected").await;
+    let pid = daemon.id();
+    site.failure("crm");
+    let once = site.run(&["once"]).await;
+    once.exits(1).complains("another flowmend").complains(&format!(":{pid}:"));
+    once.complains("stop it first");
+    assert_eq!(once.lines("re-triggered failed run").len(), 0);
+    daemon.stop().await.exits(0);
+    site.run(&["once"]).await.exits(0);
+}
+
+#[tokio::test]
+async fn a_dry_run_posts_nothing_and_leaves_no_store() {
+    let site = Site::new().await;
+    let run = site.failure("crm");
+    let once = site.run(&["once", "--dry-run"]).await;
+    once.exits(0);
+    let lines = once.lines("would re-trigger failed run");
+    assert_eq!(lines.len(), 1, "{once}");
+    assert_eq!(lines[0]["run_id"], run.as_str());
+    assert_eq!(site.books().requests(Endpoint::Retrigger), 0);
+    assert!(!site.store().exists(), "a dry run made a store");
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_the_store_as_it_is_to_the_byte() {
+    let site = Site::new().await;
+    site.failure("crm");
+    site.run(&["once"]).await.exits(0);
+    let run = site.failure("erp");
+    let posted = site.books().requests(Endpoint::Retrigger);
+    let before = files(site.directory());
+
+    let once = site.run(&["once", "--dry-run"]).await;
+    once.exits(0);
+    let daemon = site.start(&["run", "--dry-run"]);
+    let told = daemon.says("would re-trigger failed run").await;
+    assert_eq!(told["run_id"], run.as_str());
+    daemon.stop().await.exits(0);
+
+    assert_eq!(once.lines("would re-trigger failed run").len(), 1, "{once}");
+    assert_eq!(site.books().requests(Endpoint::Retrigger), posted);
+    let mut after = files(site.directory());
+    // What SQLite needs for reading: its shared memory, and a log without an entry.
+    after.remove("flowmend.db-shm");
+    assert!(after.remove("flowmend.db-wal").is_none_or(|log| log.is_empty()));
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert!(after == before, "a dry run changed the store");
+}
+
+/// Every file in a folder, by name.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn status_without_a_store_says_so() {
+    let site = Site::new().await;
+    let status = site.run(&["status"]).await;
+    status.exits(1).complains("there is no store yet");
+    assert!(!site.store().exists());
+}
+
+#[tokio::test]
+async fn status_tells_people_and_scripts_the_same() {
+    let site = Site::new().await;
+    let run = site.failure("crm");
+    let daemon = site.daemon().await;
+    daemon.says("recovered").await;
+    let table = site.run(&["status"]).await;
+    table.exits(0).prints("1 recovered").prints("crm").prints(&run);
+    let status = site.status().await;
+    assert_eq!(status["states"]["recovered"], 1, "{status}");
+    let recovery = &status["recoveries"][0];
+    assert_eq!(recovery["root_run_id"], run.as_str());
+    assert_eq!(recovery["flow_name"], "crm");
+    let books = site.books();
+    let call = books.accepted().next().unwrap();
+    assert_eq!(recovery["attempts"][0]["new_run_id"], call.new_run_id().unwrap());
+    let none = site.run(&["status", "--state", "given_up"]).await;
+    none.exits(0).prints("No recoveries.");
+    daemon.stop().await.exits(0);
+}
+
+#[tokio::test]
+async fn config_default_is_the_reference_file_to_the_byte() {
+    let site = Site::new().await;
+    let printed = site.run(&["config", "default"]).await;
+    printed.exits(0);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/flowmend.default.toml");
+    assert_eq!(printed.stdout, std::fs::read_to_string(file).unwrap());
+}
+
+#[tokio::test]
+async fn config_show_names_the_origin_of_each_setting_and_hides_the_secret() {
+    let site = Site::new().await;
+    let shown = site.command(&["config", "show"]).env("FLOWMEND__RETRY__MAX_ATTEMPTS", "9");
+    let shown = shown.run().await;
+    shown
+        .exits(0)
+        .prints("client_secret")
+        .prints("base.toml")
+        .prints("FLOWMEND__RETRY__MAX_ATTEMPTS");
+    assert!(!shown.to_string().contains(SECRET), "{shown}");
+
+    let variable = site.command(&["config", "show"]);
+    let variable = variable.env("FLOWMEND__ADOBE__CLIENT_SECRET", "another-s3cret").run().await;
+    variable.exits(0).prints("FLOWMEND__ADOBE__CLIENT_SECRET");
+    assert!(!variable.to_string().contains("another-s3cret"), "{variable}");
+
+    // A faulty neighbour must not make the complaint print what it found.
+    site.configure("adobe.client_secret = \"t00-s3cret\"\nadobe.client_secret_file = \"x\"");
+    let faulty = site.run(&["config", "show"]).await;
+    faulty.exits(78).complains("client_secret_file");
+    assert!(!faulty.to_string().contains("t00-s3cret"), "{faulty}");
+}
+
+#[tokio::test]
+async fn garbled_answers_are_one_warning_and_post_nothing() {
+    for endpoint in [Endpoint::Any, Endpoint::Token, Endpoint::Flows, Endpoint::Runs] {
+        let site = Site::new().await;
+        site.failure("crm");
+        site.fault(FaultRule::always(endpoint, Effect::Garbage));
+        let daemon = site.daemon().await;
+        let warning = daemon.says("pass incomplete").await;
+        assert_eq!((&warning["level"], &warning["sandbox"]), (&"WARN".into(), &"prod".into()));
+        let requests = site.books().requests(Endpoint::Any);
+        let later = || site.books().requests(Endpoint::Any) > requests;
+        until(SOON, "it tries again", later).await;
+        let ended = daemon.stop().await;
+        ended.exits(0);
+        let loud = |line: &Value| line["level"] == "WARN" && line["message"] == "pass incomplete";
+        assert_eq!(ended.log().iter().filter(|line| loud(line)).count(), 1, "{ended}");
+        assert_eq!(site.books().requests(Endpoint::Retrigger), 0, "{endpoint:?}: {ended}");
+        assert_eq!(ended.lines("re-triggered failed run").len(), 0);
+    }
+}

@@ -1,0 +1,14 @@
+//! The program as a user meets it: the binary in processes of its own, with signals, exit codes,
+//! standard output and standard error, against the simulated platform over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(unreachable_pub, reason = "the modules of one test binary")]
+
+mod commands;
+mod disk;
+mod help;
+mod kill;
+mod log_line;
+mod pipes;
+mod signals;
+mod support;
+mod takeover;

@@ -1,0 +1,264 @@
+//! A store in which a process can die, or fall asleep, at any step.
+
+use crate::clock::ManualClock;
+use async_trait::async_trait;
+use fastrand::Rng;
+use flowmend::domain::ids::{RunId, SandboxName};
+use flowmend::domain::journal::Entry;
+use flowmend::domain::recovery::{Change, Recovery, State};
+use flowmend::store::{
+    Batch, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
+};
+use jiff::Timestamp;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Which of the store's operations are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// All of them.
+    Any,
+    /// Every write but that of the lease.
+    Commit,
+    /// The write of intents: what comes right after it is a call.
+    Begin,
+    /// The write of outcomes: what came right before it was a call.
+    Outcome,
+}
+
+/// Where a process stops: at the `count`-th step of a kind, before or after it was really done.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    pub step: Step,
+    pub count: u32,
+    pub after: bool,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let when = if self.after { "after" } else { "before" };
+        write!(f, "{when} {:?} step {}", self.step, self.count)
+    }
+}
+
+/// The real store; one that stops its caller where it was told to, and that takes a moment of the
+/// clock in hand for each operation.
+#[derive(Debug)]
+pub struct CrashingStore {
+    real: Arc<SqliteStore>,
+    /// The clock of the process.
+    pub clock: Arc<ManualClock>,
+    point: Mutex<Option<Point>>,
+    moments: Mutex<Moments>,
+    leased_until: Mutex<Option<Timestamp>>,
+    stopped_at_outcome: AtomicBool,
+    reached: Notify,
+    leased: Notify,
+    go_on: Notify,
+}
+
+/// How long an operation takes: up to `longest`.
+#[derive(Debug)]
+struct Moments {
+    rng: Rng,
+    longest: Duration,
+}
+
+impl CrashingStore {
+    pub fn new(real: SqliteStore, clock: Arc<ManualClock>, seed: u64) -> Self {
+        let moments = Moments { rng: Rng::with_seed(seed), longest: Duration::from_millis(250) };
+        Self {
+            real: Arc::new(real),
+            clock,
+            point: Mutex::default(),
+            moments: Mutex::new(moments),
+            leased_until: Mutex::default(),
+            stopped_at_outcome: AtomicBool::new(false),
+            reached: Notify::new(),
+            leased: Notify::new(),
+            go_on: Notify::new(),
+        }
+    }
+
+    /// The store itself, in which nobody dies.
+    pub fn real(&self) -> &SqliteStore {
+        &self.real
+    }
+
+    /// True if the caller was stopped around the write of an outcome.
+    pub fn stopped_at_outcome(&self) -> bool {
+        self.stopped_at_outcome.load(Ordering::Relaxed)
+    }
+
+    /// Until when the caller holds the lease.
+    pub fn leased_until(&self) -> Option<Timestamp> {
+        *self.leased_until.lock().unwrap()
+    }
+
+    /// From now on operations take up to `longest` on the clock in hand.
+    pub fn take_up_to(&self, longest: Duration) {
+        self.moments.lock().unwrap().longest = longest;
+    }
+
+    /// Stops the caller at `point`, counted from now.
+    pub fn arm(&self, point: Point) {
+        *self.point.lock().unwrap() = Some(point);
+    }
+
+    pub fn disarm(&self) {
+        *self.point.lock().unwrap() = None;
+    }
+
+    pub fn is_armed(&self) -> bool {
+        self.point.lock().unwrap().is_some()
+    }
+
+    /// Waits until the caller is stopped.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Waits until the lease was asked for once more.
+    pub async fn leased(&self) {
+        self.leased.notified().await;
+    }
+
+    /// Lets a stopped caller go on.
+    pub fn go_on(&self) {
+        self.go_on.notify_one();
+    }
+
+    /// True if the caller is to be stopped at this operation.
+    fn count(&self, fits: impl Fn(Step) -> bool) -> Option<Point> {
+        let mut armed = self.point.lock().unwrap();
+        let point = armed.as_mut().filter(|point| fits(point.step))?;
+        point.count -= 1;
+        if point.count > 0 {
+            return None;
+        }
+        self.stopped_at_outcome.store(fits(Step::Outcome), Ordering::Relaxed);
+        armed.take()
+    }
+
+    async fn stand(&self) {
+        self.reached.notify_one();
+        self.go_on.notified().await;
+    }
+
+    fn pass_time(&self) {
+        let mut moments = self.moments.lock().unwrap();
+        let longest = u64::try_from(moments.longest.as_millis()).unwrap();
+        let took = moments.rng.u64(0..=longest);
+        self.clock.advance(Duration::from_millis(took));
+    }
+
+    async fn step<T>(&self, fits: impl Fn(Step) -> bool, work: impl Future<Output = T>) -> T {
+        let point = self.count(fits);
+        if point.is_some_and(|point| !point.after) {
+            self.stand().await;
+        }
+        let result = work.await;
+        self.pass_time();
+        if point.is_some_and(|point| point.after) {
+            self.stand().await;
+        }
+        result
+    }
+
+    async fn read<T>(&self, work: impl Future<Output = T>) -> T {
+        self.step(|step| step == Step::Any, work).await
+    }
+}
+
+/// What kind of write this is.
+fn kind_of(batch: &Batch) -> Step {
+    let begins = |change: &Change| matches!(change.recovery.state, State::Triggering { .. });
+    if batch.changes.iter().any(begins) {
+        Step::Begin
+    } else if batch.progress.is_none() && batch.notes.is_empty() && !batch.changes.is_empty() {
+        Step::Outcome
+    } else {
+        Step::Commit
+    }
+}
+
+#[async_trait]
+impl Store for CrashingStore {
+    async fn lease(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError> {
+        let take = async {
+            let lease = self.real.lease(owner, now, ttl).await;
+            *self.leased_until.lock().unwrap() =
+                matches!(lease, Ok(Lease::Granted)).then(|| now + ttl);
+            self.leased.notify_waiters();
+            lease
+        };
+        self.read(take).await
+    }
+
+    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
+        self.read(self.real.release(owner)).await
+    }
+
+    async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
+        let kind = kind_of(batch);
+        let fits = |step| step == kind || matches!(step, Step::Any | Step::Commit);
+        self.step(fits, self.real.commit(owner, batch)).await
+    }
+
+    async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        self.read(self.real.amend(batch)).await
+    }
+
+    async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
+        self.read(self.real.open_recoveries(sandbox)).await
+    }
+
+    async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        self.read(self.real.recoveries(filter)).await
+    }
+
+    async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(self.real.count_by_state(filter)).await
+    }
+
+    async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
+        self.read(self.real.recovery_of(run)).await
+    }
+
+    async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError> {
+        self.read(self.real.known_runs(runs)).await
+    }
+
+    async fn accepted_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        self.read(self.real.accepted_since(sandbox, since)).await
+    }
+
+    async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
+        self.read(self.real.progress(sandbox)).await
+    }
+
+    async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
+        self.read(self.real.journal(run)).await
+    }
+
+    async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError> {
+        self.read(self.real.prune(owner, before)).await
+    }
+
+    async fn close(&self) {
+        self.real.close().await;
+    }
+}

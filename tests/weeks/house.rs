@@ -1,0 +1,137 @@
+//! What a history is played with: the simulated platform, the store's file, the clock, and the
+//! process that runs the daemon.
+
+use crate::clock::ManualClock;
+use crate::crashing_store::CrashingStore;
+use crate::setting::Setting;
+use flowmend::clock::Clock;
+use flowmend::daemon::{Daemon, Mode, OnceError, Parts, Round};
+use flowmend::domain::schedule::Jitter;
+use flowmend::flow_service::FlowService;
+use flowmend::settings::{Settings, Sources};
+use flowmend::simulator::{Simulator, World};
+use flowmend::store::{Owner, SqliteStore};
+use std::collections::HashMap;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Everything that outlives a process.
+pub struct House {
+    pub clock: Arc<ManualClock>,
+    pub simulator: Simulator,
+    pub settings: Arc<Settings>,
+    seed: u64,
+    starts: u32,
+    _directory: TempDir,
+}
+
+/// A process: a daemon and its hands on the store.
+pub struct Process {
+    pub daemon: Daemon,
+    pub store: Arc<CrashingStore>,
+    pub owner: Owner,
+}
+
+/// A pass under way; it gives the daemon back at its end.
+pub type Passing = Pin<Box<dyn Future<Output = (Daemon, Result<Round, OnceError>)>>>;
+
+impl House {
+    /// A house for one history; `build` furnishes the world and names the flows.
+    pub async fn new<T>(
+        seed: u64,
+        setting: &Setting,
+        build: impl FnOnce(&mut World) -> T,
+    ) -> (Self, T) {
+        let clock = Arc::new(ManualClock::new());
+        // Begun earlier, so that a platform whose clock is behind can be furnished too.
+        let mut world = World::empty(seed, clock.now() - 2 * HOUR);
+        world.quirks = setting.quirks.clone();
+        let built = build(&mut world);
+        let local = "127.0.0.1:0".parse().unwrap();
+        let simulator = Simulator::start(world, clock.clone(), local).await.unwrap();
+        let directory = directory();
+        let settings = settings(&simulator.base_url(), directory.path(), &setting.toml());
+        (Self { clock, simulator, settings, seed, starts: 0, _directory: directory }, built)
+    }
+
+    /// Another process on the same file.
+    pub async fn start(&mut self) -> Process {
+        self.starts += 1;
+        let store = SqliteStore::open(&self.settings.store.path).await.unwrap();
+        let seed = self.seed ^ (u64::from(self.starts) << 32);
+        let clock = Arc::new(self.clock.another());
+        let store = Arc::new(CrashingStore::new(store, clock.clone(), seed));
+        let owner = Owner::new(format!("start-{}", self.starts));
+        let service = FlowService::new(self.settings.connection(), clock.clone()).unwrap();
+        let daemon = Daemon::new(Parts {
+            settings: self.settings.clone(),
+            store: store.clone(),
+            service,
+            clock,
+            owner: owner.clone(),
+            jitter: Jitter::new(self.seed),
+            mode: Mode::Live,
+            alive: || {},
+        });
+        Process { daemon, store, owner }
+    }
+}
+
+impl Process {
+    /// Begins a pass, which goes on as long as it is polled.
+    pub fn pass(self) -> (Passing, Arc<CrashingStore>, Owner) {
+        let Self { mut daemon, store, owner } = self;
+        let passing = Box::pin(async move {
+            let result = daemon.once(&CancellationToken::new()).await;
+            (daemon, result)
+        });
+        (passing, store, owner)
+    }
+}
+
+/// In memory where the machine allows it: every commit is synced, and there are many.
+fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let in_memory = memory.is_dir().then(|| tempfile::tempdir_in(memory).ok()).flatten();
+    in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
+fn settings(url: &str, directory: &Path, more: &str) -> Arc<Settings> {
+    let file = directory.join("flowmend.toml");
+    let store = directory.join("flowmend.db");
+    let text = format!(
+        r#"
+[[sandbox]]
+name = "prod"
+include = ["*"]
+
+[store]
+url = "sqlite://{store}"
+
+[adobe]
+platform_url = "{url}"
+ims_url = "{url}"
+org_id = "5F10C0DE5F10C0DE0A495FED@AdobeOrg"
+client_id = "{OUR_CLIENT}"
+client_secret = "simulated-secret"
+requests_per_second = 1000.0
+max_concurrent_requests = 1
+request_timeout = "2s"
+{more}
+"#,
+        store = store.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let sources = Sources { files: vec![file], environment: HashMap::new() };
+    Arc::new(Settings::load(&sources).unwrap_or_else(|faults| panic!("{faults}")))
+}
+
+/// The only client of the simulated platform.
+pub const OUR_CLIENT: &str = "simulated-client";

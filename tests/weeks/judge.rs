@@ -1,0 +1,310 @@
+//! The verdict over a history, from what the simulator wrote down and what the store holds.
+
+use crate::history::History;
+use crate::house::{HOUR, MINUTE, OUR_CLIENT};
+use crate::setting::{LONGEST_RUN, LOOKBACK};
+use flowmend::domain::ids::RunId;
+use flowmend::domain::journal::{Entry, Event};
+use flowmend::domain::reason::Reason;
+use flowmend::domain::recovery::{Recovery, State};
+use flowmend::simulator::{Books, Outcome, Retrigger, RunStatus};
+use flowmend::store::{Filter, Store};
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+
+/// `createdClient` of what people make.
+const A_PERSON: &str = "exc_app";
+
+/// What is known when a history is over.
+struct Evidence<'a> {
+    history: &'a History,
+    books: Books,
+    recoveries: Vec<Recovery>,
+    journals: HashMap<RunId, Vec<Entry>>,
+    /// Root runs that people re-triggered, in themselves or in their heirs.
+    touched: BTreeSet<String>,
+}
+
+/// Says what is wrong, if anything is.
+pub async fn judge(history: &History) -> Result<Summary, String> {
+    let books = history.house.simulator.books();
+    let store = history.store().real();
+    let recoveries = store.recoveries(&Filter::default()).await.unwrap();
+    let mut journals = HashMap::new();
+    for recovery in &recoveries {
+        let journal = store.journal(&recovery.root_run_id).await.unwrap();
+        journals.insert(recovery.root_run_id.clone(), journal);
+    }
+    let people = books.retriggers.iter().filter(|call| call.by == A_PERSON);
+    let touched = people.map(|call| call.root_run.clone()).collect();
+    let evidence = Evidence { history, books, recoveries, journals, touched };
+    evidence.nothing_was_sent_that_must_not_be()?;
+    evidence.every_accepted_call_is_known()?;
+    for recovery in &evidence.recoveries {
+        evidence
+            .is_sound(recovery)
+            .and_then(|()| evidence.ended_for_a_reason(recovery))
+            .map_err(|wrong| evidence.explain(recovery, &wrong))?;
+    }
+    evidence.nothing_was_lost().await?;
+    Ok(evidence.summary())
+}
+
+/// What a history amounted to; a test that nothing happened in proves nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Summary {
+    pub recoveries: usize,
+    pub recovered: usize,
+    pub accepted: usize,
+    pub doubts: usize,
+    pub passes: usize,
+    pub crashes: u32,
+}
+
+impl Summary {
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            recoveries: self.recoveries + other.recoveries,
+            recovered: self.recovered + other.recovered,
+            accepted: self.accepted + other.accepted,
+            doubts: self.doubts + other.doubts,
+            passes: self.passes + other.passes,
+            crashes: self.crashes + other.crashes,
+        }
+    }
+}
+
+impl Evidence<'_> {
+    fn ours(&self) -> impl Iterator<Item = &Retrigger> {
+        self.books.retriggers.iter().filter(|call| call.by == OUR_CLIENT)
+    }
+
+    /// Only failed runs of enabled batch sources receive a call, and none while its heir is at work.
+    fn nothing_was_sent_that_must_not_be(&self) -> Result<(), String> {
+        if let Some(request) = self.books.unexpected.first() {
+            return Err(format!("asked for what is not there: {request}"));
+        }
+        for call in self.ours() {
+            let flow = call.flow_id.as_deref().unwrap_or_default();
+            if !self.history.cast.batch.iter().any(|batch| batch == flow) {
+                return Err(format!("a call for a run of no batch source: {call:?}"));
+            }
+            if let Outcome::Refused { code } = &call.outcome {
+                let issued = call.asked_run != call.root_run;
+                let refused_as_issued = issued && self.history.setting.quirks.issued_runs_refused;
+                let excused = refused_as_issued || self.touched.contains(&call.root_run);
+                if code != "1387-400" || !excused {
+                    return Err(format!("a call that had to be refused: {call:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs that were issued for a recovery are exactly those the store knows, in order.
+    fn every_accepted_call_is_known(&self) -> Result<(), String> {
+        let mut owner = HashMap::new();
+        for recovery in &self.recoveries {
+            let issued = recovery.attempts.iter().map(|attempt| &attempt.issued);
+            for run in std::iter::once(&recovery.root_run_id).chain(issued) {
+                if let Some(other) = owner.insert(run.as_str(), recovery) {
+                    let (one, two) = (&other.root_run_id, &recovery.root_run_id);
+                    return Err(format!("{run} belongs to {one} and to {two}"));
+                }
+            }
+        }
+        let mut accepted: HashMap<&RunId, Vec<(&str, &str)>> = HashMap::new();
+        for call in self.ours() {
+            let Some(new) = call.new_run_id() else { continue };
+            let recovery = owner
+                .get(call.asked_run.as_str())
+                .ok_or_else(|| format!("nobody in the store asked for this: {call:?}"))?;
+            accepted.entry(&recovery.root_run_id).or_default().push((&call.asked_run, new));
+        }
+        for recovery in &self.recoveries {
+            let in_books = accepted.remove(&recovery.root_run_id).unwrap_or_default();
+            let in_store: Vec<_> =
+                recovery.attempts.iter().map(|a| (a.asked.as_str(), a.issued.as_str())).collect();
+            if in_books != in_store {
+                let wrong = format!("accepted were {in_books:?}, the store knows {in_store:?}");
+                return Err(self.explain(recovery, &wrong));
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds for every recovery, however it ended.
+    fn is_sound(&self, recovery: &Recovery) -> Result<(), String> {
+        let numbers = recovery.attempts.iter().map(|attempt| attempt.number);
+        if !numbers.zip(1..).all(|(number, wanted)| number == wanted) {
+            return Err(format!("attempts are not numbered from 1: {:?}", recovery.attempts));
+        }
+        if recovery.attempts.len() > self.history.setting.max_attempts as usize {
+            return Err("more attempts than allowed".to_owned());
+        }
+        if !self.history.cast.batch.iter().any(|flow| flow == recovery.flow_id.as_str()) {
+            return Err("a recovery of a flow that cannot be re-triggered".to_owned());
+        }
+        if self.ours().any(|call| call.new_run_id() == Some(recovery.root_run_id.as_str())) {
+            return Err("a run that we had issued was taken for a root run".to_owned());
+        }
+        self.absence_was_seen_twice(recovery)
+    }
+
+    /// A doubtful call was taken for lost only after two listings, both late enough.
+    fn absence_was_seen_twice(&self, recovery: &Recovery) -> Result<(), String> {
+        let window = self.history.setting.confirm_window;
+        let (mut begun, mut seen) = (None, 0);
+        for entry in &self.journals[&recovery.root_run_id] {
+            match (entry.event, entry.reason) {
+                (Event::Begun, _) => (begun, seen) = (Some(entry.at), 0),
+                (_, Reason::NotListedOnce | Reason::NotListed | Reason::HeldInDoubt) => {
+                    seen += 1;
+                    if begun.is_none_or(|begun| entry.at < begun + window) {
+                        return Err(format!("absence was believed too early: {entry:?}"));
+                    }
+                    if entry.reason != Reason::NotListedOnce && seen < 2 {
+                        return Err(format!("absence was believed at once: {entry:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ended_for_a_reason(&self, recovery: &Recovery) -> Result<(), String> {
+        let setting = &self.history.setting;
+        let ended: Vec<RunStatus> = recovery
+            .attempts
+            .iter()
+            .map(|a| self.history.world(|world| world.run_status(a.issued.as_str())).unwrap())
+            .collect();
+        let failed = |runs: &[RunStatus]| runs.iter().all(|run| *run == RunStatus::Failed);
+        let most = setting.max_attempts as usize;
+        let legitimate = match &recovery.state {
+            State::Recovered { why: Reason::IssuedRunSucceeded } => ended
+                .split_last()
+                .is_some_and(|(last, before)| *last == RunStatus::Success && failed(before)),
+            State::GivenUp { why: Reason::AttemptsSpent } => ended.len() == most && failed(&ended),
+            State::GivenUp { why: Reason::TimeSpent } => {
+                // The next call may have been put off for an hour at the most.
+                let latest = recovery.updated_at + HOUR + MINUTE;
+                failed(&ended) && latest >= recovery.failed_at + setting.max_elapsed
+            }
+            State::GivenUp { why: Reason::NotRetriggerable } => self.is_touched(recovery),
+            State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
+            _ => false,
+        };
+        if !legitimate {
+            return Err(format!("ended as {:?} though its runs are {ended:?}", recovery.state));
+        }
+        match self.history.made.get(recovery.root_run_id.as_str()) {
+            Some(&heals_after) if !self.is_touched(recovery) => {
+                self.healed_in_time(recovery, heals_after as usize)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Exactly as many attempts as healing takes, or the whole budget.
+    fn healed_in_time(&self, recovery: &Recovery, heals_after: usize) -> Result<(), String> {
+        let most = self.history.setting.max_attempts as usize;
+        let wanted = match recovery.state {
+            State::Recovered { .. } => heals_after,
+            State::GivenUp { why: Reason::AttemptsSpent } if heals_after > most => most,
+            State::GivenUp { why: Reason::AttemptsSpent } => heals_after,
+            _ => return Ok(()),
+        };
+        if recovery.attempts.len() != wanted {
+            let (state, made) = (&recovery.state, recovery.attempts.len());
+            return Err(format!("{made} attempts and {state:?}, healed by attempt {heals_after}"));
+        }
+        Ok(())
+    }
+
+    fn is_touched(&self, recovery: &Recovery) -> bool {
+        let owned = |run: &str| {
+            run == recovery.root_run_id.as_str()
+                || recovery.attempts.iter().any(|attempt| attempt.issued.as_str() == run)
+        };
+        let calls = self.books.retriggers.iter();
+        let mut roots = calls.filter(|call| owned(&call.asked_run)).map(|call| &call.root_run);
+        roots.any(|root| self.touched.contains(root))
+            || self.touched.contains(recovery.root_run_id.as_str())
+    }
+
+    /// Every failed run that could be taken on was.
+    async fn nothing_was_lost(&self) -> Result<(), String> {
+        let issued: BTreeSet<&str> =
+            self.books.accepted().filter_map(Retrigger::new_run_id).collect();
+        for flow in &self.history.cast.batch {
+            for run in self.history.world(|world| world.runs_of(flow)) {
+                let (status, ended) =
+                    self.history.world(|world| (world.run_status(&run), world.run_ended_at(&run)));
+                let (Some(RunStatus::Failed), Some(ended)) = (status, ended) else { continue };
+                if issued.contains(run.as_str()) || !self.was_to_be_seen(flow, ended) {
+                    continue;
+                }
+                let id = RunId::new(run);
+                let store = self.history.store().real();
+                if store.recovery_of(&id).await.unwrap().is_none() {
+                    let journal = store.journal(&id).await.unwrap();
+                    return Err(format!("lost: {id} of {flow}, failed at {ended}; {journal:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True if a run of `flow` that failed at `failed` was within reach of a complete sweep while
+    /// the flow was enabled: one comes with the first complete pass after the sweep interval.
+    fn was_to_be_seen(&self, flow: &str, failed: Timestamp) -> bool {
+        let setting = &self.history.setting;
+        let listed = failed + setting.listing_delay() + setting.sweep_interval + 10 * MINUTE;
+        let too_old = failed - LONGEST_RUN + LOOKBACK - 6 * HOUR;
+        let after = self.history.passes.iter().filter(|pass| pass.at >= failed);
+        for pass in after.take_while(|pass| !pass.disabled.contains(flow)) {
+            if pass.complete && pass.at >= listed {
+                return pass.at < too_old;
+            }
+        }
+        false
+    }
+
+    fn explain(&self, recovery: &Recovery, wrong: &str) -> String {
+        let root = &recovery.root_run_id;
+        let mut text = format!("{wrong}\n  recovery of {root}: {:?}", recovery.state);
+        for entry in &self.journals[root] {
+            let (event, reason) = (entry.event.as_str(), entry.reason);
+            let new = entry.new_run_id.as_ref().map_or("", RunId::as_str);
+            let attempt = entry.attempt.unwrap_or(0);
+            text.push_str(&format!(
+                "\n    {} {event} {reason} #{attempt} {} {new}",
+                entry.at, entry.run_id
+            ));
+        }
+        let owned = |run: &str| {
+            *run == *root.as_str() || recovery.attempts.iter().any(|a| a.issued.as_str() == run)
+        };
+        for call in self.books.retriggers.iter().filter(|call| owned(&call.asked_run)) {
+            let at = Timestamp::from_millisecond(call.at_ms).unwrap_or_default();
+            let (by, asked, outcome) = (&call.by, &call.asked_run, &call.outcome);
+            text.push_str(&format!("\n    {at} the platform: {by} asked {asked}: {outcome:?}"));
+        }
+        text
+    }
+
+    fn summary(&self) -> Summary {
+        let recovered = |r: &&Recovery| matches!(r.state, State::Recovered { .. });
+        let doubts = self.journals.values().flatten().filter(|e| e.event == Event::InDoubt);
+        Summary {
+            recoveries: self.recoveries.len(),
+            recovered: self.recoveries.iter().filter(recovered).count(),
+            accepted: self.ours().filter(|call| call.new_run_id().is_some()).count(),
+            doubts: doubts.count(),
+            passes: self.history.passes.len(),
+            crashes: self.history.crashes,
+        }
+    }
+}
