@@ -291,7 +291,7 @@ async fn corrupted(change: &str) -> (SqliteStore, TempDir) {
     make(&path).await;
     let sql = format!(
         "INSERT INTO recoveries VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, 2,
-             NULL, NULL, NULL, NULL, NULL, 0, 0, 1, 3);
+             NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3);
          INSERT INTO attempts VALUES ('root', 1, 'root', 'issued', NULL, 4);
          INSERT INTO journal (at, sandbox, flow_id, flow_name, run_id, event, reason)
              VALUES (1, 'prod', 'flow', 'name', 'root', 'skipped', 'too_old');
@@ -348,7 +348,7 @@ async fn the_columns_of_a_state_are_guarded_by_the_schema() {
     let error = connection
         .execute(
             "INSERT INTO recoveries VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, NULL,
-                 NULL, NULL, NULL, NULL, NULL, 0, 0, 1, 3)",
+                 NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3)",
         )
         .await
         .unwrap_err();

@@ -10,7 +10,7 @@ use super::tell::tell_catalog;
 use crate::domain::ids::{FlowId, RunId};
 use crate::domain::policy::RetryPolicy;
 use crate::domain::reading::ReadingList;
-use crate::domain::recovery::{Recovery, State};
+use crate::domain::recovery::Recovery;
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::schedule::{Jitter, before};
 use crate::domain::snapshot::{FlowListing, Mark, Snapshot};
@@ -25,6 +25,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) catalog: Catalog,
+    /// Runs issued for us whose `createdClient` is yet to be looked at.
+    pub(super) issued: HashSet<RunId>,
 }
 
 /// What was read, and how far.
@@ -86,7 +88,7 @@ impl Gatherer<'_> {
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
         let complete = fault.is_none();
         let listings = self.list_doubtful(wanted.listings, &mut reading).await;
-        let client_named = self.check_client_id(progress, &recoveries, &reading);
+        let client_named = self.check_client_id(memory, progress, &reading);
 
         let known = self.owned(&reading, memory).await?;
         let progress = complete.then_some(Progress {
@@ -292,35 +294,33 @@ impl Gatherer<'_> {
         listings
     }
 
-    /// The issued run of an accepted call is certainly ours: whether it names our client tells
+    /// A run that was issued for us is ours: whether it names our client tells
     /// whether the field can be used to find the run of a doubtful call.
     fn check_client_id(
         &self,
+        memory: &mut Memory,
         progress: Option<Progress>,
-        recoveries: &[Recovery],
         reading: &Reading,
     ) -> Option<bool> {
         let known = progress.and_then(|progress| progress.client_named);
-        let named = recoveries.iter().filter_map(|recovery| {
-            let State::Watching { issued, .. } = &recovery.state else { return None };
-            // Not one that was only found in a listing, nor the run that was asked for itself.
-            let last = recovery.attempts.last()?;
-            let certain = last.etag.is_some() && issued != &last.asked;
-            let client = reading.runs.get(issued).filter(|_| certain)?.created_client.as_deref()?;
-            Some((issued, client == self.service.client_id()))
+        let mut verdict = known;
+        memory.issued.retain(|issued| {
+            let run = reading.runs.get(issued);
+            let Some(client) = run.and_then(|run| run.created_client.as_deref()) else {
+                return run.is_none();
+            };
+            let ours = client == self.service.client_id();
+            if !ours && verdict != Some(false) {
+                tracing::warn!(
+                    sandbox = self.sandbox.name.as_str(),
+                    run_id = issued.as_str(),
+                    "issued run names another client; createdClient is not used to find runs in doubt"
+                );
+            }
+            verdict = Some(ours && verdict != Some(false));
+            false
         });
-        let other = named.clone().find(|(_, ours)| !ours);
-        if let Some((run, _)) = other.filter(|_| known != Some(false)) {
-            tracing::warn!(
-                sandbox = self.sandbox.name.as_str(),
-                run_id = run.as_str(),
-                "issued run names another client; createdClient is not used to find runs in doubt"
-            );
-        }
-        match other {
-            Some(_) => Some(false),
-            None => known.or(named.clone().next().map(|_| true)),
-        }
+        verdict
     }
 
     fn mark(&self, client_named: Option<bool>) -> Mark {

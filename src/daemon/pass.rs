@@ -100,6 +100,8 @@ impl PassError {
 pub struct Report {
     /// How many journal entries of each kind were written.
     pub events: HashMap<Event, u32>,
+    /// Runs that were issued for us, as answers or listings told.
+    pub issued: Vec<RunId>,
     /// Due recoveries that had to wait, each with its reason.
     pub postponed: Vec<Entry>,
     /// When the next thing is due.
@@ -114,8 +116,12 @@ impl Report {
         self.events.get(&event).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, event: Event) {
-        *self.events.entry(event).or_default() += 1;
+    fn add(&mut self, entry: &Entry) {
+        *self.events.entry(entry.event).or_default() += 1;
+        // Not a run that was there before and is at work again.
+        if entry.event == Event::Retriggered && entry.reason != Reason::SameRunAtWork {
+            self.issued.extend(entry.new_run_id.clone());
+        }
     }
 }
 
@@ -157,6 +163,7 @@ impl Pass<'_> {
             let act = self.act(begun, &gathered.snapshot, unfinished, &mut report);
             self.lease.held_while(act).await;
         }
+        memory.issued.extend(report.issued.iter().cloned());
         Ok(report)
     }
 
@@ -185,7 +192,7 @@ impl Pass<'_> {
         let noted = batch.notes.iter().zip(committed.noted);
         for (entry, _) in applied.chain(noted).filter(|(_, stored)| *stored) {
             tell(entry);
-            report.add(entry.event);
+            report.add(entry);
         }
         Ok(())
     }
@@ -209,7 +216,7 @@ impl Pass<'_> {
             begun.filter(|(_, applied)| *applied).map(|(change, _)| change).collect();
         for intent in &begun {
             tell(&intent.entry);
-            report.add(intent.entry.event);
+            report.add(&intent.entry);
         }
         Ok(begun)
     }
@@ -294,7 +301,7 @@ impl Pass<'_> {
                 let stored = batch.changes.iter().zip(committed.applied);
                 for (change, _) in stored.filter(|(_, applied)| *applied) {
                     tell(&change.entry);
-                    report.add(change.entry.event);
+                    report.add(&change.entry);
                 }
                 Ok(())
             }
