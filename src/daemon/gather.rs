@@ -67,14 +67,14 @@ impl Gatherer<'_> {
         };
 
         let adopt_since = before(now, self.settings.poll.lookback);
-        let listing = self.list_failed(memory, progress, sweep, adopt_since).await;
+        let listing = match sweep && fault.is_none() {
+            true => self.sweep_failed(memory, progress, adopt_since).await,
+            false => self.list_failed(memory, progress, sweep, adopt_since).await,
+        };
         let mut reading = Reading::of(&listing.items);
         let begun_at = listing.begun_at;
         if let Some(source) = listing.fault {
             fault = Some(PassError::Platform { doing: "list the failed runs", source });
-        }
-        if sweep && fault.is_none() {
-            fault = self.check_listing(memory, adopt_since, &mut reading).await;
         }
 
         let owned = self.owned(&reading, memory).await?;
@@ -169,45 +169,47 @@ impl Gatherer<'_> {
         changed
     }
 
-    /// A dataflow names its last run. If that failed in the window and the listing does not show
-    /// it, the platform understands our filter otherwise than we do: take the run, and say so.
-    /// The form of the listing is not used again, and the sweep counts as incomplete.
-    async fn check_listing(
+    /// The same in a sweep, where each dataflow has just named its last run. If that failed in the
+    /// window and the listing does not show it, the platform understands our filter otherwise than
+    /// we do: that form of the listing is not used again, and the runs are listed in another.
+    async fn sweep_failed(
         &self,
         memory: &Memory,
-        since: Timestamp,
-        reading: &mut Reading,
-    ) -> Option<PassError> {
-        let omitted: Vec<RunId> = memory
-            .catalog
-            .flows()
-            .values()
+        progress: Option<Progress>,
+        adopt_since: Timestamp,
+    ) -> Listing<Run> {
+        loop {
+            let mut listing = self.list_failed(memory, progress, true, adopt_since).await;
+            if !listing.is_complete() {
+                return listing;
+            }
+            let omitted = self.omitted(memory, adopt_since, &listing).await;
+            // A run that is listed a little late is no omission.
+            let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
+            let is_settled = |run: &Run| run.aged_from().is_some_and(|at| at <= settled);
+            if !(omitted.iter().any(is_settled) && self.service.distrust_listing()) {
+                listing.items.extend(omitted);
+                return listing;
+            }
+        }
+    }
+
+    /// The failed last runs of dataflows that `listing` does not hold.
+    async fn omitted(&self, memory: &Memory, since: Timestamp, listing: &Listing<Run>) -> Vec<Run> {
+        let listed: HashSet<&RunId> = listing.items.iter().map(|run| &run.id).collect();
+        let dataflows = memory.catalog.flows().values();
+        let unlisted: Vec<RunId> = dataflows
             .filter_map(|dataflow| dataflow.flow.last_run.as_ref())
-            .filter(|last| last.status == RunStatus::Failed)
+            .filter(|last| last.status == RunStatus::Failed && !listed.contains(&last.id))
             .filter(|last| last.started_at.is_some_and(|at| at >= since))
-            .filter(|last| !reading.runs.contains_key(&last.id))
             .map(|last| last.id.clone())
             .collect();
-        if omitted.is_empty() {
-            return None;
+        if unlisted.is_empty() {
+            return Vec::new();
         }
-        let listing = self.service.runs_by_id(&self.sandbox.name, &omitted).await;
-        let failed: Vec<Run> = listing
-            .items
-            .into_iter()
-            .filter(|run| run.status == RunStatus::Failed)
-            .filter(|run| run.begun_at().is_some_and(|at| at >= since))
-            .collect();
-        // A run that is listed a little late is no omission.
-        let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
-        let is_settled = |run: &&Run| run.aged_from().is_some_and(|at| at <= settled);
-        let omitted = failed.iter().filter(is_settled).count();
-        for run in failed {
-            reading.take(run.clone());
-            reading.listed.push(run);
-        }
-        let again = omitted > 0 && self.service.distrust_listing();
-        again.then_some(PassError::Omissions { omitted })
+        let read = self.service.runs_by_id(&self.sandbox.name, &unlisted).await.items;
+        let in_window = |run: &Run| run.begun_at().is_some_and(|at| at >= since);
+        read.into_iter().filter(|run| run.status == RunStatus::Failed && in_window(run)).collect()
     }
 
     /// Reads dataflows again that something may be sent for; gives those that were read.

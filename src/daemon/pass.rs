@@ -68,12 +68,6 @@ pub enum PassError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Failed runs that dataflows name are not in the listing of failed runs.
-    #[error("the listing leaves out {omitted} failed runs; another form of it is used from now on")]
-    Omissions {
-        /// How many.
-        omitted: usize,
-    },
     /// Reading took too long.
     #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
     TooSlow {

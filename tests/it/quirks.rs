@@ -56,10 +56,7 @@ async fn a_listing_of_runs_is_asked_for_in_the_way_that_is_accepted() {
             let one = Quirks { flow_id_list, ..open.clone() };
             let two = Quirks { runs_need_flow_id: true, ..one.clone() };
             heals_under(&format!("{flows} {flow_id_list:?}"), one, "", flows).await;
-            // A list that is silently misread *and* no other way to ask many at once: see below.
-            if flow_id_list != FlowIdList::Literal {
-                heals_under(&format!("{flows} {flow_id_list:?} needed"), two, "", flows).await;
-            }
+            heals_under(&format!("{flows} {flow_id_list:?} needed"), two, "", flows).await;
         }
     }
 }
@@ -90,5 +87,28 @@ async fn other_readings_of_the_documents_are_survived() {
     ];
     for (name, quirks, config) in readings {
         heals_under(name, quirks, config, 4).await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_silently_misread_is_noticed_and_every_failure_found() {
+    let quirks = Quirks { flow_id_list: FlowIdList::Literal, ..Quirks::default() };
+    let mut app = Setup::new()
+        .config("[limits]\nretriggers_per_minute = 0\nper_dataflow = 5")
+        .start_in(|world| world.quirks = quirks)
+        .await;
+    let flows: Vec<String> = (0..8).map(|n| app.batch_flow(&format!("flow-{n}"))).collect();
+    // Two failures each; a dataflow names only the second.
+    let mut roots: Vec<_> = flows.iter().map(|flow| app.failed_run(flow, 1)).collect();
+    app.advance(MINUTE);
+    roots.extend(flows.iter().map(|flow| app.failed_run(flow, 1)));
+    app.advance(15 * MINUTE);
+    for _ in 0..120 {
+        app.try_pass().await;
+        app.advance(MINUTE);
+    }
+    for root in &roots {
+        let state = app.state(root).await;
+        assert!(matches!(state, State::Recovered { .. }), "{root} is {state:?}");
     }
 }

@@ -269,6 +269,7 @@ fn what_is_legal_but_risky_is_told_and_accepted() {
         retry.watch_timeout = 5m (/etc/f.toml): batch runs often take longer; their recoveries would be given up too early
         poll.interval = 5s (/etc/f.toml): polling this often costs requests and finds little sooner; 60s suits most
         poll.lookback = 8d (/etc/f.toml): failures this old are re-triggered when flowmend starts for the first time
+        poll.lookback = 8d (/etc/f.toml): longer than retry.max_elapsed_time: older failures are only given up at once
         poll.sweep_interval = 4s (/etc/f.toml): shorter than poll.interval: every pass sweeps the whole look-back window
     ");
 }

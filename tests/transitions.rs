@@ -1,0 +1,198 @@
+//! The arrows of the state machine that need more than one line to say, each on its own.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::policy::RetryPolicy;
+use flowmend::domain::reason::Reason;
+use flowmend::domain::recovery::{Recovery, State};
+use flowmend::domain::run::{Run, RunStatus};
+use flowmend::domain::schedule::{Jitter, REFUSAL_MAX};
+use flowmend::domain::transition::{Sighting, Terms};
+use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
+use jiff::Timestamp;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A recovery of a run that failed at midnight, and the policy it is under.
+struct Bench {
+    recovery: Recovery,
+    policy: RetryPolicy,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let policy = RetryPolicy { randomization_factor: 0.0, ..RetryPolicy::default() };
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let run = failed_run(now);
+        let terms = Terms { policy: &policy, jitter: Jitter::new(1), now };
+        let sandbox = SandboxName::new("prod");
+        let adopted = Recovery::adopt(&run, now, &sandbox, "crm", Reason::RunFailed, terms);
+        Self { recovery: adopted.recovery, policy, now }
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { policy: &self.policy, jitter: Jitter::new(1), now: self.now }
+    }
+
+    fn wait(&mut self, wait: Duration) {
+        self.now += wait;
+    }
+
+    /// Applies a step that must be possible.
+    fn step(
+        &mut self,
+        step: impl Fn(&Recovery, Terms<'_>) -> Option<flowmend::domain::recovery::Change>,
+    ) {
+        let change = step(&self.recovery, self.terms()).expect("the step is possible");
+        self.recovery = change.recovery;
+    }
+
+    fn call(&mut self, verdict: &Verdict) {
+        self.step(|recovery, terms| recovery.begin(terms));
+        self.step(|recovery, terms| recovery.settle(verdict, terms));
+    }
+
+    fn refuse(&mut self, remedy: Remedy, reason: Reason) {
+        let detail = String::new();
+        self.call(&Verdict::Refused(Refusal { remedy, reason, detail }));
+    }
+
+    fn doubt(&mut self) {
+        let detail = String::new();
+        self.call(&Verdict::InDoubt { reason: Reason::Timeout, detail });
+    }
+
+    fn sighting(&self) -> Sighting {
+        Sighting {
+            candidates: Vec::new(),
+            asked: Some(failed_run(self.now)),
+            strangers: false,
+            complete: true,
+            listed_at: self.now,
+        }
+    }
+}
+
+fn failed_run(at: Timestamp) -> Run {
+    Run {
+        id: RunId::new("root"),
+        flow_id: FlowId::new("flow"),
+        status: RunStatus::Failed,
+        created_at: Some(at),
+        updated_at: Some(at),
+        started_at: Some(at),
+        completed_at: Some(at),
+        created_client: None,
+        etag: None,
+        input_records: None,
+        errors: Vec::new(),
+    }
+}
+
+#[test]
+fn runs_of_unknown_makers_neither_settle_a_doubt_nor_prove_that_nothing_was_made() {
+    let mut bench = Bench::new();
+    bench.doubt();
+    bench.wait(10 * MINUTE);
+    let strange = Sighting { strangers: true, ..bench.sighting() };
+    assert_eq!(bench.recovery.reconcile(&strange, bench.terms()), None);
+    bench.step(|recovery, terms| {
+        recovery.reconcile(&Sighting { strangers: false, ..strange.clone() }, terms)
+    });
+    assert!(matches!(bench.recovery.state, State::InDoubt { absences: 1, .. }));
+}
+
+#[test]
+fn a_doubt_that_nothing_can_settle_ends_with_the_budget_and_not_before() {
+    let mut bench = Bench::new();
+    bench.doubt();
+    let blind = |bench: &Bench| Sighting { complete: false, ..bench.sighting() };
+    bench.wait(23 * HOUR);
+    assert_eq!(bench.recovery.reconcile(&blind(&bench), bench.terms()), None);
+    bench.wait(2 * HOUR);
+    bench.step(|recovery, terms| {
+        let sighting = Sighting {
+            candidates: Vec::new(),
+            asked: None,
+            strangers: false,
+            complete: false,
+            listed_at: terms.now,
+        };
+        recovery.reconcile(&sighting, terms)
+    });
+    assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::StillInDoubt });
+}
+
+#[test]
+fn no_attempt_is_made_after_the_elapsed_budget_however_long_it_had_to_wait() {
+    let mut bench = Bench::new();
+    bench.wait(24 * HOUR);
+    assert_eq!(bench.recovery.run_out(bench.terms()), None, "to the end of the budget");
+    bench.wait(MINUTE);
+    bench.step(|recovery, terms| recovery.run_out(terms));
+    assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::TimeSpent });
+}
+
+#[test]
+fn what_an_operator_ordered_survives_refusals_and_doubts_and_counts_once() {
+    let mut bench = Bench::new();
+    bench.wait(30 * HOUR);
+    bench.step(|recovery, terms| recovery.run_out(terms));
+    bench.step(|recovery, terms| recovery.retry(terms));
+    assert_eq!(bench.recovery.run_out(bench.terms()), None);
+    bench.refuse(Remedy::Later(None), Reason::Throttled);
+    assert!(matches!(bench.recovery.state, State::Waiting { .. }));
+    bench.doubt();
+    for _ in 0..2 {
+        bench.wait(10 * MINUTE);
+        bench.step(|recovery, terms| {
+            let sighting = Sighting {
+                candidates: Vec::new(),
+                asked: None,
+                strangers: false,
+                complete: true,
+                listed_at: terms.now,
+            };
+            recovery.reconcile(&sighting, terms)
+        });
+    }
+    assert!(matches!(bench.recovery.state, State::Waiting { .. }));
+    bench.call(&Verdict::Accepted { run: RunId::new("new"), etag: None });
+    let failed = Run { id: RunId::new("new"), ..failed_run(bench.now) };
+    bench.step(|recovery, terms| recovery.follow(Some(&failed), terms));
+    assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::TimeSpent });
+}
+
+#[test]
+fn a_hold_whose_cause_comes_and_goes_is_asked_about_ever_more_rarely() {
+    let mut bench = Bench::new();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        bench.refuse(Remedy::Hold, Reason::FlowDisabled);
+        bench.step(|recovery, terms| recovery.resume(terms));
+        let due = bench.recovery.due().unwrap();
+        waits.push(Duration::try_from(bench.now.duration_until(due)).unwrap());
+        bench.now = due;
+    }
+    assert!(
+        waits[0] >= Duration::from_secs(7) && waits[7] >= REFUSAL_MAX.mul_f64(0.7),
+        "{waits:?}"
+    );
+}
+
+#[test]
+fn an_empty_success_that_calls_for_a_re_trigger_does_not_settle_its_own_doubt() {
+    let mut bench = Bench::new();
+    bench.policy.retry_empty_success = true;
+    bench.doubt();
+    let empty =
+        Run { status: RunStatus::Succeeded, input_records: Some(0), ..failed_run(bench.now) };
+    let sighting = Sighting { asked: Some(empty), ..bench.sighting() };
+    assert_eq!(bench.recovery.reconcile(&sighting, bench.terms()), None);
+    bench.policy.retry_empty_success = false;
+    bench.step(|recovery, terms| recovery.reconcile(&sighting, terms));
+    assert_eq!(bench.recovery.state, State::Recovered { why: Reason::HealedElsewhere });
+}
