@@ -1,8 +1,9 @@
 //! The loop: hold the lease, run a pass over each sandbox, wait, until told to stop.
 //!
 //! Nothing wakes it but time and the stop signal, and each wake does the same thing: one
-//! [`pass`], which a reader should open next. A pass that fails or panics is told of and followed by
-//! the next one; while the platform or the store is unreachable the passes come less often.
+//! pass, in `pass.rs`, which a reader should open next. A pass that fails or panics is told of and
+//! followed by the next one; while the platform or the store is unreachable the passes come less
+//! often.
 
 mod catalog;
 mod gather;
