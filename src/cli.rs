@@ -212,6 +212,11 @@ pub enum ConfigCommand {
     /// Print the reference: every setting with its default and its meaning
     #[command(after_help = "Example:\n  flowmend config default | less")]
     Default,
+    /// Print a JSON Schema of the configuration file, for editors
+    #[command(after_help = "Example:\n  flowmend config schema > flowmend.schema.json\n\n\
+Editors that know TOML (Taplo, Even Better TOML) heed this first line of a configuration file:\n  \
+#:schema ./flowmend.schema.json")]
+    Schema,
 }
 
 #[cfg(test)]
