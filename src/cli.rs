@@ -17,6 +17,7 @@ use std::time::Duration;
     after_help = "Start here:\n  flowmend demo                      watch it work on a simulated platform\n  \
 flowmend config default            every setting, with its default\n  \
 flowmend check --config my.toml    are credentials and access right, and what is selected?\n  \
+flowmend plan --config my.toml     what would it do now, and why?\n  \
 flowmend run --config my.toml      the daemon"
 )]
 pub struct Cli {
@@ -57,6 +58,12 @@ It prints the settings that make flowmend talk to it.")]
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
 flowmend status --state given_up --json")]
     Status(StatusArgs),
+    /// Say what the next pass would do, and why; nothing is sent and nothing is stored.
+    #[command(after_help = "Examples:\n  flowmend plan --config my.toml\n  \
+flowmend plan --config other.toml --json    what would other settings do?\n\n\
+It reads the platform as a pass does. Due times of runs not taken on yet are drawn by chance, so \
+the daemon's will differ a little.\nExit code 1: the platform could not be read completely.")]
+    Plan(PlanArgs),
     /// Re-trigger again what is held, given up, dismissed or waiting, at the next pass.
     #[command(after_help = "Examples:\n  flowmend retry 65b7cfcc-6b2e-47c8-8194-13005b792752\n  \
 flowmend retry --all-held --flow c9cef9cb-c934-4467-8e3b-3f3ac1f6a2ab --dry-run\n\n\
@@ -138,6 +145,17 @@ pub struct StatusArgs {
     /// Only this dataflow, by id or name
     #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
     pub flow: Option<FlowId>,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// One JSON document instead of tables
     #[arg(long)]
     pub json: bool,

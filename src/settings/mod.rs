@@ -42,6 +42,7 @@ pub use poll::Poll;
 pub use sandbox::SandboxSettings;
 pub use schema::schema;
 pub use store::StoreSettings;
+pub use text::format_duration;
 
 use crate::domain::policy::{Limits, RetryPolicy};
 use crate::flow_service::Connection;

@@ -12,5 +12,6 @@ mod holds;
 mod kinds;
 mod operator;
 mod pages;
+mod plan;
 mod quirks;
 mod restart;
