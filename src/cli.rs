@@ -58,6 +58,12 @@ It prints the settings that make flowmend talk to it.")]
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
 flowmend status --state given_up --json")]
     Status(StatusArgs),
+    /// Tell the whole story of a failed run: what was decided, when, why, and what comes next.
+    #[command(after_help = "Examples:\n  flowmend explain 65b7cfcc-6b2e-47c8-8194-13005b792752 \
+--config my.toml\n  flowmend explain 3fb0418e-1804-45d6-8d56-dd51f05c0baf --json\n\n\
+Any run will do: one that failed, one that was issued for it, one that was skipped.\n\
+It reads the store only; a running daemon is not disturbed. Exit code 1: the run is not known.")]
+    Explain(ExplainArgs),
     /// Say what the next pass would do, and why; nothing is sent and nothing is stored.
     #[command(after_help = "Examples:\n  flowmend plan --config my.toml\n  \
 flowmend plan --config other.toml --json    what would other settings do?\n\n\
@@ -146,6 +152,20 @@ pub struct StatusArgs {
     #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
     pub flow: Option<FlowId>,
     /// One JSON document instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// A run that failed, was issued, or was skipped
+    #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)))]
+    pub run: RunId,
+    /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
 }

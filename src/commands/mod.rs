@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod demo;
+mod explain;
 mod once;
 mod operate;
 mod plan;
@@ -66,6 +67,7 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Status(args) => status::status(args, environment).await,
+        Command::Explain(args) => explain::explain(args, environment).await,
         Command::Plan(args) => plan::plan(args, environment).await,
         Command::Retry(args) => operate::retry(args, environment).await,
         Command::Dismiss(args) => operate::dismiss(args, environment).await,

@@ -63,6 +63,11 @@ pub(super) fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// An instant, and how far it is from `now`.
+pub(super) fn seconds_from(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", seconds(at), distance(at, now))
+}
+
 /// How far `at` is from `now`, in the two largest units.
 pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     let away = Duration::from_secs(now.duration_until(at).unsigned_abs().as_secs());

@@ -7,6 +7,7 @@ mod support;
 mod auth;
 mod backoff;
 mod economy;
+mod explain;
 mod happy;
 mod holds;
 mod kinds;
