@@ -17,6 +17,7 @@ use std::time::Duration;
     after_help = "Start here:\n  flowmend demo                      watch it work on a simulated platform\n  \
 flowmend config default            every setting, with its default\n  \
 flowmend check --config my.toml    are credentials and access right, and what is selected?\n  \
+flowmend plan --config my.toml     what would it do now, and why?\n  \
 flowmend run --config my.toml      the daemon"
 )]
 pub struct Cli {
@@ -57,6 +58,18 @@ It prints the settings that make flowmend talk to it.")]
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
 flowmend status --state given_up --json")]
     Status(StatusArgs),
+    /// Tell the whole story of a failed run: what was decided, when, why, and what comes next.
+    #[command(after_help = "Examples:\n  flowmend explain 65b7cfcc-6b2e-47c8-8194-13005b792752 \
+--config my.toml\n  flowmend explain 3fb0418e-1804-45d6-8d56-dd51f05c0baf --json\n\n\
+Any run will do: one that failed, one that was issued for it, one that was skipped.\n\
+It reads the store only; a running daemon is not disturbed. Exit code 1: the run is not known.")]
+    Explain(ExplainArgs),
+    /// Say what the next pass would do, and why; nothing is sent and nothing is stored.
+    #[command(after_help = "Examples:\n  flowmend plan --config my.toml\n  \
+flowmend plan --config other.toml --json    what would other settings do?\n\n\
+It reads the platform as a pass does. Due times of runs not taken on yet are drawn by chance, so \
+the daemon's will differ a little.\nExit code 1: the platform could not be read completely.")]
+    Plan(PlanArgs),
     /// Re-trigger again what is held, given up, dismissed or waiting, at the next pass.
     #[command(after_help = "Examples:\n  flowmend retry 65b7cfcc-6b2e-47c8-8194-13005b792752\n  \
 flowmend retry --all-held --flow c9cef9cb-c934-4467-8e3b-3f3ac1f6a2ab --dry-run\n\n\
@@ -143,6 +156,31 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// A run that failed, was issued, or was skipped
+    #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)))]
+    pub run: RunId,
+    /// One JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `retry`.
 #[derive(Debug, Clone, Args)]
 pub struct RetryArgs {
@@ -212,6 +250,11 @@ pub enum ConfigCommand {
     /// Print the reference: every setting with its default and its meaning
     #[command(after_help = "Example:\n  flowmend config default | less")]
     Default,
+    /// Print a JSON Schema of the configuration file, for editors
+    #[command(after_help = "Example:\n  flowmend config schema > flowmend.schema.json\n\n\
+Editors that know TOML (Taplo, Even Better TOML) heed this first line of a configuration file:\n  \
+#:schema ./flowmend.schema.json")]
+    Schema,
 }
 
 #[cfg(test)]

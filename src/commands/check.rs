@@ -1,5 +1,6 @@
 //! `flowmend check`: would it work, and on what?
 
+use super::shown::policy;
 use super::status::keep_whole;
 use super::{Environment, Exit, load, print};
 use crate::cli::ConfigArgs;
@@ -97,7 +98,10 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
             dataflow.kind.as_str().to_owned(),
             dataflow.flow.state.as_str().to_owned(),
             last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
-            policy(dataflow),
+            match dataflow.kind {
+                FlowKind::Batch => policy(&dataflow.retry),
+                _ => "left alone".to_owned(),
+            },
         ]);
     }
     keep_whole(&mut table, &[0, 1]);
@@ -110,21 +114,4 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// The policy in a few words, or why there is none.
-fn policy(dataflow: &Dataflow) -> String {
-    match dataflow.kind {
-        FlowKind::Batch => {
-            let retry = &dataflow.retry;
-            format!(
-                "{} attempts, {} ×{} up to {}",
-                retry.max_attempts,
-                humantime::format_duration(retry.initial_interval),
-                retry.multiplier,
-                humantime::format_duration(retry.max_interval)
-            )
-        }
-        _ => "left alone".to_owned(),
-    }
 }

@@ -3,9 +3,12 @@
 mod check;
 mod config;
 mod demo;
+mod explain;
 mod once;
 mod operate;
+mod plan;
 mod run;
+mod shown;
 mod simulate;
 mod status;
 
@@ -64,6 +67,8 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Status(args) => status::status(args, environment).await,
+        Command::Explain(args) => explain::explain(args, environment).await,
+        Command::Plan(args) => plan::plan(args, environment).await,
         Command::Retry(args) => operate::retry(args, environment).await,
         Command::Dismiss(args) => operate::dismiss(args, environment).await,
         Command::Config(command) => config::config(command, environment),

@@ -1,5 +1,6 @@
 //! `flowmend status`: the recoveries in the store, for people and for scripts.
 
+use super::shown::{as_json, seconds, why};
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};
@@ -43,34 +44,6 @@ fn json_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> anyhow::Res
     let recoveries: Vec<Value> = recoveries.iter().map(as_json).collect();
     let document = json!({ "states": states, "recoveries": recoveries });
     Ok(serde_json::to_string_pretty(&document)? + "\n")
-}
-
-fn as_json(recovery: &Recovery) -> Value {
-    let attempts: Vec<Value> = recovery
-        .attempts
-        .iter()
-        .map(|attempt| {
-            json!({
-                "attempt": attempt.number,
-                "run_id": attempt.asked.as_str(),
-                "new_run_id": attempt.issued.as_str(),
-                "etag": attempt.etag.as_ref().map(|etag| etag.as_str()),
-                "accepted_at": attempt.accepted_at.to_string(),
-            })
-        })
-        .collect();
-    json!({
-        "root_run_id": recovery.root_run_id.as_str(),
-        "sandbox": recovery.sandbox.as_str(),
-        "flow_id": recovery.flow_id.as_str(),
-        "flow_name": recovery.flow_name,
-        "state": recovery.state.name(),
-        "reason": why(recovery),
-        "failed_at": recovery.failed_at.to_string(),
-        "due": recovery.due().map(|due| due.to_string()),
-        "updated_at": recovery.updated_at.to_string(),
-        "attempts": attempts,
-    })
 }
 
 fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestamp) -> String {
@@ -127,18 +100,4 @@ fn next_or_why(recovery: &Recovery, now: Timestamp) -> String {
         }
         _ => why(recovery).unwrap_or_default(),
     }
-}
-
-fn why(recovery: &Recovery) -> Option<String> {
-    match &recovery.state {
-        State::Held { why, .. } | State::Recovered { why } | State::GivenUp { why } => {
-            Some(why.as_str().to_owned())
-        }
-        State::Dismissed { why } => Some(why.clone()),
-        _ => None,
-    }
-}
-
-fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -1,25 +1,28 @@
 //! The loop: hold the lease, run a pass over each sandbox, wait, until told to stop.
 //!
 //! Nothing wakes it but time and the stop signal, and each wake does the same thing: one
-//! [`pass`], which a reader should open next. A pass that fails or panics is told of and followed by
-//! the next one; while the platform or the store is unreachable the passes come less often.
+//! pass, in `pass.rs`, which a reader should open next. A pass that fails or panics is told of and
+//! followed by the next one; while the platform or the store is unreachable the passes come less
+//! often.
 
 mod catalog;
 mod gather;
 mod lease;
 mod pass;
+mod preview;
 mod tell;
 mod trouble;
 
 pub use catalog::Catalog;
 pub use pass::{Mode, PassError, Report};
+pub use preview::{Action, Line, Preview};
 
 use crate::clock::Clock;
 use crate::domain::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::domain::schedule::{Jitter, before};
 use crate::flow_service::{FlowService, Observer};
-use crate::settings::Settings;
+use crate::settings::{SandboxSettings, Settings};
 use crate::store::{Owner, Store, StoreError};
 use futures_util::FutureExt;
 use gather::{Gatherer, Memory};
@@ -171,6 +174,21 @@ impl Daemon {
         }
     }
 
+    /// What the next pass over each sandbox would do. It only reads, the platform and the store, and
+    /// so needs no lease.
+    pub async fn preview(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Vec<(SandboxName, Result<Preview, PassError>)> {
+        let mut previews = Vec::new();
+        for sandbox in &self.parts.settings.sandboxes {
+            let memory = self.memories.entry(sandbox.name.clone()).or_default();
+            let pass = pass_over(sandbox, &self.parts, &self.lease, stop);
+            previews.push((sandbox.name.clone(), pass.preview(memory).await));
+        }
+        previews
+    }
+
     /// Gives the lease back without running on.
     pub async fn release(&self) {
         self.lease.release().await;
@@ -220,18 +238,7 @@ impl Daemon {
         for sandbox in &self.parts.settings.sandboxes {
             let memory = self.memories.entry(sandbox.name.clone()).or_default();
             let unfinished = self.unfinished.entry(sandbox.name.clone()).or_default();
-            let pass = Pass {
-                gatherer: Gatherer {
-                    service: &self.parts.service,
-                    store: self.parts.store.as_ref(),
-                    settings: &self.parts.settings,
-                    sandbox,
-                    jitter: self.parts.jitter,
-                },
-                lease: &self.lease,
-                stop,
-                mode: self.parts.mode,
-            };
+            let pass = pass_over(sandbox, &self.parts, &self.lease, stop);
             let result = pass.run(memory, unfinished).await;
             (self.parts.alive)();
             self.troubles.pass_ended(&sandbox.name, &result);
@@ -288,6 +295,26 @@ impl Daemon {
                 () = stop.cancelled() => return,
             }
         }
+    }
+}
+
+fn pass_over<'a>(
+    sandbox: &'a SandboxSettings,
+    parts: &'a Parts,
+    lease: &'a LeaseKeeper,
+    stop: &'a CancellationToken,
+) -> Pass<'a> {
+    Pass {
+        gatherer: Gatherer {
+            service: &parts.service,
+            store: parts.store.as_ref(),
+            settings: &parts.settings,
+            sandbox,
+            jitter: parts.jitter,
+        },
+        lease,
+        stop,
+        mode: parts.mode,
     }
 }
 

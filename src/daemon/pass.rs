@@ -161,7 +161,7 @@ impl Pass<'_> {
         Ok(report)
     }
 
-    async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
+    pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         tokio::select! {
             gathered = self.gatherer.gather(memory) => gathered,
             () = tokio::time::sleep(GATHER_LIMIT) => Err(PassError::TooSlow { limit: GATHER_LIMIT }),

@@ -22,9 +22,12 @@ mod log;
 mod pattern;
 mod policy;
 mod poll;
+mod reference;
 mod report;
 mod sandbox;
+mod schema;
 mod section;
+mod shape;
 mod shown;
 mod store;
 mod text;
@@ -37,12 +40,15 @@ pub use log::{Log, LogFormat};
 pub use pattern::Pattern;
 pub use poll::Poll;
 pub use sandbox::SandboxSettings;
+pub use schema::schema;
 pub use store::StoreSettings;
+pub use text::format_duration;
 
 use crate::domain::policy::{Limits, RetryPolicy};
 use crate::flow_service::Connection;
 use report::Report;
 use section::Section;
+use shape::Shapes;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -124,6 +130,11 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, at once. No fault holds the value of a secret.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_noting(sources).map(|(settings, _)| settings)
+    }
+
+    /// As [`load`](Self::load), and tells what each key that was asked for accepts.
+    fn load_noting(sources: &Sources) -> Result<(Self, Shapes), Faults> {
         let mut report = Report::default();
         let report_mut = &mut report;
         let mut tables = load::merge(&sources.files, &sources.environment, report_mut);
@@ -144,9 +155,9 @@ impl Settings {
         let log = read("log", &mut tables, report_mut, log::read);
         fit::check(report_mut);
 
-        let (warnings, shown) = report.conclude()?;
+        let (warnings, shown, shapes) = report.conclude()?;
         const READ: &str = "the defaults hold every key, and there is no fault";
-        Ok(Self {
+        let settings = Self {
             adobe: adobe.expect(READ),
             sandboxes,
             dataflows,
@@ -157,7 +168,8 @@ impl Settings {
             log: log.expect(READ),
             warnings,
             shown,
-        })
+        };
+        Ok((settings, shapes))
     }
 
     /// The effective settings as TOML, each key with where it comes from as a comment and secrets

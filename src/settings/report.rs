@@ -2,6 +2,7 @@
 //! origin of every value, and the text in which the effective settings are shown.
 
 use super::fault::{Fault, Faults, Origin};
+use super::shape::Shapes;
 use super::shown::Shown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub(super) struct Report {
     durations: BTreeMap<String, Noted>,
     /// The effective settings as text.
     pub(super) shown: Shown,
+    /// What each key accepts.
+    pub(super) shapes: Shapes,
     /// Every key of the reference file, with its section.
     pub(super) known: BTreeSet<String>,
     /// A layer could not be read: what seems to be missing may be in there.
@@ -61,10 +64,10 @@ impl Report {
         self.durations.get(key)
     }
 
-    /// The warnings and the shown settings, or, if there is any, the faults.
-    pub(super) fn conclude(self) -> Result<(Vec<String>, Shown), Faults> {
+    /// The warnings, the shown settings and what each key accepts, or, if there is any, the faults.
+    pub(super) fn conclude(self) -> Result<(Vec<String>, Shown, Shapes), Faults> {
         if self.faults.is_empty() {
-            Ok((self.warnings, self.shown))
+            Ok((self.warnings, self.shown, self.shapes))
         } else {
             Err(Faults(self.faults))
         }

@@ -3,6 +3,7 @@
 
 use super::fault::Origin;
 use super::report::Report;
+use super::shape::Shape;
 use super::text::{format_duration, nearest, toml_list, toml_string};
 use super::value;
 use config::{Map, Value, ValueKind};
@@ -16,6 +17,8 @@ pub(super) struct Section<'a> {
     path: String,
     /// What the keys are called in the shown table: nothing, or `retry.` within a `[[dataflow]]`.
     local: String,
+    /// What the keys are called in the schema: `retry.`, `dataflow.retry.`
+    place: String,
     left: Map<String, Value>,
     taken: Vec<&'static str>,
     pub(super) report: &'a mut Report,
@@ -36,7 +39,14 @@ impl<'a> Section<'a> {
         report: &'a mut Report,
     ) -> Self {
         report.shown.table(header);
-        Self { path: format!("{name}."), local: String::new(), left: table, taken: vec![], report }
+        Self {
+            path: format!("{name}."),
+            local: String::new(),
+            place: format!("{}.", header.trim_matches(['[', ']'])),
+            left: table,
+            taken: vec![],
+            report,
+        }
     }
 
     /// The name of `key` in messages.
@@ -47,18 +57,21 @@ impl<'a> Section<'a> {
     /// Gives a list to a key that has none: the defaults file cannot hold the keys of a table that
     /// is not there.
     pub(super) fn list_by_default(&mut self, key: &str, items: &[&str]) {
+        self.report.shapes.default(format!("{}{key}", self.place), items);
         let items: Vec<Value> = items.iter().map(|item| Value::from(*item)).collect();
         self.left.entry(key.to_owned()).or_insert_with(|| Value::from(items));
     }
 
     /// Faults a key that is absent and has to be there.
     pub(super) fn require(&mut self, key: &str, table: &Origin, message: &str) {
+        self.report.shapes.require(format!("{}{key}", self.place));
         if !self.left.contains_key(key) {
             self.report.fault(&self.name(key), table.clone(), message);
         }
     }
 
     pub(super) fn whole(&mut self, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        self.accepts(key, Shape::Whole(range.clone()));
         let range = u64::from(*range.start())..=u64::from(*range.end());
         let read = |given: &Value| {
             let number = value::whole(given, &range)?;
@@ -68,6 +81,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        self.accepts(key, Shape::Number(range.clone()));
         let read = |given: &Value| value::number(given, &range);
         self.take(key, read, |number| format!("{number:?}")).map(|read| read.value)
     }
@@ -77,6 +91,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         range: RangeInclusive<Duration>,
     ) -> Option<Duration> {
+        self.accepts(key, Shape::Duration(range.clone()));
         let read = |given: &Value| value::duration(given, &range);
         let show = |duration: &Duration| toml_string(&format_duration(*duration));
         let Read { value, origin } = self.take(key, read, show)?;
@@ -85,6 +100,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.accepts(key, Shape::Flag);
         self.take(key, value::flag, bool::to_string).map(|read| read.value)
     }
 
@@ -93,6 +109,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         words: &[(&'static str, T)],
     ) -> Option<T> {
+        self.accepts(key, Shape::Word(words.iter().map(|(word, _)| *word).collect()));
         let places: Vec<(&str, usize)> =
             words.iter().enumerate().map(|(place, (word, _))| (*word, place)).collect();
         let read = |given: &Value| value::word(given, &places);
@@ -106,12 +123,14 @@ impl<'a> Section<'a> {
         key: &'static str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Option<Read<String>> {
+        self.accepts(key, Shape::Text);
         let read = |given: &Value| value::text(given).and_then(|text| check(&text).map(|()| text));
         self.take(key, read, |text| toml_string(text))
     }
 
     /// Text that is neither repeated in a message nor shown.
     pub(super) fn secret(&mut self, key: &'static str) -> Option<Read<String>> {
+        self.accepts(key, Shape::Text);
         let show = |text: &String| if text.is_empty() { r#""""# } else { REDACTED }.to_owned();
         self.take(key, value::secret, show)
     }
@@ -122,6 +141,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Option<Read<Vec<String>>> {
+        self.accepts(key, Shape::Texts);
         let read = |given: &Value| {
             let items = value::list(given)?;
             items.iter().try_for_each(|item| check(item))?;
@@ -136,6 +156,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         parse: impl Fn(&str, &Origin) -> Result<T, String>,
     ) -> Option<T> {
+        self.accepts(key, Shape::Text);
         let read = |given: &Value| {
             let text = value::text(given)?;
             Ok((parse(&text, &Origin::of(given))?, text))
@@ -160,6 +181,7 @@ impl<'a> Section<'a> {
         let mut inner = Section {
             path: format!("{}.", self.name(key)),
             local: format!("{}{key}.", self.local),
+            place: format!("{}{key}.", self.place),
             left: table,
             taken: vec![],
             report: self.report,
@@ -185,6 +207,11 @@ impl<'a> Section<'a> {
             let message = no_such_key(&key, &self.taken, &self.report.known);
             self.report.fault(&name, Origin::of(&value), message);
         }
+    }
+
+    /// Notes what `key` accepts, whether it is there or not: the schema is made of that.
+    fn accepts(&mut self, key: &str, shape: Shape) {
+        self.report.shapes.accept(format!("{}{key}", self.place), shape);
     }
 
     fn take_table(&mut self, key: &'static str) -> Option<Map<String, Value>> {

@@ -35,7 +35,7 @@ pub(super) fn without_unit(number: &str) -> String {
 }
 
 /// Writes a duration in the largest unit that tells it exactly; a single day is 24h, as people say.
-pub(super) fn format_duration(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if !duration.subsec_nanos().is_multiple_of(1_000_000) {
         return format!("{}ns", duration.as_nanos());

@@ -6,5 +6,6 @@
 mod credentials;
 mod faults;
 mod layers;
+mod schema;
 mod selection;
 mod support;

@@ -15,8 +15,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    pub fn new() -> Self {
-        let start = "2026-03-01T00:00:00Z".parse().expect("a fixed date");
+    pub fn new(start: Timestamp) -> Self {
         Self { start, passed: watch::Sender::new(Duration::ZERO) }
     }
 

@@ -2,9 +2,10 @@
 //! file, and a clock that stands still until the test moves it.
 
 pub mod clock;
+pub mod process;
 
 use clock::{ManualClock, PlatformClock};
-use flowmend::clock::Clock;
+use flowmend::clock::{Clock, SystemClock};
 use flowmend::daemon::{Daemon, Mode, Parts, Round};
 use flowmend::domain::ids::{RunId, SandboxName};
 use flowmend::domain::journal::Entry;
@@ -28,11 +29,13 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub struct Setup {
     config: String,
     seed: u64,
+    start: Timestamp,
 }
 
 impl Setup {
     pub fn new() -> Self {
-        Self { config: String::new(), seed: 1 }
+        let start = "2026-03-01T00:00:00Z".parse().expect("a fixed date");
+        Self { config: String::new(), seed: 1, start }
     }
 
     /// Adds TOML to the configuration, in sections that the default does not open.
@@ -42,13 +45,20 @@ impl Setup {
         self
     }
 
+    /// Begins today, for a program that reads the clock of this machine.
+    pub fn today(mut self) -> Self {
+        let now = SystemClock::new().now();
+        self.start = Timestamp::from_second(now.as_second()).expect("a date");
+        self
+    }
+
     pub async fn start(self) -> App {
         self.start_in(|_| {}).await
     }
 
     /// Starts with a world that `build` has furnished.
     pub async fn start_in(self, build: impl FnOnce(&mut World)) -> App {
-        let clock = Arc::new(ManualClock::new());
+        let clock = Arc::new(ManualClock::new(self.start));
         // Begun earlier, so that a platform whose clock is behind can be furnished too.
         let mut world = World::empty(self.seed, clock.now() - 120 * MINUTE);
         build(&mut world);

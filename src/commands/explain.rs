@@ -1,0 +1,284 @@
+//! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
+
+use super::shown::{as_json, distance, policy, seconds, seconds_from};
+use super::status::keep_whole;
+use super::{Environment, Exit, load, print};
+use crate::cli::ExplainArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::journal::{Entry, Event};
+use crate::domain::policy::RetryPolicy;
+use crate::domain::reason::Reason;
+use crate::domain::recovery::{Recovery, State};
+use crate::domain::schedule::after;
+use crate::domain::transition::ABSENCES_NEEDED;
+use crate::settings::{Settings, format_duration};
+use crate::store::{SqliteStore, Store};
+use crate::telemetry;
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+pub(super) async fn explain(args: ExplainArgs, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = match load(&args.config, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let store = SqliteStore::open_existing(&settings.store.path).await?;
+    let recovery = store.recovery_of(&args.run).await?;
+    let root = recovery.as_ref().map_or(&args.run, |recovery| &recovery.root_run_id);
+    let entries = store.journal(root).await?;
+    store.close().await;
+    let now = SystemClock::new().now();
+    let Some(story) = Story::new(&args.run, recovery.as_ref(), &entries, &settings, now) else {
+        telemetry::complain(&unknown(&args.run, &settings));
+        return Ok(Exit::Failed);
+    };
+    print(&if args.json { story.as_json()? } else { story.as_text()? })?;
+    Ok(Exit::Done)
+}
+
+fn unknown(run: &RunId, settings: &Settings) -> String {
+    format!(
+        "run {run} is not known to the store {store}\n\
+         - It was never seen: it did not fail, its dataflow is not selected, it failed before\n  \
+         poll.lookback = {lookback} began, or another store is in use.\n\
+         - Or it is forgotten: what has ended is removed after store.retention = {retention}.",
+        store = settings.store.path.display(),
+        lookback = format_duration(settings.poll.lookback),
+        retention = format_duration(settings.store.retention),
+    )
+}
+
+/// Everything there is to tell about one run.
+struct Story<'a> {
+    /// The run that was asked about.
+    run: &'a RunId,
+    recovery: Option<&'a Recovery>,
+    /// Oldest first.
+    entries: &'a [Entry],
+    sandbox: &'a SandboxName,
+    flow_id: &'a FlowId,
+    flow_name: &'a str,
+    /// What is in force for the dataflow today.
+    retry: RetryPolicy,
+    /// The `match` of the `[[dataflow]]` that holds for it.
+    pattern: Option<&'a str>,
+    /// True if the configuration of today selects the dataflow.
+    is_selected: bool,
+    now: Timestamp,
+}
+
+impl<'a> Story<'a> {
+    /// `None` if there is nothing to tell.
+    fn new(
+        run: &'a RunId,
+        recovery: Option<&'a Recovery>,
+        entries: &'a [Entry],
+        settings: &'a Settings,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let (sandbox, flow_id, flow_name) = match (recovery, entries.last()) {
+            (Some(it), _) => (&it.sandbox, &it.flow_id, &it.flow_name),
+            (None, Some(it)) => (&it.sandbox, &it.flow_id, &it.flow_name),
+            (None, None) => return None,
+        };
+        let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
+        let policy = settings.policy_for(sandbox, flow_id, flow_name);
+        let dataflow = policy.rule.and_then(|rule| settings.dataflows.get(rule));
+        Some(Self {
+            run,
+            recovery,
+            entries,
+            sandbox,
+            flow_id,
+            flow_name,
+            retry: policy.retry,
+            pattern: dataflow.map(|dataflow| dataflow.pattern.as_str()),
+            is_selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
+            now,
+        })
+    }
+
+    fn as_json(&self) -> anyhow::Result<String> {
+        let mut recovery = self.recovery.map(as_json);
+        let attempts = recovery.as_mut().and_then(Value::as_object_mut);
+        let attempts = attempts.and_then(|recovery| recovery.remove("attempts"));
+        let mut entries = Vec::new();
+        for entry in self.entries {
+            let mut shown = serde_json::to_value(entry)?;
+            shown["explanation"] = json!(entry.reason.explanation());
+            entries.push(shown);
+        }
+        let document = json!({
+            "run_id": self.run.as_str(),
+            "sandbox": self.sandbox.as_str(),
+            "flow_id": self.flow_id.as_str(),
+            "flow_name": self.flow_name,
+            "is_selected": self.is_selected,
+            "dataflow_match": self.pattern,
+            "max_attempts": self.retry.max_attempts,
+            "codes": self.codes(),
+            "next": self.next(),
+            "recovery": recovery,
+            "attempts": attempts.unwrap_or_else(|| json!([])),
+            "entries": entries,
+        });
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+
+    fn as_text(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        let out = &mut text;
+        writeln!(out, "run       {}{}", self.run, self.role())?;
+        let not_selected = if self.is_selected { "" } else { "  not selected any more" };
+        writeln!(out, "dataflow  {}  {}{not_selected}", self.flow_name, self.flow_id)?;
+        writeln!(out, "sandbox   {}", self.sandbox)?;
+        let table = match self.pattern {
+            Some(pattern) => format!("[[dataflow]] match = \"{pattern}\""),
+            None => "[retry]".to_owned(),
+        };
+        writeln!(out, "policy    {}  from {table}", policy(&self.retry))?;
+        if let Some(recovery) = self.recovery {
+            let codes = self.codes().unwrap_or("no error code");
+            writeln!(out, "failed    {}  {codes}", seconds_from(recovery.failed_at, self.now))?;
+            if !recovery.state.is_final() {
+                writeln!(out, "budget    {}", self.budget(recovery))?;
+            }
+        }
+        writeln!(out, "next      {}\n", self.next())?;
+        writeln!(out, "{}", self.timeline().trim_fmt())?;
+        Ok(text)
+    }
+
+    /// What the run is in the story, where it is not the root run.
+    fn role(&self) -> String {
+        let Some(recovery) = self.recovery else { return String::new() };
+        let issued = recovery.attempts.iter().find(|attempt| attempt.issued == *self.run);
+        match issued {
+            Some(attempt) if recovery.root_run_id != *self.run => format!(
+                "  issued by attempt {} for failed run {}",
+                attempt.number, recovery.root_run_id
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// The error codes of the failure that began it all.
+    fn codes(&self) -> Option<&str> {
+        let mut decided = self.entries.iter().filter(|entry| entry.root_run_id.is_some());
+        decided.next().and_then(|first| first.detail.as_deref())
+    }
+
+    fn budget(&self, recovery: &Recovery) -> String {
+        format!(
+            "{} of {} re-triggers made; none after {}",
+            recovery.attempts.len(),
+            self.retry.max_attempts,
+            seconds_from(after(recovery.failed_at, self.retry.max_elapsed_time), self.now)
+        )
+    }
+
+    /// What happens next and when, or how it ended.
+    fn next(&self) -> String {
+        let Some(recovery) = self.recovery else { return self.next_of_skipped() };
+        let at = |at| seconds_from(at, self.now);
+        let max = self.retry.max_attempts;
+        let root = &recovery.root_run_id;
+        let ended = at(recovery.updated_at);
+        match &recovery.state {
+            State::Waiting { attempt, due } if *due > self.now => {
+                format!("waiting: attempt {attempt} of {max} is due {}", at(*due))
+            }
+            State::Waiting { attempt, due } => format!(
+                "waiting: attempt {attempt} of {max} was due {}; the next pass makes it unless a \
+                 limit puts it off",
+                at(*due)
+            ),
+            State::Triggering { attempt, since, .. } => format!(
+                "triggering: attempt {attempt} of {max} was begun {}; its answer is awaited",
+                at(*since)
+            ),
+            State::InDoubt { attempt, since, absences, .. } => format!(
+                "in doubt: was attempt {attempt} of {max}, begun {}, accepted? A run not listed \
+                 from {} on counts as not made ({absences} of {ABSENCES_NEEDED} listings say so)",
+                at(*since),
+                at(after(*since, self.retry.confirm_window))
+            ),
+            State::Watching { attempt, issued, since } => format!(
+                "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
+                at(after(*since, self.retry.watch_timeout))
+            ),
+            State::Held { why, .. } => format!(
+                "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
+            ),
+            State::Recovered { why } => format!("nothing: recovered {ended}: {why}"),
+            State::GivenUp { why } => {
+                format!("nothing: given up {ended}: {why}; to try again: flowmend retry {root}")
+            }
+            State::Dismissed { why } => format!(
+                "nothing: dismissed {ended}: \"{why}\"; to try again: flowmend retry {root}"
+            ),
+        }
+    }
+
+    fn next_of_skipped(&self) -> String {
+        let Some(last) = self.entries.last() else { return String::new() };
+        match last.reason {
+            _ if last.event != Event::Skipped => {
+                "nothing: the recovery is removed (store.retention); this is left of it".to_owned()
+            }
+            Reason::FlowDisabled | Reason::NotSelected | Reason::UnknownKind => {
+                "left alone; taken on if the cause goes away within poll.lookback".to_owned()
+            }
+            _ => "nothing: left alone for good".to_owned(),
+        }
+    }
+
+    fn timeline(&self) -> Table {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(["TIME", "TRY", "WHAT", "WHY"]);
+        let mut after_call = false;
+        for entry in self.entries {
+            let attempt = match (entry.attempt, entry.max_attempts) {
+                (Some(attempt), Some(max)) => format!("{attempt}/{max}"),
+                _ => String::new(),
+            };
+            let what = entry.event.message().to_owned();
+            let why = self.reasons(entry, after_call).join("\n");
+            table.add_row([seconds(entry.at), attempt, what, why]);
+            after_call = entry.event == Event::Begun;
+        }
+        keep_whole(&mut table, &[0, 1, 2]);
+        table
+    }
+
+    /// The reason, and below it what else there is to know.
+    fn reasons(&self, entry: &Entry, after_call: bool) -> Vec<String> {
+        let mut lines = vec![format!("{}: {}", entry.reason, entry.reason.explanation())];
+        if let Some(detail) = &entry.detail {
+            let label = match entry.event {
+                Event::Dismissed => "said",
+                _ if after_call => "answer",
+                _ => "codes",
+            };
+            lines.push(format!("{label}: {detail}"));
+        }
+        if entry.root_run_id.as_ref().is_some_and(|root| *root != entry.run_id) {
+            lines.push(format!("run: {}", entry.run_id));
+        }
+        if entry.event == Event::Retriggered {
+            let etag = entry.etag.as_ref().map_or("none", |etag| etag.as_str());
+            lines.extend(entry.new_run_id.as_ref().map(|id| format!("new run: {id}")));
+            lines.push(format!("etag: {etag}"));
+        }
+        if let Some(due) = entry.due {
+            lines.push(format!("due: {} ({})", seconds(due), distance(due, entry.at)));
+        }
+        lines
+    }
+}

@@ -1,0 +1,192 @@
+//! `flowmend plan`: what the next pass would do for the live platform, and why.
+
+use super::shown::{distance, seconds};
+use super::status::keep_whole;
+use super::{Environment, Exit, Identity, OpenStore, daemon, load, print, stop_on_signal};
+use crate::cli::PlanArgs;
+use crate::daemon::{Action, Line, Mode, PassError, Preview};
+use crate::domain::ids::{FlowId, SandboxName};
+use crate::domain::reason::Reason;
+use crate::telemetry::chain;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write;
+
+/// A table longer than this is for scripts.
+const ROWS: usize = 200;
+
+type Previews = Vec<(SandboxName, Result<Preview, PassError>)>;
+
+pub(super) async fn plan(args: PlanArgs, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = match load(&args.config, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let stop = stop_on_signal()?;
+    let open = OpenStore::open(&settings, Mode::DryRun).await?;
+    let identity = Identity::draw();
+    let mut daemon = daemon(settings, open.store.clone(), &identity, Mode::DryRun)?;
+    let previews = daemon.preview(&stop).await;
+    open.close().await;
+    let complete =
+        previews.iter().all(|(_, preview)| matches!(preview, Ok(Preview { fault: None, .. })));
+    print(&match args.json {
+        true => json_report(&previews)?,
+        false => table_report(&previews)?,
+    })?;
+    Ok(if complete { Exit::Done } else { Exit::Failed })
+}
+
+fn json_report(previews: &Previews) -> anyhow::Result<String> {
+    let sandboxes: Vec<Value> = previews
+        .iter()
+        .map(|(sandbox, preview)| match preview {
+            Ok(preview) => json!({
+                "sandbox": sandbox.as_str(),
+                "complete": preview.fault.is_none(),
+                "fault": preview.fault.as_ref().map(|fault| chain(fault)),
+                "read_at": preview.read_at.to_string(),
+                "next_due": preview.next_due.map(|due| due.to_string()),
+                "runs_left_over": preview.unfinished,
+                "runs": preview.lines.iter().map(as_json).collect::<Vec<_>>(),
+            }),
+            Err(fault) => json!({
+                "sandbox": sandbox.as_str(),
+                "complete": false,
+                "fault": chain(fault),
+                "runs": [],
+            }),
+        })
+        .collect();
+    Ok(serde_json::to_string_pretty(&json!({ "sandboxes": sandboxes }))? + "\n")
+}
+
+fn as_json(line: &Line) -> Value {
+    json!({
+        "action": line.action.as_str(),
+        "flow_id": line.flow_id.as_str(),
+        "flow_name": line.flow_name,
+        "run_id": line.run_id.as_str(),
+        "other_run_id": line.other_run_id.as_ref().map(|id| id.as_str()),
+        "attempt": line.attempt,
+        "max_attempts": line.max_attempts,
+        "due": line.due.map(|due| due.to_string()),
+        "reason": line.reason.map(Reason::as_str),
+        "explanation": line.reason.map(Reason::explanation),
+        "detail": line.detail,
+    })
+}
+
+fn table_report(previews: &Previews) -> anyhow::Result<String> {
+    let mut report = String::new();
+    let mut reasons = BTreeSet::new();
+    for (sandbox, preview) in previews {
+        if !report.is_empty() {
+            report.push('\n');
+        }
+        match preview {
+            Err(fault) => writeln!(report, "sandbox {sandbox}  FAILED: {}", chain(fault))?,
+            Ok(preview) => {
+                write_preview(sandbox, preview, &mut report)?;
+                reasons.extend(preview.lines.iter().filter_map(|line| line.reason));
+            }
+        }
+    }
+    let widest = reasons.iter().map(|reason| reason.as_str().len()).max().unwrap_or(0);
+    for (index, reason) in reasons.iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        writeln!(report, "{gap}{:widest$}  {}", reason.as_str(), reason.explanation())?;
+    }
+    Ok(report)
+}
+
+fn write_preview(
+    sandbox: &SandboxName,
+    preview: &Preview,
+    report: &mut String,
+) -> anyhow::Result<()> {
+    let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
+    preview.lines.iter().for_each(|line| *counts.entry(line.action).or_default() += 1);
+    let counts: Vec<String> =
+        counts.iter().map(|(action, count)| format!("{count} {}", action.as_str())).collect();
+    let summary = if counts.is_empty() { "nothing to do".into() } else { counts.join(" · ") };
+    writeln!(report, "sandbox {sandbox}  {}  {summary}", seconds(preview.read_at))?;
+    if let Some(fault) = &preview.fault {
+        writeln!(report, "  INCOMPLETE: {}; below is what could be read", chain(fault))?;
+    }
+    if preview.unfinished {
+        writeln!(
+            report,
+            "  More failed runs wait for a later pass (poll.max_adopted_per_pass, or a call in doubt)."
+        )?;
+    }
+    if preview.lines.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["ACTION", "DATAFLOW", "FAILED RUN", "TRY", "DUE", "WHY"]);
+    let rows = rows(preview);
+    let left_out = rows.len().saturating_sub(ROWS);
+    for row in rows.into_iter().take(ROWS) {
+        table.add_row(row);
+    }
+    keep_whole(&mut table, &[0, 1, 2]);
+    writeln!(report, "\n{}", table.trim_fmt())?;
+    if left_out > 0 {
+        writeln!(report, "… and {left_out} more; use --json.")?;
+    }
+    Ok(())
+}
+
+/// A row per line; runs of one dataflow that are skipped for the same reason share one.
+fn rows(preview: &Preview) -> Vec<[String; 6]> {
+    let mut skipped: HashMap<(&FlowId, Option<Reason>), usize> = HashMap::new();
+    for line in preview.lines.iter().filter(|line| line.action == Action::Skip) {
+        *skipped.entry((&line.flow_id, line.reason)).or_default() += 1;
+    }
+    preview
+        .lines
+        .iter()
+        .filter_map(|line| {
+            let run = match line.action {
+                // The first of them stands for all.
+                Action::Skip => match skipped.remove(&(&line.flow_id, line.reason))? {
+                    1 => line.run_id.to_string(),
+                    count => format!("{count} runs"),
+                },
+                _ => line.run_id.to_string(),
+            };
+            Some([
+                line.action.as_str().to_owned(),
+                line.flow_name.clone(),
+                run,
+                tries(line),
+                line.due.map(|due| distance(due, preview.read_at)).unwrap_or_default(),
+                why(line),
+            ])
+        })
+        .collect()
+}
+
+fn tries(line: &Line) -> String {
+    match (line.attempt, line.max_attempts) {
+        (Some(attempt), Some(max)) => format!("{attempt}/{max}"),
+        _ => String::new(),
+    }
+}
+
+fn why(line: &Line) -> String {
+    let run = line.other_run_id.as_ref().map(|run| match line.action {
+        Action::Retrigger => format!("asks for run {run}"),
+        _ => format!("run {run}"),
+    });
+    let caution = (line.reason == Some(Reason::Interrupted))
+        .then(|| "unless a running daemon is making this call right now".to_owned());
+    let reason = line.reason.map(|reason| reason.as_str().to_owned());
+    let parts = [reason, caution, run, line.detail.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,100 @@
+//! How recoveries and instants are shown, the same by every command.
+
+use crate::domain::policy::RetryPolicy;
+use crate::domain::recovery::{Recovery, State};
+use crate::settings::format_duration;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A recovery for scripts.
+pub(super) fn as_json(recovery: &Recovery) -> Value {
+    let attempts: Vec<Value> = recovery
+        .attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "attempt": attempt.number,
+                "run_id": attempt.asked.as_str(),
+                "new_run_id": attempt.issued.as_str(),
+                "etag": attempt.etag.as_ref().map(|etag| etag.as_str()),
+                "accepted_at": attempt.accepted_at.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "root_run_id": recovery.root_run_id.as_str(),
+        "sandbox": recovery.sandbox.as_str(),
+        "flow_id": recovery.flow_id.as_str(),
+        "flow_name": recovery.flow_name,
+        "state": recovery.state.name(),
+        "reason": why(recovery),
+        "failed_at": recovery.failed_at.to_string(),
+        "due": recovery.due().map(|due| due.to_string()),
+        "updated_at": recovery.updated_at.to_string(),
+        "attempts": attempts,
+    })
+}
+
+/// Why a recovery is held or has ended.
+pub(super) fn why(recovery: &Recovery) -> Option<String> {
+    match &recovery.state {
+        State::Held { why, .. } | State::Recovered { why } | State::GivenUp { why } => {
+            Some(why.as_str().to_owned())
+        }
+        State::Dismissed { why } => Some(why.clone()),
+        _ => None,
+    }
+}
+
+/// A policy in a few words.
+pub(super) fn policy(retry: &RetryPolicy) -> String {
+    format!(
+        "{} attempts, {} ×{} up to {}",
+        retry.max_attempts,
+        format_duration(retry.initial_interval),
+        retry.multiplier,
+        format_duration(retry.max_interval)
+    )
+}
+
+/// An instant to the second.
+pub(super) fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// An instant, and how far it is from `now`.
+pub(super) fn seconds_from(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", seconds(at), distance(at, now))
+}
+
+/// How far `at` is from `now`, in the two largest units.
+pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
+    let away = Duration::from_secs(now.duration_until(at).unsigned_abs().as_secs());
+    let shown = humantime::format_duration(away).to_string();
+    let shown: Vec<&str> = shown.split(' ').take(2).collect();
+    match (away.is_zero(), at > now) {
+        (true, _) => "now".to_owned(),
+        (_, true) => format!("in {}", shown.join(" ")),
+        (_, false) => format!("{} ago", shown.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_is_told_in_two_units_at_most() {
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let table = [
+            ("2026-03-01T00:00:00.5Z", "now"),
+            ("2026-03-01T00:01:03Z", "in 1m 3s"),
+            ("2026-03-02T01:02:03Z", "in 1day 1h"),
+            ("2026-02-28T22:59:58Z", "1h 2s ago"),
+        ];
+        for (at, expected) in table {
+            assert_eq!(distance(at.parse().unwrap(), now), expected);
+        }
+    }
+}
