@@ -10,9 +10,11 @@ use crate::domain::flow::FlowKind;
 use crate::domain::snapshot::Dataflow;
 use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
+use crate::store::{SqliteStore, Store};
 use crate::telemetry::chain;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow::Result<Exit> {
@@ -24,6 +26,7 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     for warning in &settings.warnings {
         writeln!(report, "warning        {warning}")?;
     }
+    let mut worst = check_store(&settings, &mut report).await?;
     let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
     if let Err(error) = service.authenticate().await {
         writeln!(report, "credentials    FAILED: {}", chain(&error))?;
@@ -31,7 +34,6 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
         return Ok(exit_for(&error));
     }
     writeln!(report, "credentials    ok, as {}", service.client_id())?;
-    let mut worst = Exit::Done;
     for sandbox in &settings.sandboxes {
         let exit = check_sandbox(&service, &settings, sandbox, &mut report).await?;
         if worst == Exit::Done {
@@ -40,6 +42,39 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     }
     print(&report)?;
     Ok(worst)
+}
+
+/// Looks at the store and changes nothing; where there is none yet, at the folder it will be made in.
+async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result<Exit> {
+    let path = &settings.store.path;
+    let shown = path.display();
+    if !path.exists() {
+        let folder = std::path::absolute(path)?;
+        return match folder.parent().is_some_and(Path::is_dir) {
+            true => {
+                writeln!(report, "store          ok, will be made at {shown}")?;
+                Ok(Exit::Done)
+            }
+            false => {
+                writeln!(
+                    report,
+                    "store          FAILED: {shown}: its folder does not exist; make it"
+                )?;
+                Ok(Exit::Failed)
+            }
+        };
+    }
+    match SqliteStore::open_existing(path).await {
+        Ok(store) => {
+            store.close().await;
+            writeln!(report, "store          ok, {shown}")?;
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            writeln!(report, "store          FAILED: {}", chain(&error))?;
+            Ok(Exit::Failed)
+        }
+    }
 }
 
 async fn check_sandbox(
