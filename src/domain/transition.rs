@@ -138,7 +138,7 @@ impl Recovery {
         }
         let late = sighting.listed_at >= after(*since, terms.policy.confirm_window);
         if !(sighting.complete && late) || sighting.strangers {
-            return self.doubted_too_long(*since, terms);
+            return self.doubted_too_long(terms);
         }
         let absences = absences + 1;
         if absences < ABSENCES_NEEDED {
@@ -152,10 +152,10 @@ impl Recovery {
         Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
     }
 
-    /// `in doubt` → `given up`, when the listing cannot tell for as long as an issued run is followed
-    /// and the budget is spent too: the dataflow was hidden or deleted, say.
-    fn doubted_too_long(&self, since: Timestamp, terms: Terms<'_>) -> Option<Change> {
-        let long = terms.now >= after(since, terms.policy.watch_timeout);
+    /// `in doubt` → `given up`, when listings have told nothing new for as long as the whole budget of
+    /// time, and that is spent: the dataflow was hidden or deleted, say.
+    fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
+        let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
         (long && self.is_out_of_time(terms.now, terms))
             .then(|| self.given_up(Reason::StillInDoubt, terms))
     }

@@ -2,6 +2,8 @@
 //! dies or falls asleep at random steps of a pass. Afterwards the simulator's own books tell
 //! whether what `docs/ARCHITECTURE.md` promises was kept.
 //!
+//! Every tenth history lasts two weeks or more, the others three days or more.
+//!
 //! A history is drawn from one seed: the platform's quirks and the policy (`setting`), what goes
 //! wrong on the wire (`weather`), where the process stops (`crashing_store`), what people do and
 //! how it goes on (`history`). `judge` decides. The engine, the SQLite file and the sockets are
