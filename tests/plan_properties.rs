@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use flowmend::domain::breaker::Weather;
 use flowmend::domain::flow::{Flow, FlowKind, FlowState};
+use flowmend::domain::hold::Holds;
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
@@ -18,6 +20,7 @@ use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 const FLOWS: u8 = 3;
@@ -114,7 +117,7 @@ impl World {
     fn snapshot(&self, complete: bool) -> Snapshot {
         let open: Vec<Recovery> =
             self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
-        let mut wanted = ReadingList::of(&open, self.now, false, |_| &self.policy);
+        let mut wanted = ReadingList::of(&open, self.now, false, |_| self.policy);
         let fresh = match self.sweeping {
             true => (0..FLOWS).map(flow_id).collect(),
             false => wanted.flows.drain(..).collect(),
@@ -140,7 +143,7 @@ impl World {
             sandbox: SandboxName::new("prod"),
             flows: (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect(),
             fresh,
-            fallback: self.policy.clone(),
+            fallback: self.policy,
             recoveries: open,
             listed: seen.iter().filter(|run| run.status == RunStatus::Failed).cloned().collect(),
             known: self.known(),
@@ -153,6 +156,11 @@ impl World {
             max_adopted: 100,
             limits: Limits { retriggers_per_minute: 0, ..Limits::default() },
             jitter: Jitter::new(7),
+            rules: Arc::new([]),
+            quiet: Arc::new([]),
+            holds: Holds::default(),
+            weather: Weather::default(),
+            canary_patience: Duration::from_secs(1800),
         }
     }
 
@@ -171,7 +179,7 @@ impl World {
             source_spec: None,
             last_run: None,
         };
-        Dataflow { flow, kind: FlowKind::Batch, retry: self.policy.clone(), per_dataflow: 1 }
+        Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }
     }
 
     fn known(&self) -> HashSet<RunId> {
@@ -223,7 +231,8 @@ impl World {
             (Answer::CrashAfterCall | Answer::CrashBeforeCall, _) => return,
             _ => Verdict::InDoubt { reason: Reason::Timeout, detail: String::new() },
         };
-        let terms = Terms { policy: &self.policy, jitter: Jitter::new(7), now: self.now };
+        let terms =
+            Terms { policy: self.policy, rule: None, jitter: Jitter::new(7), now: self.now };
         let change = recovery.settle(&verdict, terms).expect("a begun recovery can be settled");
         self.apply(&change);
     }

@@ -1,6 +1,7 @@
 //! The arrows of the state machine that need more than one line to say, each on its own.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::policy::RetryPolicy;
 use flowmend::domain::reason::Reason;
@@ -27,14 +28,22 @@ impl Bench {
         let policy = RetryPolicy { randomization_factor: 0.0, ..RetryPolicy::default() };
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let run = failed_run(now);
-        let terms = Terms { policy: &policy, jitter: Jitter::new(1), now };
+        let terms = Terms { policy, rule: None, jitter: Jitter::new(1), now };
         let sandbox = SandboxName::new("prod");
-        let adopted = Recovery::adopt(&run, now, &sandbox, "crm", Reason::RunFailed, terms);
+        let adopted = Recovery::adopt(
+            &run,
+            now,
+            Failure::of(&run, None),
+            &sandbox,
+            "crm",
+            Reason::RunFailed,
+            terms,
+        );
         Self { recovery: adopted.recovery, policy, now }
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { policy: &self.policy, jitter: Jitter::new(1), now: self.now }
+        Terms { policy: self.policy, rule: None, jitter: Jitter::new(1), now: self.now }
     }
 
     fn wait(&mut self, wait: Duration) {

@@ -32,8 +32,7 @@ pub(super) async fn retry(args: RetryArgs, environment: Environment) -> anyhow::
     };
     recoveries.retain(wanted);
     for recovery in &recoveries {
-        let (policy, now) = desk.terms_for(recovery);
-        let change = recovery.retry(Terms { policy: &policy, jitter: Jitter::new(0), now });
+        let change = recovery.retry(desk.terms_for(recovery));
         desk.decide(recovery, change, "retried", args.dry_run).await?;
     }
     desk.close().await
@@ -44,9 +43,7 @@ pub(super) async fn dismiss(args: DismissArgs, environment: Environment) -> anyh
         return Ok(Exit::BadConfig);
     };
     for recovery in &desk.named(&args.runs).await? {
-        let (policy, now) = desk.terms_for(recovery);
-        let terms = Terms { policy: &policy, jitter: Jitter::new(0), now };
-        let change = recovery.dismiss(&args.reason, terms);
+        let change = recovery.dismiss(&args.reason, desk.terms_for(recovery));
         desk.decide(recovery, change, "dismissed", false).await?;
     }
     desk.close().await
@@ -85,13 +82,11 @@ impl Desk {
         Ok(recoveries)
     }
 
-    fn terms_for(
-        &self,
-        recovery: &Recovery,
-    ) -> (crate::domain::policy::RetryPolicy, jiff::Timestamp) {
+    fn terms_for(&self, recovery: &Recovery) -> Terms<'_> {
         let policy =
             self.settings.policy_for(&recovery.sandbox, &recovery.flow_id, &recovery.flow_name);
-        (policy.retry, SystemClock::new().now())
+        let now = SystemClock::new().now();
+        Terms { policy: policy.retry, rule: None, jitter: Jitter::new(0), now }
     }
 
     /// Stores `change`, unless this is a dry run, and says what became of it.

@@ -6,11 +6,14 @@
 
 use super::catalog::Catalog;
 use super::pass::PassError;
+use super::record::Record;
 use super::tell::tell_catalog;
 use crate::domain::ids::{FlowId, RunId};
+use crate::domain::order::Order;
 use crate::domain::policy::RetryPolicy;
 use crate::domain::reading::ReadingList;
 use crate::domain::recovery::Recovery;
+use crate::domain::rule;
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::schedule::{Jitter, before};
 use crate::domain::snapshot::{FlowListing, Mark, Snapshot};
@@ -27,6 +30,10 @@ pub(super) struct Memory {
     pub(super) catalog: Catalog,
     /// Runs issued for us whose `createdClient` is yet to be looked at.
     pub(super) issued: HashSet<RunId>,
+    /// The dataflows that were held as a whole.
+    held: HashSet<FlowId>,
+    /// What operators have ordered; `None` before it was read.
+    orders: Option<Vec<Order>>,
 }
 
 /// What was read, and how far.
@@ -60,7 +67,12 @@ impl Gatherer<'_> {
         let now = self.service.now();
         let recoveries = self.store.open_recoveries(name).await?;
         let progress = self.store.progress(name).await?;
-        let sweep = self.is_sweep_due(memory, progress, now);
+        let record = Record::read(self.store, name, self.settings, now).await?;
+        record.tell_orders(&mut memory.orders);
+        let holds = record.holds(name, &memory.catalog, &recoveries, self.settings);
+        // What failed while its dataflow was held was skipped, and has to be listed again.
+        let lifted = memory.held.iter().any(|flow| holds.why(flow).is_none());
+        let sweep = lifted || self.is_sweep_due(memory, progress, now);
         let mut fault = match sweep {
             true => self.refresh_catalog(memory).await?,
             false => None,
@@ -99,6 +111,8 @@ impl Gatherer<'_> {
                 _ => begun_at,
             },
         });
+        let holds = record.holds(name, &memory.catalog, &recoveries, self.settings);
+        memory.held = holds.holds.keys().cloned().collect();
         let accepted = self.store.accepted_since(name, self.limits_window(now)).await?;
         Ok(Gathered {
             snapshot: Snapshot {
@@ -106,7 +120,7 @@ impl Gatherer<'_> {
                 sandbox: name.clone(),
                 flows: memory.catalog.flows().clone(),
                 fresh,
-                fallback: self.settings.retry.clone(),
+                fallback: self.settings.retry,
                 recoveries,
                 listed: reading.listed,
                 known,
@@ -119,6 +133,11 @@ impl Gatherer<'_> {
                 max_adopted: self.settings.poll.max_adopted_per_pass,
                 limits: self.settings.limits.clone(),
                 jitter: self.jitter,
+                rules: self.settings.rules.clone(),
+                quiet: self.settings.quiet.clone(),
+                holds,
+                weather: record.weather,
+                canary_patience: self.settings.breaker.window,
             },
             progress,
             fault,
@@ -244,7 +263,10 @@ impl Gatherer<'_> {
     async fn owned(&self, reading: &Reading, memory: &Memory) -> Result<HashSet<RunId>, PassError> {
         let mut ids: Vec<RunId> = reading.runs.keys().cloned().collect();
         let dataflows = memory.catalog.flows().values();
-        let superseding = dataflows.filter(|dataflow| dataflow.retry.skip_when_later_run_succeeded);
+        let rules = &self.settings.rules;
+        let by_rule = rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
+        let superseding =
+            dataflows.filter(|dataflow| by_rule || dataflow.retry.skip_when_later_run_succeeded);
         ids.extend(
             superseding.filter_map(|dataflow| Some(dataflow.flow.last_run.as_ref()?.id.clone())),
         );
@@ -335,11 +357,12 @@ impl Gatherer<'_> {
         }
     }
 
-    fn policy_of<'m>(&'m self, memory: &'m Memory, recovery: &Recovery) -> &'m RetryPolicy {
-        match memory.catalog.flows().get(&recovery.flow_id) {
-            Some(dataflow) => &dataflow.retry,
-            None => &self.settings.retry,
-        }
+    fn policy_of(&self, memory: &Memory, recovery: &Recovery) -> RetryPolicy {
+        let dataflow = memory.catalog.flows().get(&recovery.flow_id);
+        let base = dataflow.map_or(self.settings.retry, |dataflow| dataflow.retry);
+        let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
+        let rule = rule::first(&self.settings.rules, sandbox, flow_id, flow_name, failure);
+        rule.map_or(base, |rule| rule.retry.over(base))
     }
 
     fn limits_window(&self, now: Timestamp) -> Timestamp {

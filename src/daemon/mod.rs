@@ -10,6 +10,7 @@ mod gather;
 mod lease;
 mod pass;
 mod preview;
+mod record;
 mod tell;
 mod trouble;
 

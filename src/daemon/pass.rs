@@ -178,7 +178,7 @@ impl Pass<'_> {
         let progress = gathered.progress.filter(|_| !plan.unfinished);
         let batch = Batch {
             changes: plan.changes.clone(),
-            notes: plan.skipped.iter().chain(&plan.postponed).cloned().collect(),
+            notes: plan.skipped.iter().chain(&plan.postponed).chain(&plan.news).cloned().collect(),
             progress: progress.map(|progress| (self.gatherer.sandbox.name.clone(), progress)),
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
@@ -243,10 +243,7 @@ impl Pass<'_> {
     async fn call(&self, intent: Change, snapshot: &Snapshot) -> Option<Change> {
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
-        let policy = snapshot
-            .flows
-            .get(&recovery.flow_id)
-            .map_or(&snapshot.fallback, |dataflow| &dataflow.retry);
+        let terms = snapshot.terms(recovery);
         let verdict = match self.mode {
             Mode::DryRun => {
                 tell_dry_run(&intent.entry);
@@ -256,10 +253,10 @@ impl Pass<'_> {
                     detail: "nothing was sent".to_owned(),
                 })
             }
-            Mode::Live => self.post(asked, snapshot, policy).await,
+            Mode::Live => self.post(asked, snapshot, &terms.policy).await,
         };
         let now = self.gatherer.service.now();
-        recovery.settle(&verdict, Terms { policy, jitter: snapshot.jitter, now })
+        recovery.settle(&verdict, Terms { now, ..terms })
     }
 
     /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and

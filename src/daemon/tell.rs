@@ -5,6 +5,7 @@ use super::catalog::Catalog;
 use crate::domain::flow::FlowKind;
 use crate::domain::ids::SandboxName;
 use crate::domain::journal::{Entry, Event};
+use crate::domain::order::Order;
 use crate::domain::reason::Reason;
 
 macro_rules! line {
@@ -22,6 +23,7 @@ macro_rules! line {
             etag = entry.etag.as_ref().map(|etag| etag.as_str()),
             due = entry.due.map(|due| due.to_string()),
             reason = entry.reason.as_str(),
+            rule = entry.rule.as_deref(),
             detail = entry.detail.as_deref(),
             "{}",
             entry.event.message()
@@ -40,15 +42,23 @@ pub(super) fn tell(entry: &Entry) {
         }
         Event::Scheduled
         | Event::Retriggered
+        | Event::Followed
+        | Event::OutageEnded
         | Event::Refused
         | Event::Recovered
         | Event::Dismissed => {
             line!(info, entry);
         }
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
-        // Whoever changed the configuration knows.
+        // The hold on the dataflow was told of, once for all its runs.
+        Event::Held if [Reason::KeepsFailing, Reason::Paused].contains(&entry.reason) => {
+            line!(debug, entry);
+        }
+        // Whoever changed the configuration knows, and whoever wrote the rule.
         Event::Held if entry.reason == Reason::NotSelected => line!(info, entry),
+        Event::GivenUp if entry.reason == Reason::IgnoredByRule => line!(info, entry),
         Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
+        Event::FlowWarned | Event::FlowHeld | Event::OutageBegan => line!(warn, entry),
     }
 }
 
@@ -80,6 +90,17 @@ pub(super) fn tell_unstored(entry: &Entry) {
         reason = entry.reason.as_str(),
         "outcome not stored yet, kept in memory"
     );
+}
+
+/// Tells an order that an operator gave.
+pub(super) fn tell_order(order: &Order) {
+    let sandbox = order.sandbox.as_ref().map_or("all", |sandbox| sandbox.as_str());
+    let flow = order.flow.as_ref().map_or("all", |flow| flow.as_str());
+    let detail = (!order.reason.is_empty()).then_some(order.reason.as_str());
+    match order.paused {
+        true => tracing::info!(sandbox, flow, detail, "paused by an operator"),
+        false => tracing::info!(sandbox, flow, detail, "resumed by an operator"),
+    }
 }
 
 /// Tells what the first reading of a sandbox found.

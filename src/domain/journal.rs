@@ -3,6 +3,7 @@
 //! The same value is written to the store, turned into a log line and shown by the commands, so the
 //! three cannot disagree.
 
+use super::failure::Failure;
 use super::ids::{Etag, FlowId, RunId, SandboxName};
 use super::reason::Reason;
 use jiff::Timestamp;
@@ -27,6 +28,8 @@ pub struct Entry {
     pub event: Event,
     /// Why.
     pub reason: Reason,
+    /// The rule that had a say in it, by its name.
+    pub rule: Option<String>,
     /// The attempt it belongs to, from 1.
     pub attempt: Option<u32>,
     /// The budget of attempts at that moment.
@@ -39,6 +42,9 @@ pub struct Entry {
     pub due: Option<Timestamp>,
     /// More for people: error codes of the run, what the platform answered.
     pub detail: Option<String>,
+    /// The failure, where the entry tells of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
 }
 
 macro_rules! events {
@@ -82,6 +88,8 @@ events! {
     Begun = "begun", "re-trigger begun";
     /// The platform accepted, or the issued run of a doubtful call was found.
     Retriggered = "retriggered", "re-triggered failed run";
+    /// A re-trigger by somebody else is followed as if it were ours.
+    Followed = "followed", "re-trigger by somebody else followed";
     /// The platform refused; the call is repeated after a short wait.
     Refused = "refused", "re-trigger refused";
     /// It is not known whether the platform accepted.
@@ -96,6 +104,14 @@ events! {
     GivenUp = "given_up", "recovery given up";
     /// An operator ended it.
     Dismissed = "dismissed", "recovery dismissed";
+    /// A dataflow keeps failing; it will be held if that goes on.
+    FlowWarned = "flow_warned", "dataflow keeps failing";
+    /// A dataflow keeps failing and is held.
+    FlowHeld = "flow_held", "dataflow held";
+    /// Re-triggered runs of several dataflows keep failing.
+    OutageBegan = "outage_began", "outage suspected";
+    /// They succeed again.
+    OutageEnded = "outage_ended", "outage over";
 }
 
 #[cfg(test)]

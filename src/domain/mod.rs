@@ -7,14 +7,23 @@
 //!
 //! Read [`plan`] first, then [`recovery`] and [`transition`].
 
+pub mod breaker;
+pub mod failure;
 pub mod flow;
+pub mod hold;
 pub mod ids;
 pub mod journal;
+pub mod operator;
+pub mod order;
+pub mod patience;
 pub mod plan;
 pub mod policy;
+pub mod quiet;
 pub mod reading;
 pub mod reason;
 pub mod recovery;
+pub mod rule;
+pub mod ruling;
 pub mod run;
 pub mod schedule;
 pub mod snapshot;

@@ -10,10 +10,12 @@
 //! A listing that is not complete may lead to an adoption, but never to the conclusion that
 //! something is missing.
 
+use super::breaker::Outcome;
 use super::ids::{FlowId, RunId};
 use super::journal::{Entry, Event};
 use super::reason::Reason;
 use super::recovery::{Change, Recovery, State};
+use super::rule::Action;
 use super::run::{Run, RunStatus};
 use super::schedule::{after, before};
 use super::snapshot::{CLOCK_SKEW, Snapshot};
@@ -33,6 +35,8 @@ pub struct Plan {
     pub skipped: Vec<Entry>,
     /// Due recoveries that have to wait, each with its reason.
     pub postponed: Vec<Entry>,
+    /// What is to be told of whole dataflows and of the sandbox.
+    pub news: Vec<Entry>,
     /// True if a failed run was neither adopted nor skipped for good: it has to be listed again.
     pub unfinished: bool,
     /// When the next pass has something to do, if that is known.
@@ -45,6 +49,7 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut recoveries = advance_all(snapshot, &mut plan);
     adopt_all(snapshot, &mut recoveries, &mut plan);
     choose(snapshot, &recoveries, &mut plan);
+    plan.news = news(snapshot);
     plan.next_due = next_due(snapshot, &recoveries, &plan);
     plan
 }
@@ -66,7 +71,7 @@ fn advance_all(snapshot: &Snapshot, plan: &mut Plan) -> Vec<Recovery> {
 }
 
 fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -> Option<Change> {
-    let terms = snapshot.terms(&recovery.flow_id);
+    let terms = snapshot.terms(recovery);
     match &recovery.state {
         State::Triggering { .. } => recovery.interrupted(terms),
         State::InDoubt { .. } => recovery.reconcile(&snapshot.sighting(recovery, claimed)?, terms),
@@ -74,25 +79,31 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
             let run = snapshot.runs.get(issued);
             // A run that could not be read may have ended long ago: nothing is concluded from it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
-            looked.then(|| recovery.follow(run, terms)).flatten()
+            let facing = recovery.facing(run);
+            looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()
         }
-        State::Waiting { .. } => advance_waiting(snapshot, recovery, terms),
+        State::Waiting { .. } => advance_waiting(snapshot, recovery, claimed, terms),
         State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),
         _ => None,
     }
 }
 
-fn advance_waiting(snapshot: &Snapshot, recovery: &Recovery, terms: Terms<'_>) -> Option<Change> {
-    let target = recovery.target(terms.policy);
-    if let Some(change) =
-        snapshot.runs.get(target).and_then(|run| recovery.healed_elsewhere(run, terms))
-    {
+fn advance_waiting(
+    snapshot: &Snapshot,
+    recovery: &Recovery,
+    claimed: &HashSet<RunId>,
+    terms: Terms<'_>,
+) -> Option<Change> {
+    let target = recovery.target(&terms.policy);
+    let run = snapshot.runs.get(target);
+    if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }
-    if let Some(change) = recovery.run_out(terms) {
+    if let Some(change) = recovery.run_out(terms).or_else(|| recovery.overruled(terms)) {
         return Some(change);
     }
-    if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id) {
+    let own_hold = snapshot.holds.why(&recovery.flow_id).filter(|_| !recovery.ordered);
+    if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id).or(own_hold) {
         return recovery.hold(obstacle, terms);
     }
     if snapshot.missing.contains(target) {
@@ -101,7 +112,15 @@ fn advance_waiting(snapshot: &Snapshot, recovery: &Recovery, terms: Terms<'_>) -
     if terms.policy.skip_when_later_run_succeeded && snapshot.later_run_succeeded(recovery) {
         return recovery.superseded(terms);
     }
-    None
+    let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
+    if run.status.is_under_way() {
+        return recovery.watch_elsewhere(&run.id, Reason::SameRunAtWork, terms);
+    }
+    if !recovery.contested {
+        return None;
+    }
+    let elsewhere = snapshot.retriggered_elsewhere(run, claimed)?;
+    recovery.watch_elsewhere(elsewhere, Reason::RetriedElsewhere, terms)
 }
 
 /// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on
@@ -112,11 +131,11 @@ fn advance_held(
     why: Reason,
     terms: Terms<'_>,
 ) -> Option<Change> {
-    let run = snapshot.runs.get(recovery.target(terms.policy));
+    let run = snapshot.runs.get(recovery.target(&terms.policy));
     if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }
-    if let Some(change) = recovery.run_out(terms) {
+    if let Some(change) = recovery.run_out(terms).or_else(|| recovery.ignored(terms)) {
         return Some(change);
     }
     let fresh = snapshot.fresh.contains(&recovery.flow_id);
@@ -126,6 +145,11 @@ fn advance_held(
         | Reason::UnknownKind
         | Reason::StreamingSource
         | Reason::Destination => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
+        // Causes of ours are gone when nothing names them any more.
+        Reason::HeldByRule => terms.action() == Action::Retry,
+        Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => {
+            snapshot.holds.why(&recovery.flow_id).is_none()
+        }
         Reason::NotFound => run.is_some_and(|run| run.status == RunStatus::Failed),
         _ => false,
     };
@@ -155,15 +179,12 @@ fn adopt_all(snapshot: &Snapshot, recoveries: &mut Vec<Recovery>, plan: &mut Pla
             Fate::Adopt(..) if adopted == snapshot.max_adopted => plan.unfinished = true,
             Fate::Adopt(reason, failed_at) => {
                 adopted += 1;
-                let dataflow = &snapshot.flows[&run.flow_id];
-                let change = Recovery::adopt(
-                    run,
-                    failed_at,
-                    &snapshot.sandbox,
-                    &dataflow.flow.name,
-                    reason,
-                    snapshot.terms(&run.flow_id),
-                );
+                let name = &snapshot.flows[&run.flow_id].flow.name;
+                let failure = snapshot.failure_of(run);
+                let terms = snapshot.terms_for(&run.flow_id, name, &failure);
+                let sandbox = &snapshot.sandbox;
+                let change =
+                    Recovery::adopt(run, failed_at, failure.clone(), sandbox, name, reason, terms);
                 recoveries.push(change.recovery.clone());
                 plan.changes.push(change);
             }
@@ -184,13 +205,17 @@ enum Fate {
 }
 
 fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
-    let empty = run.succeeded_empty() && snapshot.terms(&run.flow_id).policy.retry_empty_success;
+    let Some(dataflow) = snapshot.flows.get(&run.flow_id) else { return Fate::Ignore };
+    let failure = snapshot.failure_of(run);
+    let terms = snapshot.terms_for(&run.flow_id, &dataflow.flow.name, &failure);
+    let empty = run.succeeded_empty() && terms.policy.retry_empty_success;
     let reason = match run.status {
         RunStatus::Failed => Reason::RunFailed,
         RunStatus::Succeeded if empty => Reason::EmptySuccess,
         _ => return Fate::Ignore,
     };
-    if let Some(obstacle) = snapshot.obstacle(&run.flow_id) {
+    let hold = || snapshot.holds.why(&run.flow_id);
+    if let Some(obstacle) = snapshot.obstacle(&run.flow_id).or_else(hold) {
         return Fate::Skip(obstacle);
     }
     let (Some(aged_from), Some(failed_at)) = (run.aged_from(), run.failed_at()) else {
@@ -198,6 +223,9 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
     };
     if aged_from < snapshot.adopt_since {
         return Fate::Skip(Reason::TooOld);
+    }
+    if terms.action() == Action::Ignore {
+        return Fate::Skip(Reason::IgnoredByRule);
     }
     if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
         return Fate::Later;
@@ -214,27 +242,32 @@ fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
 }
 
 fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
+    let failure = snapshot.failure_of(run);
+    let name = &snapshot.flows[&run.flow_id].flow.name;
+    let rule = snapshot.terms_for(&run.flow_id, name, &failure).rule;
     Entry {
         at: snapshot.now,
         sandbox: snapshot.sandbox.clone(),
         flow_id: run.flow_id.clone(),
-        flow_name: snapshot.flows[&run.flow_id].flow.name.clone(),
+        flow_name: name.clone(),
         run_id: run.id.clone(),
         root_run_id: None,
         event: Event::Skipped,
         reason,
+        rule: rule.filter(|_| reason == Reason::IgnoredByRule).map(|rule| rule.name.clone()),
         attempt: None,
         max_attempts: None,
         new_run_id: None,
         etag: None,
         due: None,
-        detail: None,
+        detail: failure.codes(),
+        failure: Some(failure),
     }
 }
 
 /// Step 3: which due recoveries may re-trigger in this pass.
 fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
-    let mut load = Load::of(recoveries);
+    let mut load = Load::of(recoveries, snapshot);
     let mut allowance = snapshot.allowance(recoveries);
     let mut due: Vec<&Recovery> = recoveries
         .iter()
@@ -243,11 +276,17 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
     due.sort_by(|a, b| (a.failed_at, &a.root_run_id).cmp(&(b.failed_at, &b.root_run_id)));
 
     for recovery in due {
-        let terms = snapshot.terms(&recovery.flow_id);
-        let postponed = if !snapshot.is_ready(recovery, terms.policy) {
+        let terms = snapshot.terms(recovery);
+        let quiet = snapshot.pause(recovery).filter(|_| !recovery.ordered);
+        let postponed = if !snapshot.is_ready(recovery, &terms.policy) {
             Some(Reason::NotReread)
+        } else if let Some(pause) = quiet {
+            plan.changes.extend(recovery.put_off(pause, terms));
+            continue;
         } else if !load.has_room(&recovery.flow_id, snapshot.per_dataflow(&recovery.flow_id)) {
             Some(Reason::FlowBusy)
+        } else if load.is_stormy(snapshot) && !recovery.ordered {
+            Some(Reason::Outage)
         } else if allowance == 0 {
             Some(Reason::RateLimited)
         } else {
@@ -255,6 +294,7 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
         };
         if let Some(reason) = postponed {
             plan.postponed.push(recovery.postponed(reason, terms));
+            plan.changes.extend(recovery.wait_for(reason, terms));
         } else if let Some(intent) = recovery.begin(terms) {
             load.begin(&recovery.flow_id);
             allowance -= 1;
@@ -270,16 +310,20 @@ struct Load<'a> {
     unanswered: HashMap<&'a FlowId, u32>,
     /// Those and the issued runs that have not ended.
     under_way: HashMap<&'a FlowId, u32>,
+    /// Those of all dataflows, without the ones that have taken too long to tell anything.
+    canaries: u32,
 }
 
 impl<'a> Load<'a> {
-    fn of(recoveries: &'a [Recovery]) -> Self {
-        let mut load = Self { unanswered: HashMap::new(), under_way: HashMap::new() };
+    fn of(recoveries: &'a [Recovery], snapshot: &Snapshot) -> Self {
+        let mut load = Self { unanswered: HashMap::new(), under_way: HashMap::new(), canaries: 0 };
+        let recent = before(snapshot.now, snapshot.canary_patience);
         for recovery in recoveries {
             match recovery.state {
                 State::Triggering { .. } | State::InDoubt { .. } => load.begin(&recovery.flow_id),
-                State::Watching { .. } => {
+                State::Watching { since, .. } => {
                     *load.under_way.entry(&recovery.flow_id).or_default() += 1;
+                    load.canaries += u32::from(since >= recent);
                 }
                 _ => {}
             }
@@ -290,6 +334,13 @@ impl<'a> Load<'a> {
     fn begin(&mut self, flow: &'a FlowId) {
         *self.unanswered.entry(flow).or_default() += 1;
         *self.under_way.entry(flow).or_default() += 1;
+        self.canaries += 1;
+    }
+
+    /// True while an outage allows no more to be under way.
+    fn is_stormy(&self, snapshot: &Snapshot) -> bool {
+        let outage = snapshot.weather.outage.as_ref();
+        outage.is_some_and(|outage| self.canaries >= outage.allowed)
     }
 
     fn has_room(&self, flow: &FlowId, per_dataflow: u32) -> bool {
@@ -313,9 +364,49 @@ fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option
     let own = recoveries.iter().filter_map(|recovery| match &recovery.state {
         State::Waiting { due, .. } => Some(*due),
         State::InDoubt { since, .. } => {
-            Some(after(*since, snapshot.terms(&recovery.flow_id).policy.confirm_window))
+            Some(after(*since, snapshot.terms(recovery).policy.confirm_window))
         }
         _ => None,
     });
-    own.chain(freed).filter(|&due| due > snapshot.now).min()
+    let put_off = plan.changes.iter().filter_map(|change| change.recovery.due());
+    own.chain(put_off).chain(freed).filter(|&due| due > snapshot.now).min()
+}
+
+/// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
+fn news(snapshot: &Snapshot) -> Vec<Entry> {
+    let told = |event, reason, flow: &FlowId, run: &RunId, detail: Option<String>| Entry {
+        at: snapshot.now,
+        sandbox: snapshot.sandbox.clone(),
+        flow_id: flow.clone(),
+        flow_name: snapshot.flows.get(flow).map_or("", |it| it.flow.name.as_str()).to_owned(),
+        run_id: run.clone(),
+        root_run_id: None,
+        event,
+        reason,
+        rule: None,
+        attempt: None,
+        max_attempts: None,
+        new_run_id: None,
+        etag: None,
+        due: None,
+        detail,
+        failure: None,
+    };
+    let held = snapshot.holds.holds.iter().filter_map(|(flow, hold)| {
+        let news = hold.news.as_ref()?;
+        Some(told(Event::FlowHeld, hold.why, flow, &news.run, Some(news.said.clone())))
+    });
+    let warned = snapshot.holds.warnings.iter().map(|(flow, news)| {
+        let said = Some(news.said.clone());
+        told(Event::FlowWarned, Reason::KeepsFailing, flow, &news.run, said)
+    });
+    let outcome = |event, outcome: &Outcome| {
+        told(event, Reason::Outage, &outcome.flow_id, &outcome.run_id, None)
+    };
+    let weather = &snapshot.weather;
+    let began = weather.outage.as_ref().map(|it| outcome(Event::OutageBegan, &it.began));
+    let ended = weather.cleared.as_ref().map(|it| outcome(Event::OutageEnded, it));
+    let mut news: Vec<Entry> = held.chain(warned).chain(began).chain(ended).collect();
+    news.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
+    news
 }

@@ -1,37 +1,56 @@
 //! How hard to try. The names of `[retry]` are those of the `backoff` crate where it has them.
 
-use super::schedule::after;
-use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// `[retry]`: the policy of one recovery.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RetryPolicy {
+macro_rules! retry_policy {
+    ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
+        /// `[retry]`: the policy of one recovery.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct RetryPolicy {
+            $($(#[doc = $doc])* pub $key: $type,)*
+        }
+
+        /// Some keys of `[retry]`: what a `[[dataflow]]` or a `[[rule]]` puts in place of others.
+        #[derive(Debug, Clone, Copy, Default, PartialEq)]
+        pub struct RetryOverride {
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        impl RetryOverride {
+            /// `base` with these keys put in place of its own.
+            pub fn over(&self, base: RetryPolicy) -> RetryPolicy {
+                RetryPolicy { $($key: self.$key.unwrap_or(base.$key),)* }
+            }
+        }
+    };
+}
+
+retry_policy! {
     /// Accepted re-triggers per root run, at least 1.
-    pub max_attempts: u32,
+    max_attempts: u32,
     /// The delay before attempt 1, counted from the moment the run failed.
-    pub initial_interval: Duration,
+    initial_interval: Duration,
     /// What each further delay is multiplied by, at least 1.
-    pub multiplier: f64,
+    multiplier: f64,
     /// No delay is longer, jitter included.
-    pub max_interval: Duration,
+    max_interval: Duration,
     /// How far jitter may move a delay, as a fraction of it: 0 to below 1.
-    pub randomization_factor: f64,
+    randomization_factor: f64,
     /// No attempt is made later than this after the root run failed.
-    pub max_elapsed_time: Duration,
+    max_elapsed_time: Duration,
     /// How long an issued run may take before the recovery is given up.
-    pub watch_timeout: Duration,
+    watch_timeout: Duration,
     /// How long after a doubtful call a listing must be taken to count as proof that no run was made.
-    pub confirm_window: Duration,
+    confirm_window: Duration,
     /// What to do when a doubtful call turns out not to be listed.
-    pub when_in_doubt: WhenInDoubt,
+    when_in_doubt: WhenInDoubt,
     /// Which run is asked for after the first attempt.
-    pub target: Target,
+    target: Target,
     /// End a recovery when a later run of the same dataflow succeeded.
-    pub skip_when_later_run_succeeded: bool,
+    skip_when_later_run_succeeded: bool,
     /// Also re-trigger successful runs that ingested no record.
-    pub retry_empty_success: bool,
+    retry_empty_success: bool,
 }
 
 /// `retry.when_in_doubt`.
@@ -63,13 +82,6 @@ pub struct Limits {
     pub retriggers_per_day: u32,
     /// Re-triggered runs of one dataflow that may be under way at a time, at least 1.
     pub per_dataflow: u32,
-}
-
-impl RetryPolicy {
-    /// True once no attempt may be made any more at `at` for a root run that failed at `failed_at`.
-    pub fn is_spent(&self, failed_at: Timestamp, at: Timestamp) -> bool {
-        at > after(failed_at, self.max_elapsed_time)
-    }
 }
 
 impl Default for RetryPolicy {

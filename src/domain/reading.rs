@@ -16,25 +16,31 @@ pub struct ReadingList {
     pub runs: Vec<RunId>,
     /// Dataflows whose state is read again before anything is sent.
     pub flows: Vec<FlowId>,
-    /// Dataflows with a call in doubt, and since when their runs have to be listed.
+    /// Dataflows whose runs have to be listed, and since when: for a call in doubt, for a run that
+    /// somebody else may have re-triggered, for a later run that may have succeeded.
     pub listings: Vec<(FlowId, Timestamp)>,
 }
 
 impl ReadingList {
     /// What `recoveries` need at `now`. Held ones are looked at only in a sweep.
-    pub fn of<'a>(
+    pub fn of(
         recoveries: &[Recovery],
         now: Timestamp,
         sweep: bool,
-        policy_of: impl Fn(&Recovery) -> &'a RetryPolicy,
+        policy_of: impl Fn(&Recovery) -> RetryPolicy,
     ) -> Self {
         let mut list = Self::default();
         for recovery in recoveries {
-            let target = || recovery.target(policy_of(recovery)).clone();
+            let policy = policy_of(recovery);
+            let target = || recovery.target(&policy).clone();
             match &recovery.state {
                 State::Waiting { due, .. } if *due <= now => {
                     list.runs.push(target());
                     list.flows.push(recovery.flow_id.clone());
+                    if recovery.contested || policy.skip_when_later_run_succeeded {
+                        let since = before(recovery.failed_at, CLOCK_SKEW);
+                        list.listings.push((recovery.flow_id.clone(), since));
+                    }
                 }
                 State::Held { .. } if sweep => list.runs.push(target()),
                 State::Watching { issued, .. } => list.runs.push(issued.clone()),
@@ -47,6 +53,9 @@ impl ReadingList {
         }
         list.runs.sort();
         list.runs.dedup();
+        // Of each dataflow the longest listing.
+        list.listings.sort();
+        list.listings.dedup_by(|later, first| later.0 == first.0);
         list
     }
 

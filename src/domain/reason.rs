@@ -58,6 +58,10 @@ reasons! {
     FlowBusy = "flow_busy",
     /// The run could not be read just before the re-trigger, so nothing was sent.
     NotReread = "not_reread",
+    /// A `[[quiet]]` window is in force.
+    Quiet = "quiet",
+    /// Re-triggered runs keep failing in this sandbox; few at a time are tried until they succeed.
+    Outage = "outage",
 
     // Refused for now
     /// The platform asks for fewer calls (429).
@@ -118,6 +122,8 @@ reasons! {
     SeveralCandidates = "several_candidates",
     /// The run that was asked for is itself at work again.
     SameRunAtWork = "same_run_at_work",
+    /// Somebody else re-triggered the run; the run that came of it is followed.
+    RetriedElsewhere = "retried_elsewhere",
     /// A complete listing, late enough, does not show the issued run; one more has to agree.
     NotListedOnce = "not_listed_once",
     /// Two complete listings, both late enough, do not show the issued run: it was never made.
@@ -144,6 +150,14 @@ reasons! {
     StillInDoubt = "still_in_doubt",
     /// The dataflow is no longer among those selected.
     NotSelected = "not_selected",
+    /// A rule leaves failures like this one to a person.
+    HeldByRule = "held_by_rule",
+    /// A rule leaves failures like this one alone.
+    IgnoredByRule = "ignored_by_rule",
+    /// Recoveries of this dataflow keep ending without success.
+    KeepsFailing = "keeps_failing",
+    /// An operator paused the dataflow.
+    Paused = "paused",
 
     // Decided by a person
     /// An operator asked for another re-trigger.

@@ -17,11 +17,14 @@
 //!
 //! What moves it from state to state is in [`super::transition`].
 
+use super::failure::Failure;
 use super::ids::{Etag, FlowId, RunId, SandboxName};
 use super::journal::Entry;
 use super::policy::{RetryPolicy, Target};
 use super::reason::Reason;
+use super::schedule::after;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// The effort to heal one root run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Recovery {
     pub flow_name: String,
     /// When the root run failed, by the platform's clock; the elapsed budget counts from here.
     pub failed_at: Timestamp,
+    /// The failure to deal with: that of the root run, or of the issued run that failed last.
+    pub failure: Failure,
     /// Where it stands.
     pub state: State,
     /// The accepted re-triggers, oldest first, numbered from 1 without a gap.
@@ -44,8 +49,15 @@ pub struct Recovery {
     pub refusals: u32,
     /// Ask for the root run next, because the latest issued run was refused as not re-triggerable.
     pub ask_root: bool,
-    /// An operator asked for the attempt to come: the budgets do not count for it.
+    /// An operator asked for the attempt to come: budgets, rules and holds of ours do not count.
     pub ordered: bool,
+    /// The platform refused the last call because of the state of the run: perhaps somebody else
+    /// re-triggered it.
+    pub contested: bool,
+    /// Waits that do not count for the budget of time: for a limit, or in a quiet window.
+    pub excused: Duration,
+    /// Since when such a wait lasts.
+    pub excused_since: Option<Timestamp>,
     /// Grows by one with every stored change; what conditional updates compare.
     pub revision: u64,
     /// When it last changed.
@@ -65,6 +77,14 @@ pub struct Attempt {
     pub etag: Option<Etag>,
     /// When it was accepted, or found to have been.
     pub accepted_at: Timestamp,
+}
+
+/// The most that waits can add to the budget of time: whatever has waited for so long is stale.
+pub const EXCUSED_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The time from `start` to `end`; none where that is earlier.
+pub(super) fn span(start: Timestamp, end: Timestamp) -> Duration {
+    Duration::try_from(start.duration_until(end)).unwrap_or_default()
 }
 
 /// Where a recovery stands. `attempt` is always the number of the attempt that is next or under way.
@@ -198,6 +218,14 @@ impl Recovery {
             | State::Held { attempt, .. } => *attempt,
             _ => self.attempts.last().map_or(1, |last| last.number),
         }
+    }
+
+    /// After this no attempt is made, as it looks at `now`: the budget of time counts from the
+    /// failure of the root run and stands still during excused waits, up to [`EXCUSED_MAX`].
+    pub fn deadline(&self, policy: &RetryPolicy, now: Timestamp) -> Timestamp {
+        let lasting = self.excused_since.map_or(Duration::ZERO, |since| span(since, now));
+        let excused = self.excused.saturating_add(lasting).min(EXCUSED_MAX);
+        after(self.failed_at, policy.max_elapsed_time.saturating_add(excused))
     }
 
     /// When the next re-trigger is due, where one is.

@@ -46,6 +46,11 @@ impl Jitter {
         jittered(policy, attempt, self.unit(root, u64::from(attempt)))
     }
 
+    /// A wait of up to `most` that belongs to this recovery.
+    pub fn spread(self, root: &RunId, most: Duration) -> Duration {
+        whole_milliseconds(most.mul_f64(self.unit(root, 1 << 33)))
+    }
+
     /// The wait after the `refusals`-th refused call in a row (from 1), at least what the platform
     /// asked for, within [`RETRY_AFTER_MAX`].
     pub fn refusal_delay(

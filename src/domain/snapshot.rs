@@ -1,15 +1,21 @@
 //! Everything one pass knows about one sandbox, and the questions the plan asks of it.
 
+use super::breaker::Weather;
+use super::failure::Failure;
 use super::flow::{Flow, FlowKind, FlowState};
+use super::hold::Holds;
 use super::ids::{FlowId, RunId, SandboxName};
 use super::policy::{Limits, RetryPolicy};
+use super::quiet::{self, Pause, Quiet};
 use super::reason::Reason;
 use super::recovery::{Recovery, State};
+use super::rule::{self, Rule};
 use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, before};
 use super::transition::{Sighting, Terms};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far the platform's clock may seem to run behind ours when the run of a doubtful call is
@@ -66,6 +72,16 @@ pub struct Snapshot {
     pub limits: Limits,
     /// Where chance comes from.
     pub jitter: Jitter,
+    /// What to do with which failure, in order.
+    pub rules: Arc<[Rule]>,
+    /// When nothing is re-triggered.
+    pub quiet: Arc<[Quiet]>,
+    /// Dataflows that are held as a whole.
+    pub holds: Holds,
+    /// Whether re-triggered runs keep failing all over the sandbox.
+    pub weather: Weather,
+    /// A watched run that was issued this long ago is no canary any more.
+    pub canary_patience: Duration,
 }
 
 /// Whether `createdClient` tells the runs we caused from others. Adobe describes the field, but not
@@ -92,9 +108,29 @@ pub struct FlowListing {
 }
 
 impl Snapshot {
-    pub(super) fn terms(&self, flow: &FlowId) -> Terms<'_> {
-        let policy = self.flows.get(flow).map_or(&self.fallback, |dataflow| &dataflow.retry);
-        Terms { policy, jitter: self.jitter, now: self.now }
+    /// What is in force for a recovery now.
+    pub fn terms(&self, recovery: &Recovery) -> Terms<'_> {
+        self.terms_for(&recovery.flow_id, &recovery.flow_name, &recovery.failure)
+    }
+
+    /// What is in force for such a failure of this dataflow now.
+    pub(super) fn terms_for(&self, flow: &FlowId, name: &str, failure: &Failure) -> Terms<'_> {
+        let base = self.flows.get(flow).map_or(self.fallback, |dataflow| dataflow.retry);
+        let rule = rule::first(&self.rules, &self.sandbox, flow, name, failure);
+        let policy = rule.map_or(base, |rule| rule.retry.over(base));
+        Terms { policy, rule, jitter: self.jitter, now: self.now }
+    }
+
+    /// The failure of a run that was just read.
+    pub(super) fn failure_of(&self, run: &Run) -> Failure {
+        let flow = self.flows.get(&run.flow_id);
+        Failure::of(run, flow.and_then(|dataflow| dataflow.flow.source_spec.clone()))
+    }
+
+    /// The quiet window that covers the recovery's dataflow now.
+    pub(super) fn pause(&self, recovery: &Recovery) -> Option<Pause> {
+        let (flow, name) = (&recovery.flow_id, &recovery.flow_name);
+        quiet::pause(&self.quiet, &self.sandbox, flow, name, self.now)
     }
 
     pub(super) fn per_dataflow(&self, flow: &FlowId) -> u32 {
@@ -149,15 +185,55 @@ impl Snapshot {
             .min(left(self.limits.retriggers_per_day, Duration::from_secs(24 * 60 * 60)))
     }
 
-    /// True if the newest run of the dataflow succeeded, began after the root run failed, and is
-    /// none of our own.
+    /// True if a run of the dataflow that began after the root run failed, and is none of our own,
+    /// succeeded.
     pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
+        let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
+            *status == RunStatus::Succeeded
+                && begun_at.is_some_and(|at| at > recovery.failed_at)
+                && !self.known.contains(id)
+        };
         let last = self.flows.get(&recovery.flow_id).and_then(|d| d.flow.last_run.as_ref());
-        last.is_some_and(|last| {
-            last.status == RunStatus::Succeeded
-                && last.started_at.is_some_and(|at| at > recovery.failed_at)
-                && !self.known.contains(&last.id)
-        })
+        let listed = self.listings.get(&recovery.flow_id);
+        last.is_some_and(|last| later(&last.id, &last.status, last.started_at))
+            || listed.is_some_and(|listing| {
+                listing.runs.iter().any(|run| later(&run.id, &run.status, run.begun_at()))
+            })
+    }
+
+    /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest
+    /// that belongs to nobody, is younger than the failure, and names another client than the failed
+    /// run does (the user interface's, as a rule). Without that field nobody can tell it from a run
+    /// of the schedule.
+    pub(super) fn retriggered_elsewhere(
+        &self,
+        asked: &Run,
+        claimed: &HashSet<RunId>,
+    ) -> Option<&RunId> {
+        let unanswered = |recovery: &Recovery| {
+            recovery.flow_id == asked.flow_id
+                && matches!(recovery.state, State::Triggering { .. } | State::InDoubt { .. })
+        };
+        // The run may be that of a call of ours in doubt.
+        if self.recoveries.iter().any(unanswered) {
+            return None;
+        }
+        let listing = self.listings.get(&asked.flow_id)?;
+        let failed_at = asked.failed_at()?;
+        let ours = match &self.mark {
+            Mark::Ignored => None,
+            Mark::Supposed(ours) | Mark::Proven(ours) => Some(ours),
+        };
+        let foreign = listing.runs.iter().filter(|run| {
+            run.id != asked.id
+                && !claimed.contains(&run.id)
+                && run.created_at.is_some_and(|at| at >= failed_at)
+                && run.created_client.is_some()
+                && asked.created_client.is_some()
+                && run.created_client != asked.created_client
+                && run.created_client.as_ref() != ours
+        });
+        foreign.max_by_key(|run| (run.created_at, &run.id)).map(|run| &run.id)
     }
 
     /// What the listing of its dataflow says about the call in doubt; `None` where none was taken.

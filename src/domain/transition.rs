@@ -1,13 +1,17 @@
 //! The steps of a recovery: every arrow of the picture in [`super::recovery`] is one method here.
 //!
 //! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
-//! entry that says why. Nothing here knows how a change is stored.
+//! entry that says why. Nothing here knows how a change is stored. Those of rules are in
+//! [`super::ruling`], those of waiting in [`super::patience`], those an operator orders in
+//! [`super::operator`].
 
+use super::failure::Failure;
 use super::ids::{Etag, RunId, SandboxName};
 use super::journal::{Entry, Event};
 use super::policy::{RetryPolicy, WhenInDoubt};
 use super::reason::Reason;
 use super::recovery::{Attempt, Change, Recovery, State};
+use super::rule::{Action, Rule};
 use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, after};
 use super::verdict::{Refusal, Remedy, Verdict};
@@ -17,12 +21,21 @@ use std::time::Duration;
 /// What every transition needs to know besides what was seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    /// The policy in force for the recovery's dataflow.
-    pub policy: &'a RetryPolicy,
+    /// The policy in force for the recovery's dataflow and failure.
+    pub policy: RetryPolicy,
+    /// The rule that matches its failure.
+    pub rule: Option<&'a Rule>,
     /// Where chance comes from.
     pub jitter: Jitter,
     /// Now, by the platform's clock.
     pub now: Timestamp,
+}
+
+impl Terms<'_> {
+    /// What the rule says to do; without one, to re-trigger.
+    pub fn action(&self) -> Action {
+        self.rule.map_or(Action::Retry, |rule| rule.action)
+    }
 }
 
 /// What the platform's listing says about a call in doubt.
@@ -45,11 +58,12 @@ pub struct Sighting {
 pub const ABSENCES_NEEDED: u32 = 2;
 
 impl Recovery {
-    /// Takes on `run`, which failed at `failed_at`: due after the first delay, or given up at once
-    /// where the budget is spent before that.
+    /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
+    /// so, or given up at once where the budget is spent before that.
     pub fn adopt(
         run: &Run,
         failed_at: Timestamp,
+        failure: Failure,
         sandbox: &SandboxName,
         flow_name: &str,
         reason: Reason,
@@ -61,25 +75,28 @@ impl Recovery {
             flow_id: run.flow_id.clone(),
             flow_name: flow_name.to_owned(),
             failed_at,
+            failure,
             state: State::Held { attempt: 1, why: reason },
             attempts: Vec::new(),
             refusals: 0,
             ask_root: false,
             ordered: false,
+            contested: false,
+            excused: Duration::ZERO,
+            excused_since: None,
             revision: 0,
             updated_at: terms.now,
         };
-        let mut change = seed.schedule_attempt(1, failed_at, reason, terms);
+        let mut change = seed.face(1, failed_at, reason, terms);
         change.from_revision = None;
         change.recovery.revision = 1;
-        change.entry.detail = describe_errors(run);
         change
     }
 
     /// `waiting` → `triggering`: the intent, to be stored before the call. `None` in any other state.
     pub fn begin(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { attempt, .. } = self.state else { return None };
-        let asked = self.target(terms.policy).clone();
+        let asked = self.target(&terms.policy).clone();
         let state = State::Triggering { attempt, asked, since: terms.now };
         Some(self.become_state(state, Event::Begun, Reason::Due, terms))
     }
@@ -171,7 +188,8 @@ impl Recovery {
             .then(|| self.given_up(Reason::TimeSpent, terms))
     }
 
-    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way.
+    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way. The
+    /// recovery has to be [`facing`](Self::facing) the run.
     pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
         let State::Watching { attempt, since, .. } = &self.state else { return None };
         match run.map(|run| (&run.status, run)) {
@@ -180,10 +198,8 @@ impl Recovery {
             }
             Some((RunStatus::Failed, run)) => {
                 let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
-                let mut change =
-                    self.schedule_attempt(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
+                let mut change = self.face(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
                 change.entry.run_id = run.id.clone();
-                change.entry.detail = describe_errors(run);
                 Some(change)
             }
             _ if terms.now >= after(*since, terms.policy.watch_timeout) => {
@@ -206,6 +222,15 @@ impl Recovery {
             .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
     }
 
+    /// `waiting` → `watching` a run that somebody else set to work, as if the re-trigger were ours: it
+    /// is an attempt like any other. `None` in any other state.
+    pub fn watch_elsewhere(&self, run: &RunId, why: Reason, terms: Terms<'_>) -> Option<Change> {
+        let State::Waiting { .. } = self.state else { return None };
+        let mut change = self.watch(run, None, why, terms);
+        change.entry.event = Event::Followed;
+        Some(change)
+    }
+
     /// `waiting` → `held`. `None` in any other state.
     pub fn hold(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
@@ -222,39 +247,11 @@ impl Recovery {
         Some(self.schedule_at(attempt, after(terms.now, wait), Reason::CauseGone, terms))
     }
 
-    /// Another re-trigger, due now, because an operator asks for it: from `waiting`, `held`, or any
-    /// final state but `recovered`. The budgets do not count for this one attempt. `None` while a
-    /// call or an issued run is under way, and for what is healed.
-    pub fn retry(&self, terms: Terms<'_>) -> Option<Change> {
-        let attempt = match &self.state {
-            State::Waiting { attempt, .. } | State::Held { attempt, .. } => *attempt,
-            State::GivenUp { .. } | State::Dismissed { .. } => {
-                self.attempts.last().map_or(1, |last| last.number + 1)
-            }
-            _ => return None,
-        };
-        let ordered = Self { ordered: true, ..self.clone() };
-        Some(ordered.schedule_at(attempt, terms.now, Reason::OperatorRetry, terms))
-    }
-
-    /// Ends the recovery because an operator says so, and why. `None` while a call may be under way
-    /// (its issued run would be taken for a failure of its own), and for what is final.
-    pub fn dismiss(&self, why: &str, terms: Terms<'_>) -> Option<Change> {
-        let unanswered = matches!(self.state, State::Triggering { .. } | State::InDoubt { .. });
-        if unanswered || self.state.is_final() {
-            return None;
-        }
-        let state = State::Dismissed { why: why.to_owned() };
-        let mut change =
-            self.become_state(state, Event::Dismissed, Reason::OperatorDismissed, terms);
-        change.entry.detail = Some(why.to_owned());
-        Some(change)
-    }
-
     fn refused(&self, attempt: u32, asked: &RunId, refusal: &Refusal, terms: Terms<'_>) -> Change {
         let reason = refusal.reason;
         let mut refused = self.clone();
         refused.refusals = self.refusals.saturating_add(1);
+        refused.contested = reason == Reason::StateConflict;
         let wait =
             |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
         let mut change = match refusal.remedy {
@@ -286,7 +283,7 @@ impl Recovery {
             number: attempt,
             asked: match &self.state {
                 State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
-                _ => self.target(terms.policy).clone(),
+                _ => self.target(&terms.policy).clone(),
             },
             issued: run.clone(),
             etag: etag.clone(),
@@ -295,18 +292,12 @@ impl Recovery {
         next.refusals = 0;
         next.ask_root = false;
         next.ordered = false;
+        next.contested = false;
         let state = State::Watching { attempt, issued: run.clone(), since: terms.now };
         let mut change = next.become_state(state, Event::Retriggered, reason, terms);
         change.entry.new_run_id = Some(run.clone());
         change.entry.etag = etag;
         change
-    }
-
-    /// The journal's word for a re-trigger that is due and has to wait.
-    pub(super) fn postponed(&self, why: Reason, terms: Terms<'_>) -> Entry {
-        let mut entry = self.become_state(self.state.clone(), Event::Postponed, why, terms).entry;
-        entry.due = self.due();
-        entry
     }
 
     fn doubt(
@@ -322,18 +313,18 @@ impl Recovery {
     }
 
     /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up where a budget is spent.
-    fn schedule_attempt(
+    pub(super) fn schedule_attempt(
         &self,
         attempt: u32,
         failed_at: Timestamp,
         reason: Reason,
         terms: Terms<'_>,
     ) -> Change {
-        let delay = terms.jitter.delay(terms.policy, &self.root_run_id, attempt);
+        let delay = terms.jitter.delay(&terms.policy, &self.root_run_id, attempt);
         self.schedule_at(attempt, after(failed_at, delay), reason, terms)
     }
 
-    fn schedule_at(
+    pub(super) fn schedule_at(
         &self,
         attempt: u32,
         due: Timestamp,
@@ -353,23 +344,29 @@ impl Recovery {
     }
 
     fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
-        !self.ordered && terms.policy.is_spent(self.failed_at, at)
+        !self.ordered && at > self.deadline(&terms.policy, at)
     }
 
     fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
         self.become_state(State::Recovered { why }, Event::Recovered, why, terms)
     }
 
-    fn given_up(&self, why: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn given_up(&self, why: Reason, terms: Terms<'_>) -> Change {
         self.become_state(State::GivenUp { why }, Event::GivenUp, why, terms)
     }
 
-    fn held(&self, why: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn held(&self, why: Reason, terms: Terms<'_>) -> Change {
         let state = State::Held { attempt: self.attempt(), why };
         self.become_state(state, Event::Held, why, terms)
     }
 
-    fn become_state(&self, state: State, event: Event, reason: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn become_state(
+        &self,
+        state: State,
+        event: Event,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
         let last = self.attempts.last();
         let attempt = match &state {
             State::Waiting { attempt, .. } | State::Held { attempt, .. } => *attempt,
@@ -384,15 +381,20 @@ impl Recovery {
             root_run_id: Some(self.root_run_id.clone()),
             event,
             reason,
+            rule: terms.rule.map(|rule| rule.name.clone()),
             attempt: Some(attempt),
             max_attempts: Some(terms.policy.max_attempts),
             new_run_id: last.map(|last| last.issued.clone()),
             etag: last.and_then(|last| last.etag.clone()),
             due: None,
             detail: None,
+            failure: None,
         };
+        // An excused wait ends with the waiting.
+        let waits = matches!(state, State::Waiting { .. });
+        let recovery = if waits { self.clone() } else { self.settled(terms.now) };
         let recovery =
-            Self { state, revision: self.revision + 1, updated_at: terms.now, ..self.clone() };
+            Self { state, revision: self.revision + 1, updated_at: terms.now, ..recovery };
         Change { from_revision: Some(self.revision), recovery, entry }
     }
 }
@@ -401,10 +403,4 @@ impl Recovery {
 fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
     run.status == RunStatus::Succeeded
         && !(terms.policy.retry_empty_success && run.succeeded_empty())
-}
-
-/// The codes of a run's errors in one line, for the journal; `None` where it carries none.
-fn describe_errors(run: &Run) -> Option<String> {
-    let codes: Vec<&str> = run.errors.iter().map(|error| error.code.as_str()).collect();
-    (!codes.is_empty()).then(|| codes.join(", "))
 }

@@ -52,13 +52,13 @@ impl Settings {
         let mut rules = self.dataflows.iter().enumerate();
         match rules.find(|(_, rule)| rule.is_for(sandbox, flow_id, flow_name)) {
             Some((index, rule)) => EffectivePolicy {
-                retry: rule.retry.clone(),
+                retry: rule.retry,
                 per_dataflow: rule.per_dataflow,
                 kind: rule.kind,
                 rule: Some(index),
             },
             None => EffectivePolicy {
-                retry: self.retry.clone(),
+                retry: self.retry,
                 per_dataflow: self.limits.per_dataflow,
                 kind: None,
                 rule: None,
@@ -78,7 +78,7 @@ impl DataflowSettings {
 pub(super) fn read_all(
     list: Option<Value>,
     sandboxes: &[SandboxSettings],
-    retry: &RetryPolicy,
+    retry: RetryPolicy,
     limits: &Limits,
     report: &mut Report,
 ) -> Vec<DataflowSettings> {
@@ -88,7 +88,7 @@ pub(super) fn read_all(
         let mut section = Section::new(&label, "[[dataflow]]", table, report);
         let dataflow = read(&mut section, &origin, sandboxes, retry, limits);
         section.finish();
-        fit::check_dataflow(report, &format!("{label}."));
+        fit::check_overrides(report, &format!("{label}."));
         let Some(dataflow) = dataflow else { continue };
         if dataflows.iter().any(|earlier| earlier.hides(&dataflow)) {
             let why = "an earlier [[dataflow]] has the same match, so this one is never used";
@@ -110,7 +110,7 @@ fn read(
     section: &mut Section<'_>,
     origin: &Origin,
     sandboxes: &[SandboxSettings],
-    retry: &RetryPolicy,
+    retry: RetryPolicy,
     limits: &Limits,
 ) -> Option<DataflowSettings> {
     let kinds = [FlowKind::Batch, FlowKind::Streaming, FlowKind::Destination];
@@ -119,14 +119,14 @@ fn read(
     let pattern = section.parsed("match", |text, _| Pattern::parse(text));
     let sandbox = section.text("sandbox", |name| is_known(name, sandboxes));
     let kind = section.word("kind", &kinds.map(|kind| (kind.as_str(), kind)));
-    let own_retry = section.inner("retry", |section| policy::read_retry(section, retry));
+    let own_retry = section.inner("retry", policy::read_retry).unwrap_or_default();
     let per_dataflow = limits.per_dataflow;
     let own_limit = section.inner("limits", |it| policy::read_dataflow_limits(it, per_dataflow));
     Some(DataflowSettings {
         pattern: pattern?,
         sandbox: sandbox.map(|read| SandboxName::new(read.value)),
         kind,
-        retry: own_retry.unwrap_or_else(|| retry.clone()),
+        retry: own_retry.over(retry),
         per_dataflow: own_limit.unwrap_or(per_dataflow),
     })
 }

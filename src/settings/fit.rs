@@ -106,8 +106,8 @@ pub(super) fn check(report: &mut Report) {
     );
 }
 
-/// The same for one `[[dataflow]]`, whose keys begin with `prefix` (`dataflow[crm-*].`).
-pub(super) fn check_dataflow(report: &mut Report, prefix: &str) {
+/// The same for one `[[dataflow]]` or `[[rule]]`, whose keys begin with `prefix` (`dataflow[crm-*].`).
+pub(super) fn check_overrides(report: &mut Report, prefix: &str) {
     for fit in RETRY.iter().chain([&CONFIRMATION]) {
         let [low, high] = [fit.low, fit.high].map(|key| overridden(report, prefix, key));
         if low != fit.low || high != fit.high {

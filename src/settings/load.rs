@@ -17,10 +17,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Tables of settings.
-const SECTIONS: [&str; 6] = ["adobe", "poll", "retry", "limits", "store", "log"];
+const SECTIONS: [&str; 7] = ["adobe", "poll", "retry", "limits", "breaker", "store", "log"];
 
 /// Lists of tables. A later layer replaces the whole list of an earlier one.
-const LISTS: [&str; 2] = ["sandbox", "dataflow"];
+const LISTS: [&str; 5] = ["sandbox", "dataflow", "rule", "builtin_rule", "quiet"];
 
 /// What the names of our variables begin with. The two underscores keep out the variables that
 /// Kubernetes makes for a service called flowmend (`FLOWMEND_PORT=tcp://…`).
@@ -248,6 +248,10 @@ fn tables(key: &str, text: &str) -> Result<Value, String> {
     });
     let example = match key {
         "sandbox" => "prod,dev or [{ name = \"prod\", include = [\"crm-*\"] }]",
+        "rule" | "builtin_rule" => {
+            "[{ codes = [\"133\"], action = \"retry\", retry.max_attempts = 3 }]"
+        }
+        "quiet" => "[{ from = \"22:00\", to = \"06:00\", time_zone = \"Europe/Berlin\" }]",
         _ => "[{ match = \"crm-*\", retry.max_attempts = 3 }]",
     };
     list.ok_or_else(|| format!("is not a TOML list of tables; write it like {example}"))

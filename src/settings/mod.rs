@@ -11,6 +11,7 @@
 //! holds it, and from the working directory where a variable or a default does.
 
 mod adobe;
+mod breaker;
 mod console;
 mod credentials;
 mod dataflow;
@@ -22,8 +23,10 @@ mod log;
 mod pattern;
 mod policy;
 mod poll;
+mod quiet;
 mod reference;
 mod report;
+mod rule;
 mod sandbox;
 mod schema;
 mod section;
@@ -44,7 +47,10 @@ pub use schema::schema;
 pub use store::StoreSettings;
 pub use text::format_duration;
 
+use crate::domain::breaker::Breaker;
 use crate::domain::policy::{Limits, RetryPolicy};
+use crate::domain::quiet::Quiet;
+use crate::domain::rule::Rule;
 use crate::flow_service::Connection;
 use report::Report;
 use section::Section;
@@ -53,6 +59,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The embedded defaults: every key with its meaning, unit, range and default.
 pub const DEFAULT_TOML: &str = include_str!("../../config/flowmend.default.toml");
@@ -102,6 +109,12 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// `[limits]`. `FLOWMEND__LIMITS__PER_DATAFLOW` and so on.
     pub limits: Limits,
+    /// All `[[rule]]`, then all `[[builtin_rule]]`, in order.
+    pub rules: Arc<[Rule]>,
+    /// All `[[quiet]]`.
+    pub quiet: Arc<[Quiet]>,
+    /// `[breaker]`. `FLOWMEND__BREAKER__FAILURES` and so on.
+    pub breaker: Breaker,
     /// `[store]`.
     pub store: StoreSettings,
     /// `[log]`.
@@ -118,8 +131,10 @@ impl Settings {
         let mut connection = self.adobe.connection.clone();
         let mut policies =
             self.dataflows.iter().map(|dataflow| &dataflow.retry).chain([&self.retry]);
+        let wanted = policies.any(|policy| policy.retry_empty_success)
+            || self.rules.iter().any(|rule| rule.retry.retry_empty_success == Some(true));
         let statuses = &mut connection.failed_status_values;
-        if policies.any(|policy| policy.retry_empty_success) && !statuses.is_empty() {
+        if wanted && !statuses.is_empty() {
             statuses.extend(["success", "Success"].map(str::to_owned));
         }
         connection
@@ -143,14 +158,16 @@ impl Settings {
         let adobe = read("adobe", &mut tables, report_mut, |it| adobe::read(it, systemd));
         let sandboxes = sandbox::read_all(tables.remove("sandbox"), report_mut);
         let poll = read("poll", &mut tables, report_mut, poll::read);
-        let retry = read("retry", &mut tables, report_mut, |it| {
-            policy::read_retry(it, &RetryPolicy::default())
-        });
+        let retry = read("retry", &mut tables, report_mut, policy::read_retry);
+        let retry = retry.over(RetryPolicy::default());
         let limits = read("limits", &mut tables, report_mut, |it| {
             policy::read_limits(it, &Limits::default())
         });
         let dataflows = tables.remove("dataflow");
-        let dataflows = dataflow::read_all(dataflows, &sandboxes, &retry, &limits, report_mut);
+        let dataflows = dataflow::read_all(dataflows, &sandboxes, retry, &limits, report_mut);
+        let rules = rule::read_all(&mut tables, &sandboxes, report_mut);
+        let quiet = quiet::read_all(tables.remove("quiet"), &sandboxes, report_mut);
+        let breaker = read("breaker", &mut tables, report_mut, breaker::read);
         let store = read("store", &mut tables, report_mut, store::read);
         let log = read("log", &mut tables, report_mut, log::read);
         fit::check(report_mut);
@@ -164,6 +181,9 @@ impl Settings {
             poll: poll.expect(READ),
             retry,
             limits,
+            rules,
+            quiet,
+            breaker,
             store: store.expect(READ),
             log: log.expect(READ),
             warnings,

@@ -1,6 +1,7 @@
 //! The patterns that pick dataflows.
 
 use super::text::quoted;
+use crate::domain::rule::Matcher;
 use globset::{Glob, GlobSet};
 
 /// The longest pattern, in characters. It keeps nested braces within what a matcher can be made of.
@@ -42,7 +43,17 @@ impl Pattern {
 
     /// Whether the pattern picks the dataflow with this id and name.
     pub fn matches(&self, flow_id: &str, name: &str) -> bool {
-        [flow_id, name].into_iter().any(|text| text == self.text || self.glob.is_match(text))
+        self.fits(flow_id) || self.fits(name)
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        text == self.text || self.glob.is_match(text)
+    }
+
+    /// The pattern for single texts, as the core takes it.
+    pub(super) fn matcher(&self) -> Matcher {
+        let pattern = self.clone();
+        Matcher::new(&self.text, move |text| pattern.fits(text))
     }
 
     /// The pattern as it was written.

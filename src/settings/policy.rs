@@ -1,41 +1,31 @@
-//! `[retry]` and `[limits]`, and the same keys within a `[[dataflow]]`.
+//! `[retry]` and `[limits]`, and the same keys within a `[[dataflow]]` or a `[[rule]]`.
 
 use super::section::Section;
-use crate::domain::policy::{Limits, RetryPolicy, Target, WhenInDoubt};
+use crate::domain::policy::{Limits, RetryOverride, Target, WhenInDoubt};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Re-triggered runs of one dataflow that may be under way at a time.
 const PER_DATAFLOW: RangeInclusive<u32> = 1..=100;
 
-/// Reads `[retry]`; a key that is absent or faulty keeps its value from `base`.
-pub(super) fn read_retry(section: &mut Section<'_>, base: &RetryPolicy) -> RetryPolicy {
+/// Reads the keys of `[retry]` that are there.
+pub(super) fn read_retry(section: &mut Section<'_>) -> RetryOverride {
     let spans = || Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 60 * 60);
     let doubts = [("reconcile", WhenInDoubt::Reconcile), ("hold", WhenInDoubt::Hold)];
     let targets = [("latest", Target::Latest), ("root", Target::Root)];
-    RetryPolicy {
-        max_attempts: section.whole("max_attempts", 1..=100).unwrap_or(base.max_attempts),
-        initial_interval: section
-            .duration("initial_interval", spans())
-            .unwrap_or(base.initial_interval),
-        multiplier: section.number("multiplier", 1.0..=100.0).unwrap_or(base.multiplier),
-        max_interval: section.duration("max_interval", spans()).unwrap_or(base.max_interval),
-        randomization_factor: section
-            .number("randomization_factor", 0.0..=0.99)
-            .unwrap_or(base.randomization_factor),
-        max_elapsed_time: section
-            .duration("max_elapsed_time", spans())
-            .unwrap_or(base.max_elapsed_time),
-        watch_timeout: section.duration("watch_timeout", spans()).unwrap_or(base.watch_timeout),
-        confirm_window: section.duration("confirm_window", spans()).unwrap_or(base.confirm_window),
-        when_in_doubt: section.word("when_in_doubt", &doubts).unwrap_or(base.when_in_doubt),
-        target: section.word("target", &targets).unwrap_or(base.target),
-        skip_when_later_run_succeeded: section
-            .flag("skip_when_later_run_succeeded")
-            .unwrap_or(base.skip_when_later_run_succeeded),
-        retry_empty_success: section
-            .flag("retry_empty_success")
-            .unwrap_or(base.retry_empty_success),
+    RetryOverride {
+        max_attempts: section.whole("max_attempts", 1..=100),
+        initial_interval: section.duration("initial_interval", spans()),
+        multiplier: section.number("multiplier", 1.0..=100.0),
+        max_interval: section.duration("max_interval", spans()),
+        randomization_factor: section.number("randomization_factor", 0.0..=0.99),
+        max_elapsed_time: section.duration("max_elapsed_time", spans()),
+        watch_timeout: section.duration("watch_timeout", spans()),
+        confirm_window: section.duration("confirm_window", spans()),
+        when_in_doubt: section.word("when_in_doubt", &doubts),
+        target: section.word("target", &targets),
+        skip_when_later_run_succeeded: section.flag("skip_when_later_run_succeeded"),
+        retry_empty_success: section.flag("retry_empty_success"),
     }
 }
 

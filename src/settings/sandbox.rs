@@ -7,6 +7,7 @@ use super::report::Report;
 use super::section::Section;
 use super::text::{nearest, quoted};
 use crate::domain::ids::SandboxName;
+use crate::domain::rule::Scope;
 use config::{Map, Value, ValueKind};
 
 const NEEDED: &str = "no sandbox is named, so there is nothing to look after; add [[sandbox]] with \
@@ -100,6 +101,16 @@ pub(super) fn is_known(name: &str, sandboxes: &[SandboxSettings]) -> Result<(), 
         Some(near) => format!("{} is no [[sandbox]]; did you mean \"{near}\"?", quoted(name)),
         None => format!("{} is no [[sandbox]]; add it, or leave this key out", quoted(name)),
     })
+}
+
+/// Reads the keys `sandbox` and `dataflow` that say what a table is for.
+pub(super) fn read_scope(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Scope {
+    let sandbox = section.text("sandbox", |name| is_known(name, sandboxes));
+    let dataflow = section.parsed("dataflow", |text, _| Pattern::parse(text));
+    Scope {
+        sandbox: sandbox.map(|read| SandboxName::new(read.value)),
+        dataflow: dataflow.map(|pattern| pattern.matcher()),
+    }
 }
 
 /// The tables of a list, as the merge left them, and where each was written.

@@ -31,6 +31,11 @@ pub fn schema() -> Value {
         };
         properties.entry(table.name.clone()).or_insert(property);
     }
+    // The built-in rules are rules; the reference explains the keys once.
+    let rule = properties.get("rule").map(|rule| rule["items"].clone());
+    if let Some((builtin, rule)) = properties.get_mut("builtin_rule").zip(rule) {
+        builtin["items"] = rule;
+    }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of flowmend",

@@ -14,7 +14,8 @@ mod sqlite;
 pub use sqlite::SqliteStore;
 
 use crate::domain::ids::{FlowId, RunId, SandboxName};
-use crate::domain::journal::Entry;
+use crate::domain::journal::{Entry, Event};
+use crate::domain::order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -85,6 +86,21 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The journal's entries about `run`: those whose run, root run or new run it is, oldest first.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;
+
+    /// The journal's entries of these events since `since`, of `sandbox` or of all, in the order in
+    /// which they were written.
+    async fn history(
+        &self,
+        sandbox: Option<&SandboxName>,
+        since: Timestamp,
+        events: &[Event],
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Stores an operator's order, in place of the one with the same scope; without the lease.
+    async fn order(&self, order: &Order) -> Result<(), StoreError>;
+
+    /// What operators ordered, one for each scope.
+    async fn orders(&self) -> Result<Vec<Order>, StoreError>;
 
     /// Removes final recoveries that last changed before `before`, with their attempts, and journal
     /// entries older than that which belong to no recovery still stored. Returns how many

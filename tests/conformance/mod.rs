@@ -51,6 +51,7 @@ macro_rules! suite {
                     every_state_reads_back
                     any_recovery_reads_back
                     any_entry_reads_back
+                    any_order_reads_back_and_replaces_the_one_of_its_scope
                 }
                 reading {
                     open_recoveries_are_those_of_the_sandbox_that_are_not_final
@@ -60,6 +61,7 @@ macro_rules! suite {
                     known_runs_are_found_among_a_thousand
                     accepted_re_triggers_are_listed_since_a_moment
                     the_journal_tells_of_a_run_in_the_order_of_writing
+                    the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
                     an_empty_store_has_nothing_to_tell
                 }
                 pruning {

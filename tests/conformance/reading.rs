@@ -5,6 +5,7 @@ use super::world::{
     World, accept, adopt, at, every_state, prod, recovered, run, skip, step, triggering, waiting,
 };
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::journal::Event;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::store::Filter;
@@ -176,6 +177,27 @@ pub(crate) async fn the_journal_tells_of_a_run_in_the_order_of_writing<P: Place>
     assert_eq!(world.reasons("root").await, whole);
     assert_eq!(world.reasons("issued").await, whole[3..]);
     assert_eq!(world.reasons("other").await, [Reason::TooOld, Reason::RunFailed]);
+}
+
+pub(crate) async fn the_history_of_a_sandbox_is_told_by_event_and_since_a_moment<P: Place>() {
+    let world = World::<P>::new().await;
+    let mut old = skip("old", Reason::TooOld);
+    old.at = at(-100);
+    let mut elsewhere = skip("elsewhere", Reason::TooOld);
+    elsewhere.sandbox = SandboxName::new("dev");
+    world.note([old, skip("new", Reason::TooOld), elsewhere]).await;
+    world.change([adopt("root")]).await;
+
+    let told = async |sandbox: Option<&SandboxName>, since, events: &[Event]| {
+        let entries = world.store.history(sandbox, at(since), events).await.unwrap();
+        entries.iter().map(|entry| entry.run_id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(Some(&prod()), -100, &[Event::Skipped]).await, ["old", "new"]);
+    assert_eq!(told(Some(&prod()), -99, &[Event::Skipped]).await, ["new"]);
+    assert_eq!(told(None, -99, &[Event::Skipped]).await, ["new", "elsewhere"]);
+    assert_eq!(told(None, -99, Event::ALL).await, ["new", "elsewhere", "root"]);
+    assert!(told(None, -100, &[Event::Recovered]).await.is_empty());
+    assert!(told(None, -100, &[]).await.is_empty());
 }
 
 pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {

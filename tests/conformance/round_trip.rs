@@ -2,16 +2,20 @@
 
 use super::Place;
 use super::world::{World, every_state};
+use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
 use flowmend::domain::journal::{Entry, Event};
+use flowmend::domain::order::Order;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
+use flowmend::domain::run::RunError;
 use jiff::Timestamp;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use std::time::Duration;
 
 /// How many values are tried. They are drawn from a fixed seed, so that a failure stays.
 const VALUES: usize = 128;
@@ -53,6 +57,26 @@ pub(crate) async fn any_entry_reads_back<P: Place>() {
     }
 }
 
+pub(crate) async fn any_order_reads_back_and_replaces_the_one_of_its_scope<P: Place>() {
+    let world = World::<P>::new().await;
+    let scopes =
+        [(None, None), (Some("prod"), None), (None, Some("f-1")), (Some("prod"), Some("f-1"))];
+    for paused in [true, false] {
+        for (sandbox, flow) in scopes {
+            let order = Order {
+                sandbox: sandbox.map(SandboxName::new),
+                flow: flow.map(FlowId::new),
+                paused,
+                at: Timestamp::from_millisecond(i64::from(paused)).unwrap(),
+                reason: "it's \"down\"".to_owned(),
+            };
+            world.store.order(&order).await.unwrap();
+            assert!(world.store.orders().await.unwrap().contains(&order), "{order:?}");
+        }
+    }
+    assert_eq!(world.store.orders().await.unwrap().len(), scopes.len());
+}
+
 fn draw<S: Strategy>(strategy: S) -> Vec<S::Value> {
     let mut runner = TestRunner::deterministic();
     (0..VALUES).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
@@ -87,6 +111,12 @@ fn reason() -> impl Strategy<Value = Reason> {
 
 fn etag() -> impl Strategy<Value = Option<Etag>> {
     option::of(text().prop_map(Etag::new))
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let error = (text(), text()).prop_map(|(code, message)| RunError { code, message });
+    (proptest::collection::vec(error, 0..3), option::of(text()))
+        .prop_map(|(errors, source)| Failure { errors, source })
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -133,12 +163,16 @@ prop_compose! {
         attempts in attempts(),
         refusals in any::<u32>(),
         (ask_root, ordered) in any::<(bool, bool)>(),
+        contested in any::<bool>(),
+        (excused, excused_since) in (0..1_000_000_000_u64, option::of(instant())),
+        failure in failure(),
         revision in 1..1_000_000_000_u64,
     ) -> Recovery {
+        let excused = Duration::from_millis(excused);
         let (sandbox, flow_id) = (SandboxName::new(sandbox), FlowId::new(flow_id));
         Recovery {
             root_run_id, sandbox, flow_id, flow_name, failed_at, state, attempts, refusals,
-            ask_root, ordered, revision, updated_at,
+            ask_root, ordered, revision, updated_at, failure, contested, excused, excused_since,
         }
     }
 }
@@ -153,12 +187,13 @@ prop_compose! {
         (attempt, max_attempts) in (option::of(number()), option::of(number())),
         etag in etag(),
         (at, due) in (instant(), option::of(instant())),
-        detail in option::of(text()),
+        (detail, rule) in (option::of(text()), option::of(text())),
+        failure in option::of(failure()),
     ) -> Entry {
         let (sandbox, flow_id) = (SandboxName::new(sandbox), FlowId::new(flow_id));
         Entry {
             at, sandbox, flow_id, flow_name, run_id, root_run_id, event, reason, attempt,
-            max_attempts, new_run_id, etag, due, detail,
+            max_attempts, new_run_id, etag, due, detail, rule, failure,
         }
     }
 }

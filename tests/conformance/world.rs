@@ -1,10 +1,12 @@
 //! A store whose lease is ours, and short words for what is put into it.
 
 use super::Place;
+use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
 use flowmend::domain::journal::{Entry, Event};
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
+use flowmend::domain::run::RunError;
 use flowmend::store::{Batch, Lease, Owner, Store};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -83,11 +85,15 @@ pub(crate) fn adopt(root: &str) -> Change {
         flow_id: FlowId::new("flow-1"),
         flow_name: "CRM accounts".to_owned(),
         failed_at: at(-10),
+        failure: failure(&["CONNECTOR-1001-500", "1006-408"]),
         state: waiting(1),
         attempts: Vec::new(),
         refusals: 0,
         ask_root: false,
         ordered: false,
+        contested: false,
+        excused: Duration::ZERO,
+        excused_since: None,
         revision: 1,
         updated_at: at(0),
     };
@@ -140,13 +146,24 @@ fn entry_of(recovery: &Recovery, event: Event, reason: Reason) -> Entry {
         root_run_id: Some(recovery.root_run_id.clone()),
         event,
         reason,
+        rule: None,
         attempt: Some(recovery.attempt()),
         max_attempts: Some(5),
         new_run_id: None,
         etag: None,
         due: recovery.due(),
         detail: None,
+        failure: None,
     }
+}
+
+/// A failure with these codes.
+pub(crate) fn failure(codes: &[&str]) -> Failure {
+    let error = |code: &&str| RunError {
+        code: (*code).to_owned(),
+        message: format!("\"{code}\", it's said"),
+    };
+    Failure { errors: codes.iter().map(error).collect(), source: Some("spec".to_owned()) }
 }
 
 pub(crate) fn waiting(attempt: u32) -> State {

@@ -15,7 +15,7 @@ async fn amend(
     decide: impl Fn(&Recovery, Terms<'_>) -> Option<Change>,
 ) -> bool {
     let policy = RetryPolicy::default();
-    let terms = Terms { policy: &policy, jitter: Jitter::new(1), now: app.now() };
+    let terms = Terms { policy, rule: None, jitter: Jitter::new(1), now: app.now() };
     let Some(change) = decide(&app.recovery(run).await, terms) else { return false };
     let batch = Batch { changes: vec![change], ..Batch::default() };
     app.store.amend(&batch).await.unwrap().applied == [true]

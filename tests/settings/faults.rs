@@ -340,3 +340,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rules() {
+    assert_snapshot!(faults_of("[[rule]]"), @r#"  rule[#1].action (/etc/f.toml): is missing; give "retry", "hold" or "ignore""#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"skip\""), @r#"  rule[#1].action (/etc/f.toml): "skip" is none of the choices; give "retry" or "hold" or "ignore""#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"hold\"\ncodes = [\"[\"]"), @r#"  rule[#1].codes (/etc/f.toml): "[" is no glob (unclosed character class; missing ']'); put a backslash before a character that is meant as it is"#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"hold\"\nmessage = \"(\""), @r#"  rule[#1].message (/etc/f.toml): "(" is no regular expression: unclosed group"#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"hold\"\nmessage = '(\\w{1000}){1000}'"), @r#"  rule[#1].message (/etc/f.toml): "(\\w{1000}){1000}" is too large an expression; repeat less"#);
+    assert_snapshot!(faults_of("[[rule]]\nname = \"data\"\naction = \"hold\"\nretry.max_attempts = 3"), @r#"  rule[data].retry (/etc/f.toml): has no effect, because this rule re-triggers nothing; leave it out, or give action = "retry""#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"retry\"\nsandbox = \"prd\""), @r#"  rule[#1].sandbox (/etc/f.toml): "prd" is no [[sandbox]]; did you mean "prod"?"#);
+    assert_snapshot!(faults_of("[[rule]]\naction = \"retry\"\nretry.confirm_window = \"10s\""), @"  rule[#1].retry.confirm_window (/etc/f.toml): 10s is too short for adobe.request_timeout = 30s (the built-in defaults): a call that timed out may still be carried out, so less than twice the timeout proves nothing; give at least 1m, or lower adobe.request_timeout");
+    assert_snapshot!(faults_of("[[rules]]\naction = \"retry\""), @"  rules (/etc/f.toml): no such section; did you mean `rule`?");
+    assert_snapshot!(faults_of("[rule]\naction = \"retry\""), @"  rule (/etc/f.toml): is not a list; write [[rule]], with two brackets, for each");
+}
+
+#[test]
+fn quiet_windows() {
+    assert_snapshot!(faults_of("[[quiet]]"), @r#"
+      quiet[#1].from (/etc/f.toml): is missing; give a time of the day, like "22:00"
+      quiet[#1].to (/etc/f.toml): is missing; give a time of the day, like "22:00"
+      quiet[#1].time_zone (/etc/f.toml): is missing; give a place, like "Europe/Berlin", or "UTC"
+    "#);
+    let of =
+        |keys: &str| faults_of(&format!("[[quiet]]\nfrom = \"22:00\"\nto = \"06:00\"\n{keys}"));
+    assert_snapshot!(of("time_zone = \"Berlin\""), @r#"  quiet[22:00].time_zone (/etc/f.toml): "Berlin" is no time zone; give a place, like "Europe/Berlin", or "UTC""#);
+    assert_snapshot!(of("time_zone = \"UTC\"\ndays = [\"monday\"]"), @r#"  quiet[22:00].days (/etc/f.toml): "monday" is no day; give "mon", "tue", "wed", "thu", "fri", "sat", "sun""#);
+    assert_snapshot!(of("time_zone = \"UTC\"\ndays = []"), @"  quiet[22:00].days (/etc/f.toml): is empty, so this window never begins; name a day, or leave it out for all");
+    for time in ["24:00", "6:00", "06:00:00", "6am", "", "ü:00"] {
+        let faults = faults_of(&format!(
+            "[[quiet]]\nfrom = \"{time}\"\nto = \"06:00\"\ntime_zone = \"UTC\""
+        ));
+        assert!(faults.contains("is no time of the day"), "{time}: {faults}");
+    }
+    assert_snapshot!(faults_of("[[quiet]]\nfrom = \"00:00\"\nto = \"00:00\"\ntime_zone = \"UTC\""), @"  quiet[00:00].to (/etc/f.toml): makes this window last for ever; to stop re-triggering, use flowmend pause");
+}
+
+#[test]
+fn what_is_legal_and_useless_in_a_policy_is_warned_of() {
+    let warnings = |toml: &str| Server::needed().config("f.toml", toml).warnings();
+    assert_snapshot!(warnings("[[rule]]\naction = \"retry\"\n[[rule]]\ncodes = [\"1\"]\naction = \"hold\""), @"rule[#2] (/etc/f.toml): rule[#1] before it matches every failure, so this one is never used");
+    assert_snapshot!(warnings("[breaker]\ndataflow_warning = 5"), @"breaker.dataflow_warning is not below dataflow_failures: dataflows are held unwarned");
+    assert_snapshot!(warnings("builtin_rule = []"), @"");
+}

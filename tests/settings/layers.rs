@@ -192,6 +192,21 @@ fn the_effective_settings_tell_where_each_was_written() {
         [[dataflow]]
         match = "say \"hi\"" # /etc/f.toml
         retry.max_attempts = 3 # /etc/f.toml
+        [[builtin_rule]]
+        name = "already ingested" # the built-in defaults
+        [[builtin_rule]]
+        name = "try later" # the built-in defaults
+        [[builtin_rule]]
+        name = "needs a person" # the built-in defaults
+        [[builtin_rule]]
+        name = "too many files" # the built-in defaults
+        [[builtin_rule]]
+        name = "no files" # the built-in defaults
+        retry.max_attempts = 3 # the built-in defaults
+        retry.initial_interval = "15m" # the built-in defaults
+        [[builtin_rule]]
+        name = "passing fault" # the built-in defaults
+        [breaker]
         [store]
         [log]
         level = "debug" # FLOWMEND__LOG__LEVEL
@@ -201,7 +216,7 @@ fn the_effective_settings_tell_where_each_was_written() {
 #[test]
 fn what_is_rendered_is_a_configuration_again() {
     let first = Server::needed()
-        .config("f.toml", "[[dataflow]]\nmatch = 'a\\\"b'\nsandbox = \"prod\"\nkind = \"batch\"\nretry.multiplier = 1.5\nlimits.per_dataflow = 2")
+        .config("f.toml", "[[dataflow]]\nmatch = 'a\\\"b'\nsandbox = \"prod\"\nkind = \"batch\"\nretry.multiplier = 1.5\nlimits.per_dataflow = 2\n[[rule]]\nmessage = '\\d\"x\"'\naction = \"retry\"\nretry.max_attempts = 2\n[[quiet]]\nfrom = \"22:00\"\nto = \"06:00\"\ntime_zone = \"Europe/Berlin\"")
         .settings();
     let again = Server::new().config("again.toml", &first.render()).settings();
     assert_eq!(again.retry, first.retry);
@@ -209,13 +224,21 @@ fn what_is_rendered_is_a_configuration_again() {
     assert_eq!(again.store, first.store);
     assert_eq!(again.dataflows[0].pattern.as_str(), first.dataflows[0].pattern.as_str());
     assert_eq!(again.dataflows[0].retry, first.dataflows[0].retry);
+    assert_eq!(format!("{:?}", again.rules), format!("{:?}", first.rules));
+    assert_eq!(format!("{:?}", again.quiet), format!("{:?}", first.quiet));
+    assert_eq!(again.breaker, first.breaker);
 }
 
 #[test]
 fn every_key_of_the_reference_is_explained() {
-    let mut explained = false;
+    let (mut explained, mut is_rule) = (false, false);
     for line in DEFAULT_TOML.lines() {
+        if line.starts_with('[') {
+            is_rule = line == "[[builtin_rule]]";
+        }
         match line {
+            // A built-in rule is explained as a whole, its keys in [[rule]].
+            line if is_rule && explained && line.contains(" = ") => {}
             "" => explained = false,
             line if line.starts_with('#') => explained = true,
             line if line.starts_with([' ', ']', '[']) => {}
@@ -225,7 +248,7 @@ fn every_key_of_the_reference_is_explained() {
 }
 
 #[test]
-fn the_reference_shows_every_key_of_sandbox_and_dataflow_and_they_are_accepted() {
+fn the_reference_shows_every_key_of_every_list_and_they_are_accepted() {
     let is_toml = |line: &str| {
         line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };
@@ -233,12 +256,14 @@ fn the_reference_shows_every_key_of_sandbox_and_dataflow_and_they_are_accepted()
         .lines()
         .filter_map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)))
         .collect();
-    assert_eq!(shown.len(), 10, "{shown:?}");
+    assert_eq!(shown.len(), 28, "{shown:?}");
     let settings = Server::new()
         .config("needed.toml", NEEDED.split("[[sandbox]]").next().unwrap())
         .config("shown.toml", &shown.join("\n"))
         .settings();
     assert_eq!(settings.dataflows[0].retry.max_attempts, 3);
+    assert_eq!(settings.rules[0].name, "slow source");
+    assert_eq!(settings.quiet.len(), 1);
 }
 
 #[test]

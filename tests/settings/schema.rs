@@ -115,13 +115,17 @@ fn the_schema_has_exactly_the_keys_of_the_reference() {
     let (schema, mut leaves_found) = (schema(), Vec::new());
     leaves(&schema, "", &mut leaves_found);
     let described: BTreeSet<String> = leaves_found.into_iter().map(|(place, _)| place).collect();
-    // Within a [[dataflow]] the reference shows one key of [retry] and means them all.
+    // Within a [[dataflow]] or [[rule]] the reference shows one key of [retry] and means them all; a
+    // built-in rule has the keys that are explained for [[rule]].
     let repeated = |place: &&String| {
-        place.split('.').nth(2) == Some("retry") && !referred.contains(place.as_str())
+        let by_table =
+            place.split('.').nth(2) == Some("retry") || place.starts_with(".builtin_rule.");
+        by_table && !referred.contains(place.as_str())
     };
     for place in described.iter().filter(repeated) {
-        let (_, own) = place.split_once(".retry.").unwrap();
-        assert!(referred.contains(&format!(".retry.{own}")), "{place}");
+        let own = place.split_once(".retry.").map(|(_, own)| format!(".retry.{own}"));
+        let meant = own.unwrap_or_else(|| place.replace(".builtin_rule.", ".rule."));
+        assert!(referred.contains(&meant), "{place}");
     }
     let described: BTreeSet<&String> = described.iter().filter(|it| !repeated(it)).collect();
     assert_eq!(described, referred.iter().collect());
@@ -181,6 +185,15 @@ fn the_schema_refuses_what_the_program_refuses() {
         "dataflow = [{ match = \"a\", kind = \"fast\" }]",
         "dataflow = { match = \"a\" }",
         "sandbox = [{ include = [\"*\"] }]",
+        "rule = [{ codes = [\"133\"] }]",
+        "rule = [{ action = \"skip\" }]",
+        "rule = [{ action = \"retry\", code = [\"133\"] }]",
+        "rule = [{ action = \"retry\", codes = \"133\" }]",
+        "rule = [{ action = \"retry\", retry.max_attempts = 0 }]",
+        "builtin_rule = [{ action = \"skip\" }]",
+        "quiet = [{ from = \"22:00\", to = \"06:00\" }]",
+        "breaker.failures = -1",
+        "breaker.window = \"1s\"",
     ];
     let schema = schema();
     for toml in table {

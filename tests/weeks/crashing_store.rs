@@ -4,7 +4,8 @@ use crate::clock::ManualClock;
 use async_trait::async_trait;
 use fastrand::Rng;
 use flowmend::domain::ids::{RunId, SandboxName};
-use flowmend::domain::journal::Entry;
+use flowmend::domain::journal::{Entry, Event};
+use flowmend::domain::order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
     Batch, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
@@ -252,6 +253,23 @@ impl Store for CrashingStore {
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
         self.read(self.real.journal(run)).await
+    }
+
+    async fn history(
+        &self,
+        sandbox: Option<&SandboxName>,
+        since: Timestamp,
+        events: &[Event],
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.read(self.real.history(sandbox, since, events)).await
+    }
+
+    async fn order(&self, order: &Order) -> Result<(), StoreError> {
+        self.read(self.real.order(order)).await
+    }
+
+    async fn orders(&self) -> Result<Vec<Order>, StoreError> {
+        self.read(self.real.orders()).await
     }
 
     async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError> {

@@ -6,9 +6,10 @@
 
 use super::fault::cannot;
 use super::lease;
-use super::rows::{bind_attempt, bind_entry, bind_recovery, revision_column};
+use super::rows::{bind_attempt, bind_entry, bind_order, bind_recovery, revision_column};
 use crate::domain::ids::SandboxName;
 use crate::domain::journal::Entry;
+use crate::domain::order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use crate::store::{Batch, Committed, Owner, Progress, StoreError};
 use sqlx::Row;
@@ -20,9 +21,11 @@ const WHAT: &str = "record what was decided";
 const INSERT: &str = "
     INSERT INTO recoveries (
         root_run_id, sandbox, flow_id, flow_name, failed_at, state, attempt, due, asked, since,
-        absences, issued, why, refusals, ask_root, revision, updated_at, ordered
+        absences, issued, why, refusals, ask_root, revision, updated_at, ordered, failure,
+        contested, excused, excused_since
     )
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+           ?20, ?21, ?22
     WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE issued = ?1)
     ON CONFLICT (root_run_id) DO NOTHING
     RETURNING 0";
@@ -30,8 +33,9 @@ const UPDATE: &str = "
     UPDATE recoveries SET
         sandbox = ?2, flow_id = ?3, flow_name = ?4, failed_at = ?5, state = ?6, attempt = ?7,
         due = ?8, asked = ?9, since = ?10, absences = ?11, issued = ?12, why = ?13,
-        refusals = ?14, ask_root = ?15, revision = ?16, updated_at = ?17, ordered = ?18
-    WHERE root_run_id = ?1 AND revision = ?19
+        refusals = ?14, ask_root = ?15, revision = ?16, updated_at = ?17, ordered = ?18,
+        failure = ?19, contested = ?20, excused = ?21, excused_since = ?22
+    WHERE root_run_id = ?1 AND revision = ?23
     RETURNING (SELECT count(*) FROM attempts WHERE attempts.root_run_id = ?1)";
 
 /// Stores `batch`; if there is an `owner`, on condition that it holds the lease.
@@ -56,6 +60,16 @@ pub(super) async fn commit(
     }
     transaction.commit().await.map_err(cannot(WHAT))?;
     Ok(committed)
+}
+
+/// Stores an operator's order in place of the one with the same scope.
+pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), StoreError> {
+    let insert = sqlx::query(
+        "INSERT OR REPLACE INTO orders (sandbox, flow, paused, at, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    );
+    bind_order(insert, order).execute(writer).await.map_err(cannot(WHAT))?;
+    Ok(())
 }
 
 /// Stores a change with its entry; `false` if it no longer fits what is stored.
@@ -110,10 +124,10 @@ async fn write_entry(
     let insert = sqlx::query(
         "INSERT INTO journal (
              at, sandbox, flow_id, flow_name, run_id, root_run_id, event, reason, attempt,
-             max_attempts, new_run_id, etag, due, detail
+             max_attempts, new_run_id, etag, due, detail, rule, failure
          )
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
-         WHERE ?15 OR NOT EXISTS (
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
+         WHERE ?17 OR NOT EXISTS (
              SELECT 1 FROM journal WHERE run_id = ?5 AND event = ?7 AND reason = ?8
          )",
     );

@@ -17,7 +17,8 @@ mod rows;
 
 use super::{Batch, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
 use crate::domain::ids::{RunId, SandboxName};
-use crate::domain::journal::Entry;
+use crate::domain::journal::{Entry, Event};
+use crate::domain::order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -121,6 +122,23 @@ impl Store for SqliteStore {
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
         read::journal(&self.readers, run).await
+    }
+
+    async fn history(
+        &self,
+        sandbox: Option<&SandboxName>,
+        since: Timestamp,
+        events: &[Event],
+    ) -> Result<Vec<Entry>, StoreError> {
+        read::history(&self.readers, sandbox, since, events).await
+    }
+
+    async fn order(&self, order: &Order) -> Result<(), StoreError> {
+        commit::order(&self.writer, order).await
+    }
+
+    async fn orders(&self) -> Result<Vec<Order>, StoreError> {
+        read::orders(&self.readers).await
     }
 
     async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError> {

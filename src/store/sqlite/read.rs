@@ -2,9 +2,10 @@
 //! the same few statements however many runs it is about.
 
 use super::fault::cannot;
-use super::rows::{AttemptRow, EntryRow, Place, RecoveryRow, assemble};
+use super::rows::{AttemptRow, EntryRow, OrderRow, Place, RecoveryRow, assemble};
 use crate::domain::ids::{RunId, SandboxName};
-use crate::domain::journal::Entry;
+use crate::domain::journal::{Entry, Event};
+use crate::domain::order::Order;
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, Progress, StoreError};
 use jiff::Timestamp;
@@ -159,6 +160,37 @@ pub(super) async fn journal(readers: &SqlitePool, run: &RunId) -> Result<Vec<Ent
     .await
     .map_err(cannot("read the journal"))?;
     rows.into_iter().map(EntryRow::read).collect()
+}
+
+/// The journal's entries of these events since `since`, of `sandbox` or of all, oldest first.
+pub(super) async fn history(
+    readers: &SqlitePool,
+    sandbox: Option<&SandboxName>,
+    since: Timestamp,
+    events: &[Event],
+) -> Result<Vec<Entry>, StoreError> {
+    let rows: Vec<EntryRow> = sqlx::query_as(
+        "SELECT * FROM journal
+         WHERE (?1 IS NULL OR sandbox = ?1) AND at >= ?2
+           AND event IN (SELECT value FROM json_each(?3))
+         ORDER BY id",
+    )
+    .bind(sandbox.map(SandboxName::as_str))
+    .bind(since.as_millisecond())
+    .bind(json_array(events.iter().map(|event| event.as_str())))
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("read the journal"))?;
+    rows.into_iter().map(EntryRow::read).collect()
+}
+
+/// What operators ordered, one for each scope.
+pub(super) async fn orders(readers: &SqlitePool) -> Result<Vec<Order>, StoreError> {
+    let rows: Vec<OrderRow> = sqlx::query_as("SELECT * FROM orders ORDER BY sandbox, flow")
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("read the orders"))?;
+    rows.into_iter().map(OrderRow::read).collect()
 }
 
 /// Runs `query` and fetches the attempts of everything it finds with one more statement; both see

@@ -4,8 +4,10 @@
 //! the file questions with `sqlite3`. A row that makes no sense is named and refused, never
 //! guessed at: it may have been written by a newer flowmend, or by hand.
 
+use crate::domain::failure::Failure;
 use crate::domain::ids::{Etag, FlowId, RunId, SandboxName};
 use crate::domain::journal::{Entry, Event};
+use crate::domain::order::Order;
 use crate::domain::reason::Reason;
 use crate::domain::recovery::{Attempt, Recovery, State};
 use crate::store::StoreError;
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteArguments;
 use std::collections::HashMap;
+use std::time::Duration;
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -37,6 +40,10 @@ pub(super) struct RecoveryRow {
     ordered: bool,
     revision: i64,
     updated_at: i64,
+    failure: String,
+    contested: bool,
+    excused: i64,
+    excused_since: Option<i64>,
 }
 
 /// A row of `attempts`.
@@ -68,6 +75,18 @@ pub(super) struct EntryRow {
     etag: Option<String>,
     due: Option<i64>,
     detail: Option<String>,
+    rule: Option<String>,
+    failure: Option<String>,
+}
+
+/// A row of `orders`.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct OrderRow {
+    sandbox: String,
+    flow: String,
+    paused: bool,
+    at: i64,
+    reason: String,
 }
 
 /// The columns that belong to a state; each state fills its own.
@@ -113,7 +132,7 @@ impl<'a> From<&'a State> for StateColumns<'a> {
     }
 }
 
-/// Binds the columns of `recoveries` in the order of the statements: 18 values.
+/// Binds the columns of `recoveries` in the order of the statements: 22 values.
 pub(super) fn bind_recovery<'q>(query: Query<'q>, recovery: &'q Recovery) -> Query<'q> {
     let state = StateColumns::from(&recovery.state);
     query
@@ -135,6 +154,10 @@ pub(super) fn bind_recovery<'q>(query: Query<'q>, recovery: &'q Recovery) -> Que
         .bind(revision_column(recovery.revision))
         .bind(recovery.updated_at.as_millisecond())
         .bind(recovery.ordered)
+        .bind(failure_column(&recovery.failure))
+        .bind(recovery.contested)
+        .bind(i64::try_from(recovery.excused.as_millis()).unwrap_or(i64::MAX))
+        .bind(recovery.excused_since.map(Timestamp::as_millisecond))
 }
 
 /// Binds the columns of `attempts` in the order of the table: 6 values.
@@ -152,7 +175,7 @@ pub(super) fn bind_attempt<'q>(
         .bind(attempt.accepted_at.as_millisecond())
 }
 
-/// Binds the columns of `journal` after its id, in the order of the table: 14 values.
+/// Binds the columns of `journal` after its id, in the order of the table: 16 values.
 pub(super) fn bind_entry<'q>(query: Query<'q>, entry: &'q Entry) -> Query<'q> {
     query
         .bind(entry.at.as_millisecond())
@@ -169,6 +192,23 @@ pub(super) fn bind_entry<'q>(query: Query<'q>, entry: &'q Entry) -> Query<'q> {
         .bind(entry.etag.as_ref().map(Etag::as_str))
         .bind(entry.due.map(Timestamp::as_millisecond))
         .bind(entry.detail.as_deref())
+        .bind(entry.rule.as_deref())
+        .bind(entry.failure.as_ref().map(failure_column))
+}
+
+/// Binds the columns of `orders` in the order of the table: 5 values.
+pub(super) fn bind_order<'q>(query: Query<'q>, order: &'q Order) -> Query<'q> {
+    query
+        .bind(order.sandbox.as_ref().map_or("", SandboxName::as_str))
+        .bind(order.flow.as_ref().map_or("", FlowId::as_str))
+        .bind(order.paused)
+        .bind(order.at.as_millisecond())
+        .bind(&order.reason)
+}
+
+/// A failure as JSON; it is made of texts only, so this cannot fail.
+fn failure_column(failure: &Failure) -> String {
+    serde_json::to_string(failure).unwrap_or_default()
 }
 
 /// A revision as the database counts: it grows by one from 1, so the upper bound is never met.
@@ -205,6 +245,13 @@ impl RecoveryRow {
             updated_at: place.instant("updated_at", self.updated_at)?,
             ask_root: self.ask_root,
             ordered: self.ordered,
+            failure: place.failure(&self.failure)?,
+            contested: self.contested,
+            excused: Duration::from_millis(place.number("excused", self.excused)?),
+            excused_since: self
+                .excused_since
+                .map(|at| place.instant("excused_since", at))
+                .transpose()?,
             sandbox: SandboxName::new(self.sandbox),
             flow_id: FlowId::new(self.flow_id),
             flow_name: self.flow_name,
@@ -283,7 +330,23 @@ impl EntryRow {
             root_run_id: self.root_run_id.map(RunId::new),
             new_run_id: self.new_run_id.map(RunId::new),
             etag: self.etag.map(Etag::new),
+            failure: self.failure.map(|text| place.failure(&text)).transpose()?,
             detail: self.detail,
+            rule: self.rule,
+        })
+    }
+}
+
+impl OrderRow {
+    /// The order.
+    pub(super) fn read(self) -> Result<Order, StoreError> {
+        let place = Place { table: "orders", row: &format!("{} {}", self.sandbox, self.flow) };
+        Ok(Order {
+            sandbox: (!self.sandbox.is_empty()).then(|| SandboxName::new(&self.sandbox)),
+            flow: (!self.flow.is_empty()).then(|| FlowId::new(&self.flow)),
+            paused: self.paused,
+            at: place.instant("at", self.at)?,
+            reason: self.reason,
         })
     }
 }
@@ -315,6 +378,10 @@ impl Place<'_> {
 
     fn number<T: TryFrom<i64>>(self, column: &str, value: i64) -> Result<T, StoreError> {
         T::try_from(value).map_err(|_| self.odd(column, value))
+    }
+
+    fn failure(self, json: &str) -> Result<Failure, StoreError> {
+        serde_json::from_str(json).map_err(|_| self.odd("failure", json))
     }
 
     fn reason(self, column: &str, word: &str) -> Result<Reason, StoreError> {

@@ -1,0 +1,81 @@
+//! What the store's record amounts to for whole dataflows and for the sandbox: which are held, and
+//! whether there is an outage. Nothing of it is counted along; each pass reads it anew.
+
+use super::catalog::Catalog;
+use super::tell::tell_order;
+use crate::domain::breaker::{OUTCOMES_LOOKBACK, Outcome, Streak, Weather, streaks, weather};
+use crate::domain::hold::{Grounds, Holds};
+use crate::domain::ids::{FlowId, SandboxName};
+use crate::domain::journal::Event;
+use crate::domain::order::{self, Order};
+use crate::domain::recovery::Recovery;
+use crate::domain::schedule::before;
+use crate::settings::Settings;
+use crate::store::{Store, StoreError};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Streaks are told from the ends of recoveries this far back, if the store keeps them so long.
+const STREAKS_LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The record of one sandbox.
+#[derive(Debug)]
+pub(super) struct Record {
+    orders: Vec<Order>,
+    streaks: HashMap<FlowId, Streak>,
+    pub(super) weather: Weather,
+}
+
+impl Record {
+    /// Reads the record as it is at `now`.
+    pub(super) async fn read(
+        store: &dyn Store,
+        sandbox: &SandboxName,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let orders = store.orders().await?;
+        let since = before(now, STREAKS_LOOKBACK);
+        let ends = store.history(Some(sandbox), since, &[Event::Recovered, Event::GivenUp]).await?;
+        let resumed_at = |flow: &FlowId, name: &str| {
+            order::in_force(&orders, sandbox, flow, name)
+                .filter(|order| !order.paused)
+                .map(|order| order.at)
+        };
+        let streaks = streaks(&ends, resumed_at);
+        const OUTCOMES: [Event; 4] =
+            [Event::Recovered, Event::Scheduled, Event::Held, Event::GivenUp];
+        let since = before(now, OUTCOMES_LOOKBACK);
+        let entries = store.history(Some(sandbox), since, &OUTCOMES).await?;
+        let outcomes: Vec<Outcome> = entries.iter().filter_map(Outcome::of).collect();
+        Ok(Self { weather: weather(&outcomes, &settings.breaker), orders, streaks })
+    }
+
+    /// The holds on the dataflows of `catalog`.
+    pub(super) fn holds(
+        &self,
+        sandbox: &SandboxName,
+        catalog: &Catalog,
+        recoveries: &[Recovery],
+        settings: &Settings,
+    ) -> Holds {
+        let flows = catalog.flows().values().map(|dataflow| &dataflow.flow);
+        let grounds = Grounds {
+            sandbox,
+            recoveries,
+            streaks: &self.streaks,
+            orders: &self.orders,
+            breaker: &settings.breaker,
+        };
+        Holds::of(flows, grounds)
+    }
+
+    /// Tells the orders that were given since the last pass, and remembers them in `known`.
+    pub(super) fn tell_orders(&self, known: &mut Option<Vec<Order>>) {
+        if let Some(known) = known {
+            self.orders.iter().filter(|order| !known.contains(order)).for_each(tell_order);
+        }
+        *known = Some(self.orders.clone());
+    }
+}
