@@ -14,6 +14,7 @@
 //! main → cli → commands → daemon ─┬→ store ────────→ domain
 //!                 │               ├→ flow_service ─→ domain
 //!                 │               └→ settings, clock, backoff, telemetry
+//!                 ├→ http ──────────→ metrics
 //!                 └→ simulator → its own types; never flow_service, never store
 //! ```
 //! `tests/architecture.rs` keeps these arrows true; `docs/ARCHITECTURE.md` argues them.
@@ -25,6 +26,8 @@ pub mod commands;
 pub mod daemon;
 pub mod domain;
 pub mod flow_service;
+pub mod http;
+pub mod metrics;
 pub mod settings;
 pub mod simulator;
 pub mod store;

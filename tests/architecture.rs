@@ -15,6 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("flow_service", &["domain", "clock", "backoff"]),
     ("settings", &["domain", "flow_service"]),
     ("daemon", &["domain", "store", "flow_service", "settings", "clock", "telemetry"]),
+    ("metrics", &[]),
+    ("http", &["metrics"]),
     ("simulator", &["clock"]),
     ("cli", &["domain"]),
     (
@@ -25,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "daemon",
             "domain",
             "flow_service",
+            "http",
+            "metrics",
             "settings",
             "simulator",
             "store",
@@ -87,7 +91,8 @@ fn contained_crates_are_named_in_one_place_only() {
         ("backoff", vec!["src/backoff.rs"]),
         ("reqwest", vec!["src/flow_service"]),
         ("sqlx", vec!["src/store"]),
-        ("axum", vec!["src/simulator"]),
+        ("axum", vec!["src/simulator", "src/http"]),
+        ("prometheus_client", vec!["src/metrics.rs"]),
         ("config", vec!["src/settings", "src/simulator/scenario.rs"]),
         ("sd_notify", vec!["src/commands"]),
     ]);

@@ -5,6 +5,8 @@ use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
 use crate::flow_service::FlowService;
+use crate::http::Server;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::telemetry;
 use sd_notify::NotifyState;
@@ -26,12 +28,15 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop_on_signal()?;
     let identity = Identity::draw();
+    let metrics = Arc::new(Metrics::new());
+    let server = listen(&settings, &metrics).await?;
     let open = OpenStore::open(&settings, mode).await?;
     tell_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
-    while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup).await {
+    while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup, &metrics).await
+    {
         tell_reload(daemon.settings(), &new);
         let service = FlowService::new(new.connection(), Arc::new(SystemClock::new()))?;
         daemon.reload(new, service);
@@ -40,8 +45,24 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     daemon.release().await;
     drop(daemon);
     open.close().await;
+    if let Some(server) = server {
+        server.stop().await;
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Serves `metrics` where the settings say so, if they do.
+async fn listen(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Server>> {
+    let Some(address) = settings.http.listen else { return Ok(None) };
+    let server = Server::start(address, metrics.clone()).await.map_err(|error| {
+        anyhow::anyhow!(
+            "cannot listen on {address}: {error}; let http.listen name another address, or set it \
+             to \"\" to serve nothing"
+        )
+    })?;
+    tracing::info!(address = server.address().to_string(), "listening");
+    Ok(Some(server))
 }
 
 /// Runs `daemon` until it is stopped (`None`) or a sound new configuration was read (`Some`).
@@ -51,6 +72,7 @@ async fn turn(
     environment: &Environment,
     stop: &CancellationToken,
     hangup: &mut Signal,
+    metrics: &Metrics,
 ) -> Option<Arc<Settings>> {
     let limit = daemon.settings().adobe.connection.request_timeout + DRAIN_MARGIN;
     let turn = stop.child_token();
@@ -60,7 +82,9 @@ async fn turn(
         tokio::select! {
             () = &mut running => return reloaded,
             _ = hangup.recv(), if reloaded.is_none() => {
-                match read_settings(&args.config, environment) {
+                let read = read_settings(&args.config, environment);
+                metrics.config_reloaded(read.is_ok());
+                match read {
                     Ok(settings) => {
                         reloaded = Some(settings);
                         turn.cancel();
@@ -91,6 +115,9 @@ async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
 fn tell_reload(old: &Settings, new: &Settings) {
     if old.store != new.store {
         tracing::warn!("[store] changed: restart flowmend for it to take effect");
+    }
+    if old.http != new.http {
+        tracing::warn!("[http] changed: restart flowmend for it to take effect");
     }
     if old.log != new.log {
         tracing::warn!("[log] changed: restart flowmend for it to take effect");

@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Tables of settings.
-const SECTIONS: [&str; 7] = ["adobe", "poll", "retry", "limits", "breaker", "store", "log"];
+const SECTIONS: [&str; 8] = ["adobe", "poll", "retry", "limits", "breaker", "store", "http", "log"];
 
 /// Lists of tables. A later layer replaces the whole list of an earlier one.
 const LISTS: [&str; 5] = ["sandbox", "dataflow", "rule", "builtin_rule", "quiet"];

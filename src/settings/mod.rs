@@ -18,6 +18,7 @@ mod dataflow;
 mod fault;
 mod file;
 mod fit;
+mod http;
 mod load;
 mod log;
 mod pattern;
@@ -39,6 +40,7 @@ mod value;
 pub use adobe::Adobe;
 pub use dataflow::{DataflowSettings, EffectivePolicy};
 pub use fault::{Fault, Faults, Origin};
+pub use http::Http;
 pub use log::{Log, LogFormat};
 pub use pattern::Pattern;
 pub use poll::Poll;
@@ -117,6 +119,8 @@ pub struct Settings {
     pub breaker: Breaker,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[http]`.
+    pub http: Http,
     /// `[log]`.
     pub log: Log,
     /// What is legal but risky, a sentence each, to be logged at the start.
@@ -169,6 +173,7 @@ impl Settings {
         let quiet = quiet::read_all(tables.remove("quiet"), &sandboxes, report_mut);
         let breaker = read("breaker", &mut tables, report_mut, breaker::read);
         let store = read("store", &mut tables, report_mut, store::read);
+        let http = read("http", &mut tables, report_mut, http::read);
         let log = read("log", &mut tables, report_mut, log::read);
         fit::check(report_mut);
 
@@ -185,6 +190,7 @@ impl Settings {
             quiet,
             breaker,
             store: store.expect(READ),
+            http: http.expect(READ),
             log: log.expect(READ),
             warnings,
             shown,

@@ -8,6 +8,7 @@ mod disk;
 mod help;
 mod kill;
 mod log_line;
+mod metrics;
 mod pipes;
 mod signals;
 mod support;

@@ -148,12 +148,13 @@ async fn what_cannot_change_while_running_is_named_at_sighup() {
     let site = Site::new().await;
     let daemon = site.daemon().await;
     site.configure(&format!(
-        "log.level = \"debug\"\n[store]\nurl = \"sqlite://{}\"",
+        "log.level = \"debug\"\nhttp.listen = \"\"\n[store]\nurl = \"sqlite://{}\"",
         site.path("other.db").display()
     ));
     daemon.signal("HUP");
     daemon.says("configuration reloaded").await;
     let ended = daemon.stop().await;
     ended.exits(0).complains("[store] changed").complains("[log] changed");
+    ended.complains("[http] changed");
     assert!(!site.path("other.db").exists());
 }

@@ -149,6 +149,15 @@ fn stores() {
 }
 
 #[test]
+fn listeners() {
+    assert_snapshot!(faults_of("[http]\nlisten = \"8321\""), @r#"  http.listen (/etc/f.toml): "8321" is no IP:PORT; write it like 127.0.0.1:8321 or [::1]:8321, or give "" to serve nothing"#);
+    assert_snapshot!(faults_of("[http]\nlisten = \"localhost:8321\""), @r#"  http.listen (/etc/f.toml): "localhost:8321" is no IP:PORT; write it like 127.0.0.1:8321 or [::1]:8321, or give "" to serve nothing"#);
+    assert_snapshot!(faults_of("[http]\nlisten = \"127.0.0.1\""), @r#"  http.listen (/etc/f.toml): "127.0.0.1" is no IP:PORT; write it like 127.0.0.1:8321 or [::1]:8321, or give "" to serve nothing"#);
+    assert_snapshot!(faults_of("[http]\nlisten = 8321"), @"  http.listen (/etc/f.toml): 8321 is not text; put it in double quotes");
+    assert_snapshot!(faults_of("[http]\nlistn = \"\""), @"  http.listn (/etc/f.toml): no such key; did you mean `listen`?");
+}
+
+#[test]
 fn sandboxes() {
     assert_snapshot!(faults_of("sandbox = []"), @r#"  sandbox (/etc/f.toml): no sandbox is named, so there is nothing to look after; add [[sandbox]] with name = "prod", or set FLOWMEND__SANDBOX=prod"#);
     assert_snapshot!(faults_of("[[sandbox]]\ninclude = [\"*\"]"), @r#"  sandbox[#1].name (/etc/f.toml): is missing; give the sandbox's name, such as "prod""#);
@@ -253,6 +262,8 @@ fn what_is_legal_but_risky_is_told_and_accepted() {
         watch_timeout = "5m"
         [limits]
         retriggers_per_minute = 0
+        [http]
+        listen = "0.0.0.0:8321"
         [[dataflow]]
         match = "a"
         [[dataflow]]
@@ -265,6 +276,7 @@ fn what_is_legal_but_risky_is_told_and_accepted() {
         limits.retriggers_per_minute = 0: no limit; after an outage every failed run is re-triggered at once
         dataflow[a].retry.watch_timeout = 9m (/etc/f.toml): batch runs often take longer; their recoveries would be given up too early
         dataflow[a] (/etc/f.toml): an earlier [[dataflow]] has the same match, so this one is never used
+        http.listen = 0.0.0.0:8321: other machines may read the metrics, and nobody is asked who they are
         retry.max_interval = 2d (/etc/f.toml): longer than max_elapsed_time = 24h: no delay ever grows to it
         retry.watch_timeout = 5m (/etc/f.toml): batch runs often take longer; their recoveries would be given up too early
         poll.interval = 5s (/etc/f.toml): polling this often costs requests and finds little sooner; 60s suits most

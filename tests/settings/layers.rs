@@ -40,6 +40,7 @@ fn everything_else_has_the_defaults_of_the_reference() {
     assert_eq!(settings.store.path, Path::new("/var/lib/flowmend/flowmend.db"));
     assert_eq!(settings.store.retention, seconds(30 * 24 * 60 * 60));
     assert_eq!(settings.store.lease, seconds(60));
+    assert_eq!(settings.http.listen, Some("127.0.0.1:8321".parse().unwrap()));
     assert_eq!(settings.log.format, LogFormat::Auto);
     assert_eq!(settings.log.level, "info");
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
@@ -68,6 +69,7 @@ fn every_kind_of_value_can_be_given_by_a_variable() {
         .variable("FLOWMEND__ADOBE__CLIENT_ID", "00123")
         .variable("FLOWMEND__POLL__INTERVAL", "2m")
         .variable("FLOWMEND__STORE__URL", "sqlite://here.db")
+        .variable("FLOWMEND__HTTP__LISTEN", "[::1]:0")
         .variable("FLOWMEND__LOG__FORMAT", "json")
         .variable("FLOWMEND__SANDBOX", "prod, dev")
         .variable("FLOWMEND__DATAFLOW", r#"[{ match = "crm-*", retry.max_attempts = 9 }]"#)
@@ -79,10 +81,18 @@ fn every_kind_of_value_can_be_given_by_a_variable() {
     assert_eq!(settings.adobe.connection.client_id, "00123");
     assert_eq!(settings.poll.interval, seconds(120));
     assert_eq!(settings.store.path, Path::new("here.db"));
+    assert_eq!(settings.http.listen, Some("[::1]:0".parse().unwrap()));
     assert_eq!(settings.log.format, LogFormat::Json);
     let names: Vec<&str> = settings.sandboxes.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["prod", "dev"]);
     assert_eq!(settings.dataflows[0].retry.max_attempts, 9);
+}
+
+#[test]
+fn the_listener_is_switched_off_by_an_empty_text_from_a_file_or_a_variable() {
+    assert_eq!(settings_of("[http]\nlisten = \"\"").http.listen, None);
+    let variable = Server::needed().variable("FLOWMEND__HTTP__LISTEN", "");
+    assert_eq!(variable.settings().http.listen, None);
 }
 
 #[test]
@@ -208,6 +218,7 @@ fn the_effective_settings_tell_where_each_was_written() {
         name = "passing fault" # the built-in defaults
         [breaker]
         [store]
+        [http]
         [log]
         level = "debug" # FLOWMEND__LOG__LEVEL
     "#);
@@ -222,6 +233,7 @@ fn what_is_rendered_is_a_configuration_again() {
     assert_eq!(again.retry, first.retry);
     assert_eq!(again.poll, first.poll);
     assert_eq!(again.store, first.store);
+    assert_eq!(again.http, first.http);
     assert_eq!(again.dataflows[0].pattern.as_str(), first.dataflows[0].pattern.as_str());
     assert_eq!(again.dataflows[0].retry, first.dataflows[0].retry);
     assert_eq!(format!("{:?}", again.rules), format!("{:?}", first.rules));

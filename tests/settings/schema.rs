@@ -179,6 +179,7 @@ fn the_schema_refuses_what_the_program_refuses() {
         "retry.initial_interval = \"1ms\"",
         "retry.retry_empty_success = 1",
         "adobe.scopes = \"openid\"",
+        "http.listen = 8321",
         "dataflow = [{ match = \"a\", retry.max_attempts = 0 }]",
         "dataflow = [{ match = \"a\", limits.retriggers_per_day = 1 }]",
         "dataflow = [{ kind = \"batch\" }]",

@@ -69,13 +69,13 @@ fn the_first_dataflow_that_matches_decides() {
     let base = RetryPolicy { multiplier: 3.0, ..RetryPolicy::default() };
     let dev = policy(&settings, "dev", "x", "crm-daily");
     assert_eq!(dev.rule, Some(0));
-    assert_eq!(dev.retry, RetryPolicy { max_attempts: 1, ..*base });
+    assert_eq!(dev.retry, RetryPolicy { max_attempts: 1, ..base });
     assert_eq!((dev.per_dataflow, dev.kind), (2, None));
 
     let prod = policy(&settings, "prod", "x", "crm-daily");
     let initial_interval = Duration::from_secs(300);
     assert_eq!(prod.rule, Some(1));
-    assert_eq!(prod.retry, RetryPolicy { initial_interval, ..*base });
+    assert_eq!(prod.retry, RetryPolicy { initial_interval, ..base });
     assert_eq!((prod.per_dataflow, prod.kind), (7, Some(FlowKind::Batch)));
 
     assert_eq!(policy(&settings, "dev", "x", "erp").rule, Some(2));

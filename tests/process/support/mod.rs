@@ -72,7 +72,7 @@ impl Site {
             "[adobe]\nplatform_url = \"{url}\"\nims_url = \"{url}\"\norg_id = \"{}\"\n\
              client_id = \"{}\"\nclient_secret = \"{SECRET}\"\nrequest_timeout = \"1s\"\n\
              requests_per_second = 1000.0\n\n[[sandbox]]\nname = \"prod\"\n\n\
-             [store]\nurl = \"sqlite://{}\"\n",
+             [store]\nurl = \"sqlite://{}\"\n\n[http]\nlisten = \"127.0.0.1:0\"\n",
             credentials.org_id,
             credentials.client_id,
             store.display(),

@@ -1,0 +1,79 @@
+//! What a running daemon tells over HTTP: that it lives, and its metrics.
+//!
+//! There is no authentication, and so nothing here changes anything, takes a body, or names a
+//! dataflow. Every answer is made from memory at once: no request can hold up a pass, and none
+//! needs a time limit of its own. The listener is bound before the daemon starts, so that a port
+//! that is taken is told to whoever starts it, and serves until after the last call has ended.
+
+use crate::metrics::Metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a stopping server waits for connections that are busy, or stuck in half a request.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A running server. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    /// Serves `metrics` at `listen`; port 0 lets the system choose one.
+    ///
+    /// # Errors
+    /// If `listen` cannot be bound.
+    pub async fn start(listen: SocketAddr, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let serving = axum::serve(listener, router(metrics)).with_graceful_shutdown(stopped);
+        Ok(Self { address, stop, serving: tokio::spawn(serving.into_future()) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening, and waits a moment for the answers under way.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        // Whoever is still connected after that is cut off.
+        let _ = tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.serving.abort();
+    }
+}
+
+fn router(metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/metrics", get(encoded))
+        .with_state(metrics)
+}
+
+async fn encoded(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
