@@ -29,7 +29,7 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     let stop = stop_on_signal()?;
     let identity = Identity::draw();
     let metrics = Arc::new(Metrics::new());
-    let server = listen(&settings, &metrics).await?;
+    let server = listen(&settings, mode, &metrics).await?;
     let open = OpenStore::open(&settings, mode).await?;
     tell_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -52,9 +52,15 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     Ok(Exit::Done)
 }
 
-/// Serves `metrics` where the settings say so, if they do.
-async fn listen(settings: &Settings, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Server>> {
-    let Some(address) = settings.http.listen else { return Ok(None) };
+/// Serves `metrics` where the settings say so, if they do; a dry run beside the daemon leaves the
+/// address to it.
+async fn listen(
+    settings: &Settings,
+    mode: Mode,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Option<Server>> {
+    let address = settings.http.listen.filter(|_| mode == Mode::Live);
+    let Some(address) = address else { return Ok(None) };
     let server = Server::start(address, metrics.clone()).await.map_err(|error| {
         anyhow::anyhow!(
             "cannot listen on {address}: {error}; let http.listen name another address, or set it \
