@@ -79,6 +79,19 @@ The running daemon takes it up at its next pass; without one, `flowmend once` do
     #[command(after_help = "Example:\n  flowmend dismiss 65b7cfcc-6b2e-47c8-8194-13005b792752 \
 --reason \"loaded by hand\"")]
     Dismiss(DismissArgs),
+    /// Leave dataflows alone until `flowmend resume`.
+    #[command(
+        after_help = "Examples:\n  flowmend pause --reason \"maintenance of the warehouse\"\n  \
+flowmend pause --sandbox prod --flow crm-accounts\n\n\
+The running daemon heeds it from its next pass on, and after a restart too; calls under way are \
+followed to their end. Of several orders for a dataflow the latest counts."
+    )]
+    Pause(OrderArgs),
+    /// Go on with dataflows that are paused, or held because they keep failing.
+    #[command(after_help = "Examples:\n  flowmend resume\n  \
+flowmend resume --flow crm-accounts --reason \"credentials renewed\"\n\n\
+What is held for another reason is retried one by one: flowmend retry.")]
+    Resume(OrderArgs),
     /// Show the configuration.
     #[command(
         subcommand,
@@ -216,6 +229,23 @@ pub struct DismissArgs {
     pub runs: Vec<RunId>,
     /// Why; it is kept in the journal
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// Arguments of `pause` and `resume`.
+#[derive(Debug, Clone, Args)]
+pub struct OrderArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Only this sandbox
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
+    pub sandbox: Option<SandboxName>,
+    /// Only this dataflow, by id or name
+    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    pub flow: Option<FlowId>,
+    /// Why; it is shown in the log
+    #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
 

@@ -7,9 +7,10 @@ use crate::cli::ExplainArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::ids::{FlowId, RunId, SandboxName};
 use crate::domain::journal::{Entry, Event};
-use crate::domain::policy::RetryPolicy;
+use crate::domain::policy::{RetryOverride, RetryPolicy};
 use crate::domain::reason::Reason;
 use crate::domain::recovery::{Recovery, State};
+use crate::domain::rule::{self, Action, Rule};
 use crate::domain::schedule::after;
 use crate::domain::transition::ABSENCES_NEEDED;
 use crate::settings::{Settings, format_duration};
@@ -61,8 +62,10 @@ struct Story<'a> {
     sandbox: &'a SandboxName,
     flow_id: &'a FlowId,
     flow_name: &'a str,
-    /// What is in force for the dataflow today.
+    /// What is in force for the failure today.
     retry: RetryPolicy,
+    /// The rule that matches the failure today.
+    rule: Option<&'a Rule>,
     /// The `match` of the `[[dataflow]]` that holds for it.
     pattern: Option<&'a str>,
     /// True if the configuration of today selects the dataflow.
@@ -87,6 +90,10 @@ impl<'a> Story<'a> {
         let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
         let policy = settings.policy_for(sandbox, flow_id, flow_name);
         let dataflow = policy.rule.and_then(|rule| settings.dataflows.get(rule));
+        let latest = entries.iter().rev().find_map(|entry| entry.failure.as_ref());
+        let failure = recovery.map(|it| &it.failure).or(latest);
+        let rule = failure
+            .and_then(|failure| rule::first(&settings.rules, sandbox, flow_id, flow_name, failure));
         Some(Self {
             run,
             recovery,
@@ -94,7 +101,8 @@ impl<'a> Story<'a> {
             sandbox,
             flow_id,
             flow_name,
-            retry: policy.retry,
+            retry: rule.map_or(policy.retry, |rule| rule.policy(policy.retry)),
+            rule,
             pattern: dataflow.map(|dataflow| dataflow.pattern.as_str()),
             is_selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
             now,
@@ -118,6 +126,8 @@ impl<'a> Story<'a> {
             "flow_name": self.flow_name,
             "is_selected": self.is_selected,
             "dataflow_match": self.pattern,
+            "rule": self.rule.map(|rule| rule.name.as_str()),
+            "action": self.rule.map_or(Action::Retry, |rule| rule.action).as_str(),
             "max_attempts": self.retry.max_attempts,
             "codes": self.codes(),
             "next": self.next(),
@@ -139,7 +149,14 @@ impl<'a> Story<'a> {
             Some(pattern) => format!("[[dataflow]] match = \"{pattern}\""),
             None => "[retry]".to_owned(),
         };
-        writeln!(out, "policy    {}  from {table}", policy(&self.retry))?;
+        let rule = match self.rule {
+            Some(rule) => format!("\"{}\": {}", rule.name, rule.action.as_str()),
+            None => "none matches, so it is re-triggered".to_owned(),
+        };
+        writeln!(out, "rule      {rule}")?;
+        let overridden = self.rule.is_some_and(|rule| rule.retry != RetryOverride::default());
+        let overridden = if overridden { " and the rule" } else { "" };
+        writeln!(out, "policy    {}  from {table}{overridden}", policy(&self.retry))?;
         if let Some(recovery) = self.recovery {
             let codes = self.codes().unwrap_or("no error code");
             writeln!(out, "failed    {}  {codes}", seconds_from(recovery.failed_at, self.now))?;
@@ -176,7 +193,7 @@ impl<'a> Story<'a> {
             "{} of {} re-triggers made; none after {}",
             recovery.attempts.len(),
             self.retry.max_attempts,
-            seconds_from(after(recovery.failed_at, self.retry.max_elapsed_time), self.now)
+            seconds_from(recovery.deadline(&self.retry, self.now), self.now)
         )
     }
 
@@ -210,6 +227,13 @@ impl<'a> Story<'a> {
                 "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
                 at(after(*since, self.retry.watch_timeout))
             ),
+            State::Held { why: why @ (Reason::KeepsFailing | Reason::Paused), .. } => format!(
+                "held since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
+                self.flow_id
+            ),
+            State::Held { why: why @ (Reason::HeldByRule | Reason::HeldInDoubt), .. } => format!(
+                "held since {ended}: {why}; a person decides: flowmend retry {root}, or dismiss"
+            ),
             State::Held { why, .. } => format!(
                 "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
             ),
@@ -229,6 +253,11 @@ impl<'a> Story<'a> {
             _ if last.event != Event::Skipped => {
                 "nothing: the recovery is removed (store.retention); this is left of it".to_owned()
             }
+            Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => format!(
+                "left alone while its dataflow is held; taken on if that ends within \
+                 poll.lookback: flowmend resume --flow {}",
+                self.flow_id
+            ),
             Reason::FlowDisabled | Reason::NotSelected | Reason::UnknownKind => {
                 "left alone; taken on if the cause goes away within poll.lookback".to_owned()
             }
@@ -260,9 +289,10 @@ impl<'a> Story<'a> {
     /// The reason, and below it what else there is to know.
     fn reasons(&self, entry: &Entry, after_call: bool) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", entry.reason, entry.reason.explanation())];
+        lines.extend(entry.rule.as_ref().map(|rule| format!("rule: {rule}")));
         if let Some(detail) = &entry.detail {
             let label = match entry.event {
-                Event::Dismissed => "said",
+                Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "said",
                 _ if after_call => "answer",
                 _ => "codes",
             };
@@ -271,7 +301,7 @@ impl<'a> Story<'a> {
         if entry.root_run_id.as_ref().is_some_and(|root| *root != entry.run_id) {
             lines.push(format!("run: {}", entry.run_id));
         }
-        if entry.event == Event::Retriggered {
+        if matches!(entry.event, Event::Retriggered | Event::Followed) {
             let etag = entry.etag.as_ref().map_or("none", |etag| etag.as_str());
             lines.extend(entry.new_run_id.as_ref().map(|id| format!("new run: {id}")));
             lines.push(format!("etag: {etag}"));

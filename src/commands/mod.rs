@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod once;
 mod operate;
+mod order;
 mod plan;
 mod run;
 mod shown;
@@ -71,6 +72,8 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Plan(args) => plan::plan(args, environment).await,
         Command::Retry(args) => operate::retry(args, environment).await,
         Command::Dismiss(args) => operate::dismiss(args, environment).await,
+        Command::Pause(args) => order::order(args, true, environment).await,
+        Command::Resume(args) => order::order(args, false, environment).await,
         Command::Config(command) => config::config(command, environment),
     }
 }

@@ -74,6 +74,7 @@ fn as_json(line: &Line) -> Value {
         "due": line.due.map(|due| due.to_string()),
         "reason": line.reason.map(Reason::as_str),
         "explanation": line.reason.map(Reason::explanation),
+        "rule": line.rule,
         "detail": line.detail,
     })
 }
@@ -187,6 +188,7 @@ fn why(line: &Line) -> String {
     let caution = (line.reason == Some(Reason::Interrupted))
         .then(|| "unless a running daemon is making this call right now".to_owned());
     let reason = line.reason.map(|reason| reason.as_str().to_owned());
-    let parts = [reason, caution, run, line.detail.clone()];
+    let rule = line.rule.as_ref().map(|rule| format!("rule \"{rule}\""));
+    let parts = [reason, caution, run, rule, line.detail.clone()];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -30,6 +30,7 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
         "state": recovery.state.name(),
         "reason": why(recovery),
         "failed_at": recovery.failed_at.to_string(),
+        "codes": recovery.failure.codes(),
         "due": recovery.due().map(|due| due.to_string()),
         "updated_at": recovery.updated_at.to_string(),
         "attempts": attempts,

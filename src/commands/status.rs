@@ -4,6 +4,7 @@ use super::shown::{as_json, seconds, why};
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::order::{self, Order};
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, SqliteStore, Store};
 use clap::ValueEnum;
@@ -29,20 +30,49 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let counts = store.count_by_state(&filter).await?;
     let recoveries = store.recoveries(&filter).await?;
+    let orders = store.orders().await?;
+    let pauses = order::pauses(&orders);
     store.close().await;
     let report = match args.json {
-        true => json_report(&counts, &recoveries)?,
-        false => table_report(&counts, &recoveries, SystemClock::new().now()),
+        true => json_report(&counts, &recoveries, &pauses)?,
+        false => {
+            let table = table_report(&counts, &recoveries, SystemClock::new().now());
+            pauses.iter().map(|order| pause(order)).collect::<String>() + &table
+        }
     };
     print(&report)?;
     Ok(Exit::Done)
 }
 
-fn json_report(counts: &[(String, u64)], recoveries: &[Recovery]) -> anyhow::Result<String> {
+/// A pause in words.
+fn pause(order: &Order) -> String {
+    let why = match order.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    format!("paused since {}: {}{why}\n", seconds(order.at), order.scope())
+}
+
+fn json_report(
+    counts: &[(String, u64)],
+    recoveries: &[Recovery],
+    pauses: &[&Order],
+) -> anyhow::Result<String> {
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
     let recoveries: Vec<Value> = recoveries.iter().map(as_json).collect();
-    let document = json!({ "states": states, "recoveries": recoveries });
+    let pauses: Vec<Value> = pauses
+        .iter()
+        .map(|order| {
+            json!({
+                "sandbox": order.sandbox.as_ref().map(|sandbox| sandbox.as_str()),
+                "flow": order.flow.as_ref().map(|flow| flow.as_str()),
+                "since": order.at.to_string(),
+                "reason": order.reason,
+            })
+        })
+        .collect();
+    let document = json!({ "states": states, "paused": pauses, "recoveries": recoveries });
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 

@@ -362,7 +362,7 @@ impl Gatherer<'_> {
         let base = dataflow.map_or(self.settings.retry, |dataflow| dataflow.retry);
         let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
         let rule = rule::first(&self.settings.rules, sandbox, flow_id, flow_name, failure);
-        rule.map_or(base, |rule| rule.retry.over(base))
+        rule.map_or(base, |rule| rule.policy(base))
     }
 
     fn limits_window(&self, now: Timestamp) -> Timestamp {

@@ -3,7 +3,7 @@
 use super::gather::Memory;
 use super::pass::{Pass, PassError};
 use crate::domain::ids::{FlowId, RunId};
-use crate::domain::journal::Entry;
+use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
 use crate::domain::reason::Reason;
 use crate::domain::recovery::{Change, Recovery, State};
@@ -47,6 +47,8 @@ pub struct Line {
     pub due: Option<Timestamp>,
     /// Why.
     pub reason: Option<Reason>,
+    /// The rule that matches the failure.
+    pub rule: Option<String>,
     /// The codes of the failure.
     pub detail: Option<String>,
 }
@@ -150,9 +152,12 @@ fn by_root(changes: &[Change]) -> HashMap<&RunId, &Change> {
 fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> Line {
     let recovery = change.map_or(before, |change| &change.recovery);
     let entry = change.map(|change| &change.entry);
-    let policy = snapshot.flows.get(&recovery.flow_id).map_or(&snapshot.fallback, |it| &it.retry);
+    let terms = snapshot.terms(recovery);
     let (action, held) = match (&recovery.state, change) {
         (State::Waiting { .. }, Some(Change { from_revision: None, .. })) => (Action::Adopt, None),
+        (State::Waiting { .. }, Some(Change { entry, .. })) if entry.event == Event::Postponed => {
+            (Action::Postpone, None)
+        }
         (State::Waiting { .. }, Some(_)) => (Action::Schedule, None),
         (State::Waiting { .. }, None) => (Action::Wait, None),
         (State::Triggering { .. } | State::InDoubt { .. }, _) => (Action::Reconcile, None),
@@ -169,9 +174,10 @@ fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> 
         run_id: recovery.root_run_id.clone(),
         other_run_id: other_run(recovery),
         attempt: Some(recovery.attempt()),
-        max_attempts: Some(policy.max_attempts),
+        max_attempts: Some(terms.policy.max_attempts),
         due: recovery.due(),
         reason: entry.map(|entry| entry.reason).or(held),
+        rule: terms.rule.map(|rule| rule.name.clone()),
         detail: entry.and_then(|entry| entry.detail.clone()),
     }
 }
@@ -197,6 +203,7 @@ fn skip(entry: &Entry) -> Line {
         max_attempts: None,
         due: None,
         reason: Some(entry.reason),
+        rule: entry.rule.clone(),
         detail: entry.detail.clone(),
     }
 }

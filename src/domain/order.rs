@@ -19,12 +19,36 @@ pub struct Order {
 }
 
 impl Order {
+    /// What it is for, in words.
+    pub fn scope(&self) -> String {
+        let what = match &self.flow {
+            Some(flow) => format!("dataflow {flow}"),
+            None => "all dataflows".to_owned(),
+        };
+        match &self.sandbox {
+            Some(sandbox) => format!("{what} of sandbox {sandbox}"),
+            None => what,
+        }
+    }
+
     /// Whether it is about this dataflow.
     pub fn covers(&self, sandbox: &SandboxName, flow_id: &FlowId, flow_name: &str) -> bool {
         let named = |it: &FlowId| it == flow_id || it.as_str() == flow_name;
         self.sandbox.as_ref().is_none_or(|own| own == sandbox)
             && self.flow.as_ref().is_none_or(named)
     }
+}
+
+/// The pauses that no later order for the same dataflows, or for more, has ended.
+pub fn pauses(orders: &[Order]) -> Vec<&Order> {
+    let includes = |wide: &Order, narrow: &Order| {
+        (wide.sandbox.is_none() || wide.sandbox == narrow.sandbox)
+            && (wide.flow.is_none() || wide.flow == narrow.flow)
+    };
+    let ended = |pause: &Order| {
+        orders.iter().any(|it| !it.paused && it.at > pause.at && includes(it, pause))
+    };
+    orders.iter().filter(|order| order.paused && !ended(order)).collect()
 }
 
 /// The order in force for a dataflow.
@@ -66,5 +90,9 @@ mod tests {
         assert!(paused(&orders, "prod", "f-1"), "except one");
         assert!(paused(&orders[3..], "prod", "f-9"), "named by its name");
         assert!(!paused(&[], "prod", "f-1"));
+
+        assert_eq!(pauses(&orders), [&orders[0], &orders[2], &orders[3]]);
+        let all_go_on = [orders.to_vec(), vec![order(None, None, false, 40)]].concat();
+        assert!(pauses(&all_go_on).is_empty());
     }
 }

@@ -273,7 +273,14 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
         .iter()
         .filter(|recovery| recovery.due().is_some_and(|due| due <= snapshot.now))
         .collect();
-    due.sort_by(|a, b| (a.failed_at, &a.root_run_id).cmp(&(b.failed_at, &b.root_run_id)));
+    // In an outage whatever was tried least is the next canary: another dataflow may be well again.
+    let tried = |recovery: &Recovery| match snapshot.weather.outage {
+        Some(_) => recovery.attempts.len(),
+        None => 0,
+    };
+    due.sort_by(|a, b| {
+        (tried(a), a.failed_at, &a.root_run_id).cmp(&(tried(b), b.failed_at, &b.root_run_id))
+    });
 
     for recovery in due {
         let terms = snapshot.terms(recovery);

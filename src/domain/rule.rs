@@ -9,9 +9,8 @@
 
 use super::failure::Failure;
 use super::ids::{FlowId, SandboxName};
-use super::policy::RetryOverride;
+use super::policy::{RetryOverride, RetryPolicy};
 use super::run::RunError;
-use serde::Deserialize;
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,11 +79,12 @@ pub struct Rule {
     pub action: Action,
     /// Keys of `[retry]` that are in force for what it matches.
     pub retry: RetryOverride,
+    /// A built-in rule never tries more often than the user's own policy.
+    pub is_builtin: bool,
 }
 
 /// What a rule does with a failure.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Action {
     /// Re-trigger it.
     #[default]
@@ -93,6 +93,17 @@ pub enum Action {
     Hold,
     /// Leave it alone for good.
     Ignore,
+}
+
+impl Action {
+    /// The word for it, as in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Hold => "hold",
+            Self::Ignore => "ignore",
+        }
+    }
 }
 
 /// The umbrella codes of Adobe's monitoring pages. All end in -500, whatever the cause.
@@ -112,6 +123,17 @@ pub fn first<'a>(
 }
 
 impl Rule {
+    /// The policy for what it matches, where otherwise `base` is in force.
+    pub fn policy(&self, base: RetryPolicy) -> RetryPolicy {
+        let policy = self.retry.over(base);
+        match self.is_builtin {
+            true => {
+                RetryPolicy { max_attempts: policy.max_attempts.min(base.max_attempts), ..policy }
+            }
+            false => policy,
+        }
+    }
+
     /// True if it names nothing that has to hold.
     pub fn matches_everything(&self) -> bool {
         let scope = self.scope.sandbox.is_none() && self.scope.dataflow.is_none();

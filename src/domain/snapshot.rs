@@ -117,7 +117,7 @@ impl Snapshot {
     pub(super) fn terms_for(&self, flow: &FlowId, name: &str, failure: &Failure) -> Terms<'_> {
         let base = self.flows.get(flow).map_or(self.fallback, |dataflow| dataflow.retry);
         let rule = rule::first(&self.rules, &self.sandbox, flow, name, failure);
-        let policy = rule.map_or(base, |rule| rule.retry.over(base));
+        let policy = rule.map_or(base, |rule| rule.policy(base));
         Terms { policy, rule, jitter: self.jitter, now: self.now }
     }
 

@@ -40,7 +40,8 @@ pub(super) fn read_all(
             if list == "rule" {
                 fit::check_overrides(report, &format!("{label}."));
             }
-            let Some(rule) = rule else { continue };
+            let Some(mut rule) = rule else { continue };
+            rule.is_builtin = list == "builtin_rule";
             if rule.matches_everything() && blocked_by.is_none() {
                 blocked_by = Some(label);
             }
@@ -56,7 +57,7 @@ fn read(
     origin: &Origin,
     sandboxes: &[SandboxSettings],
 ) -> Option<Rule> {
-    let actions = [("retry", Action::Retry), ("hold", Action::Hold), ("ignore", Action::Ignore)];
+    let actions = [Action::Retry, Action::Hold, Action::Ignore].map(|it| (it.as_str(), it));
     section.require("action", origin, "is missing; give \"retry\", \"hold\" or \"ignore\"");
     let name = section.text("name", |name| match name.trim() {
         "" => Err("is empty; give a few words, or leave it out".to_owned()),
@@ -82,6 +83,7 @@ fn read(
         message,
         action: action?,
         retry,
+        is_builtin: false,
     })
 }
 

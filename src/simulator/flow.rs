@@ -74,6 +74,8 @@ pub struct FlowSetup {
     pub run_time: Duration,
     /// The share of scheduled runs that fail, 0 to 1.
     pub failure_rate: f64,
+    /// Whether its source supports the re-trigger. Adobe publishes no list of those that do.
+    pub retriggerable: bool,
     /// Why they fail; one is drawn each time.
     pub causes: Vec<Cause>,
 }
@@ -92,6 +94,7 @@ impl FlowSetup {
             every: None,
             run_time: Duration::from_secs(60),
             failure_rate: 0.0,
+            retriggerable: true,
             causes: vec![Cause::SourceTimeout],
         }
     }

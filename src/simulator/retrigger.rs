@@ -86,7 +86,7 @@ impl World {
             .run_in(request.sandbox, request.run_id)
             .ok_or_else(|| Refusal::not_found("runs", request.run_id))?;
         let flow = &self.flows[run.flow];
-        if !flow.setup.spec.is_batch_source() {
+        if !(flow.setup.spec.is_batch_source() && flow.setup.retriggerable) {
             return refuse(1333, "flowRunAction is not supported for this source.");
         }
         if flow.state != FlowState::Enabled {

@@ -6,7 +6,10 @@ mod support;
 
 mod auth;
 mod backoff;
+mod breakers;
+mod budgets;
 mod economy;
+mod elsewhere;
 mod explain;
 mod happy;
 mod holds;
@@ -16,3 +19,4 @@ mod pages;
 mod plan;
 mod quirks;
 mod restart;
+mod rules;

@@ -50,7 +50,7 @@ async fn a_faulty_file_at_sighup_lowers_the_gauge_until_a_sound_one_is_read() {
 #[tokio::test]
 async fn metrics_are_openmetrics_and_nothing_can_be_written() {
     let site = Site::new().await;
-    let daemon = site.start(&["run", "--dry-run"]);
+    let daemon = site.daemon().await;
     let address = address(&daemon).await;
     let metrics = get(address, "/metrics").await;
     let media = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";

@@ -123,8 +123,24 @@ impl Evidence<'_> {
         }
         for recovery in &self.recoveries {
             let in_books = accepted.remove(&recovery.root_run_id).unwrap_or_default();
-            let in_store: Vec<_> =
-                recovery.attempts.iter().map(|a| (a.asked.as_str(), a.issued.as_str())).collect();
+            // A re-trigger by a person that was followed is an attempt too.
+            let followed = |issued: &RunId| {
+                let journal = self.journals[&recovery.root_run_id].iter();
+                let mut followed = journal.filter(|entry| entry.event == Event::Followed);
+                followed.any(|entry| entry.new_run_id.as_ref() == Some(issued))
+            };
+            let (theirs, in_store): (Vec<_>, Vec<_>) = recovery
+                .attempts
+                .iter()
+                .map(|a| (a.asked.as_str(), a.issued.as_str()))
+                .partition(|(_, issued)| followed(&RunId::new(*issued)));
+            let by_person = |run: &str| {
+                let mut calls = self.books.accepted().filter(|call| call.by == A_PERSON);
+                calls.any(|call| call.new_run_id() == Some(run))
+            };
+            if let Some((_, run)) = theirs.iter().find(|(_, run)| !by_person(run)) {
+                return Err(self.explain(recovery, &format!("{run} was made by no person")));
+            }
             if in_books != in_store {
                 let wrong = format!("accepted were {in_books:?}, the store knows {in_store:?}");
                 return Err(self.explain(recovery, &wrong));
@@ -139,7 +155,7 @@ impl Evidence<'_> {
         if !numbers.zip(1..).all(|(number, wanted)| number == wanted) {
             return Err(format!("attempts are not numbered from 1: {:?}", recovery.attempts));
         }
-        if recovery.attempts.len() > self.history.setting.max_attempts as usize {
+        if recovery.attempts.len() > self.most(recovery) {
             return Err("more attempts than allowed".to_owned());
         }
         if !self.history.cast.batch.iter().any(|flow| flow == recovery.flow_id.as_str()) {
@@ -181,7 +197,7 @@ impl Evidence<'_> {
             .map(|a| self.history.world(|world| world.run_status(a.issued.as_str())).unwrap())
             .collect();
         let failed = |runs: &[RunStatus]| runs.iter().all(|run| *run == RunStatus::Failed);
-        let most = setting.max_attempts as usize;
+        let most = self.most(recovery);
         let legitimate = match &recovery.state {
             State::Recovered { why: Reason::IssuedRunSucceeded } => ended
                 .split_last()
@@ -209,7 +225,7 @@ impl Evidence<'_> {
 
     /// Exactly as many attempts as healing takes, or the whole budget.
     fn healed_in_time(&self, recovery: &Recovery, heals_after: usize) -> Result<(), String> {
-        let most = self.history.setting.max_attempts as usize;
+        let most = self.most(recovery);
         let wanted = match recovery.state {
             State::Recovered { .. } => heals_after,
             State::GivenUp { why: Reason::AttemptsSpent } if heals_after > most => most,
@@ -221,6 +237,12 @@ impl Evidence<'_> {
             return Err(format!("{made} attempts and {state:?}, healed by attempt {heals_after}"));
         }
         Ok(())
+    }
+
+    /// The budget of attempts: that of the setting, or fewer where a rule says so.
+    fn most(&self, recovery: &Recovery) -> usize {
+        let said = self.journals[&recovery.root_run_id].iter().filter_map(|it| it.max_attempts);
+        said.last().map_or(0, |most| most.min(self.history.setting.max_attempts)) as usize
     }
 
     fn is_touched(&self, recovery: &Recovery) -> bool {

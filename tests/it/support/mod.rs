@@ -77,7 +77,7 @@ impl Setup {
             settings,
             store,
             daemon,
-            _directory: directory,
+            directory,
             stop: CancellationToken::new(),
         }
     }
@@ -92,7 +92,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub daemon: Daemon,
     /// Kept until the end of the test.
-    _directory: TempDir,
+    directory: TempDir,
     pub stop: CancellationToken,
 }
 
@@ -132,6 +132,20 @@ impl App {
         self.store = open(&self.settings).await;
         self.advance(self.settings.store.lease + Duration::from_secs(1));
         self.daemon = daemon(&self.settings, self.store.clone(), self.clock.clone());
+    }
+
+    /// The daemon takes up another configuration while it runs, as at SIGHUP.
+    pub fn reload(&mut self, settings: Settings) {
+        let service =
+            FlowService::new(settings.connection(), self.clock.clone()).expect("a client");
+        self.settings = Arc::new(settings);
+        self.daemon.reload(self.settings.clone(), service);
+    }
+
+    /// The same with this TOML in place of the test's own.
+    pub fn reconfigure(&mut self, toml: &str) {
+        let settings = settings(&self.simulator.base_url(), &self.directory, toml);
+        self.reload((*settings).clone());
     }
 
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {

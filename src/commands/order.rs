@@ -1,0 +1,50 @@
+//! `flowmend pause` and `flowmend resume`: what an operator orders for many dataflows at once.
+//!
+//! Both change the store only; the daemon takes it up at its next pass.
+
+use super::{Environment, Exit, load, print};
+use crate::cli::OrderArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::domain::order::Order;
+use crate::settings::Settings;
+use crate::store::{SqliteStore, Store};
+use crate::telemetry;
+
+pub(super) async fn order(
+    args: OrderArgs,
+    paused: bool,
+    environment: Environment,
+) -> anyhow::Result<Exit> {
+    let settings = match load(&args.config, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    if let Some(complaint) = unknown_sandbox(&args, &settings) {
+        telemetry::complain(&complaint);
+        return Ok(Exit::Failed);
+    }
+    // A first look that writes nothing: where there is no store, none is made.
+    SqliteStore::open_existing(&settings.store.path).await?.close().await;
+    let store = SqliteStore::open(&settings.store.path).await?;
+    let order = Order {
+        sandbox: args.sandbox,
+        flow: args.flow,
+        paused,
+        at: SystemClock::new().now(),
+        reason: args.reason,
+    };
+    let ordered = store.order(&order).await;
+    store.close().await;
+    ordered?;
+    let done = if paused { "paused" } else { "resumed" };
+    print(&format!("{done}: {}, from the next pass on\n", order.scope()))?;
+    Ok(Exit::Done)
+}
+
+/// What to say where no such sandbox is configured: an order for it would do nothing.
+fn unknown_sandbox(args: &OrderArgs, settings: &Settings) -> Option<String> {
+    let wanted = args.sandbox.as_ref()?;
+    let known: Vec<&str> = settings.sandboxes.iter().map(|own| own.name.as_str()).collect();
+    (!known.contains(&wanted.as_str()))
+        .then(|| format!("no [[sandbox]] is called {wanted}; there is {}", known.join(", ")))
+}
