@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{RunId, SandboxName};
 use flowmend::store::{Batch, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError};
 use jiff::Timestamp;
@@ -62,7 +63,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 1)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 2)").await;
 }
 
 #[tokio::test]
@@ -290,7 +291,10 @@ async fn corrupted(change: &str) -> (SqliteStore, TempDir) {
     let (directory, path) = nowhere();
     make(&path).await;
     let sql = format!(
-        "INSERT INTO recoveries VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, 2,
+        "INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at,
+             state, attempt, due, asked, since, absences, issued, why, refusals, ask_root, ordered,
+             revision, updated_at)
+             VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, 2,
              NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3);
          INSERT INTO attempts VALUES ('root', 1, 'root', 'issued', NULL, 4);
          INSERT INTO journal (at, sandbox, flow_id, flow_name, run_id, event, reason)
@@ -347,10 +351,41 @@ async fn the_columns_of_a_state_are_guarded_by_the_schema() {
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     let error = connection
         .execute(
-            "INSERT INTO recoveries VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, NULL,
+            "INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at,
+             state, attempt, due, asked, since, absences, issued, why, refusals, ask_root, ordered,
+             revision, updated_at)
+             VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, NULL,
                  NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3)",
         )
         .await
         .unwrap_err();
     assert!(error.to_string().contains("CHECK constraint failed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
+    let (directory, path) = nowhere();
+    let steps = directory.path().join("steps");
+    fs::create_dir(&steps).unwrap();
+    let first = "0001_recoveries.sql";
+    let shipped = Path::new("src/store/migrations/sqlite").join(first);
+    fs::copy(shipped, steps.join(first)).unwrap();
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::migrate::Migrator::new(steps).await.unwrap().run(&mut connection).await.unwrap();
+    let old = "INSERT INTO recoveries VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, 2,
+                   NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3);
+               INSERT INTO attempts VALUES ('root', 1, 'root', 'issued', NULL, 4);
+               INSERT INTO journal (at, sandbox, flow_id, flow_name, run_id, event, reason)
+                   VALUES (1, 'prod', 'flow', 'name', 'root', 'skipped', 'too_old')";
+    connection.execute(old).await.unwrap();
+    connection.close().await.unwrap();
+
+    let error = SqliteStore::open_existing(&path).await.unwrap_err();
+    assert!(error.to_string().contains("an older flowmend wrote it"), "{error}");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let recovery = store.recovery_of(&RunId::new("issued")).await.unwrap().unwrap();
+    assert_eq!((recovery.failure, recovery.excused), (Failure::default(), Duration::ZERO));
+    let entry = store.journal(&RunId::new("root")).await.unwrap().pop().unwrap();
+    assert_eq!((entry.rule, entry.failure), (None, None));
 }

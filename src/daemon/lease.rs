@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -21,6 +22,8 @@ pub(super) struct LeaseKeeper {
     owner: Owner,
     ttl: Duration,
     trusted_until: Mutex<Option<Duration>>,
+    /// Grows whenever the lease is taken anew: somebody else may have acted in between.
+    term: AtomicU64,
 }
 
 /// Whether this daemon may act.
@@ -44,11 +47,17 @@ impl LeaseKeeper {
         owner: Owner,
         ttl: Duration,
     ) -> Self {
-        Self { store, clock, owner, ttl, trusted_until: Mutex::new(None) }
+        Self { store, clock, owner, ttl, trusted_until: Mutex::new(None), term: AtomicU64::new(0) }
     }
 
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    /// Which uninterrupted possession of the lease this is. What was read in one term must not be
+    /// acted on in another.
+    pub(super) fn term(&self) -> u64 {
+        self.term.load(Ordering::Relaxed)
     }
 
     /// How often the lease is renewed, and how often a waiting daemon looks again.
@@ -63,7 +72,10 @@ impl LeaseKeeper {
         let answer = self.store.lease(&self.owner, self.clock.now(), self.ttl).await;
         let mut trusted_until = self.trusted_until.lock().await;
         match answer {
-            Ok(Lease::Granted) => {
+            Ok(lease @ (Lease::Granted | Lease::Renewed)) => {
+                if lease == Lease::Granted {
+                    self.term.fetch_add(1, Ordering::Relaxed);
+                }
                 *trusted_until = Some(asked_at + self.ttl - self.ttl / 4);
                 Ok(Standing::Holder)
             }

@@ -141,7 +141,12 @@ impl Pass<'_> {
             *unfinished = kept;
             return Err(error.into());
         }
+        let term = self.lease.term();
         let gathered = self.lease.held_while(self.gather(memory)).await?;
+        // Whoever held the lease in between may have acted: what was read is stale.
+        if self.lease.term() != term {
+            return Err(PassError::LeaseRanOut);
+        }
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, &mut report).await?;
         report.postponed = plan.postponed;

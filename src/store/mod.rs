@@ -136,8 +136,10 @@ impl Owner {
 /// The answer to [`Store::lease`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lease {
-    /// It is ours for the time that was asked for.
+    /// It is ours for the time that was asked for; before that it was not, or no longer.
     Granted,
+    /// It still was ours, and is for the time that was asked for: nobody else wrote meanwhile.
+    Renewed,
     /// Somebody else holds it.
     HeldBy {
         /// Who.

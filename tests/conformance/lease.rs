@@ -21,7 +21,7 @@ pub(crate) async fn a_lease_is_granted_when_nobody_holds_it<P: Place>() {
 
 pub(crate) async fn its_owner_renews_a_lease<P: Place>() {
     let world = World::<P>::new().await;
-    assert_eq!(ask(&*world.store, &world.owner, 30).await, Lease::Granted);
+    assert_eq!(ask(&*world.store, &world.owner, 30).await, Lease::Renewed);
     let refused = ask(&*world.store, &other(), 89).await;
     assert_eq!(refused, Lease::HeldBy { owner: world.owner, until: at(90) });
 }
@@ -38,6 +38,8 @@ pub(crate) async fn a_lease_is_taken_over_when_it_has_run_out_and_not_before<P: 
     assert_eq!(ask(&*world.store, &other(), 60).await, Lease::Granted);
     let refused = ask(&*world.store, &world.owner, 61).await;
     assert_eq!(refused, Lease::HeldBy { owner: other(), until: at(120) });
+    // Whoever gets it back is told that it was away.
+    assert_eq!(ask(&*world.store, &world.owner, 120).await, Lease::Granted);
 }
 
 pub(crate) async fn a_released_lease_is_free_at_once<P: Place>() {

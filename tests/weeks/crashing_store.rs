@@ -198,7 +198,7 @@ impl Store for CrashingStore {
         let take = async {
             let lease = self.real.lease(owner, now, ttl).await;
             *self.leased_until.lock().unwrap() =
-                matches!(lease, Ok(Lease::Granted)).then(|| now + ttl);
+                matches!(lease, Ok(Lease::Granted | Lease::Renewed)).then(|| now + ttl);
             self.leased.notify_waiters();
             lease
         };

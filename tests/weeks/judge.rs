@@ -94,7 +94,13 @@ impl Evidence<'_> {
                 let refused_as_issued = issued && self.history.setting.quirks.issued_runs_refused;
                 let excused = refused_as_issued || self.touched.contains(&call.root_run);
                 if code != "1387-400" || !excused {
-                    return Err(format!("a call that had to be refused: {call:?}"));
+                    let owner = self.recoveries.iter().find(|it| {
+                        let mut issued = it.attempts.iter().map(|attempt| &attempt.issued);
+                        issued.any(|run| run.as_str() == call.asked_run)
+                            || it.root_run_id.as_str() == call.asked_run
+                    });
+                    let wrong = format!("a call that had to be refused: {call:?}");
+                    return Err(owner.map_or(wrong.clone(), |owner| self.explain(owner, &wrong)));
                 }
             }
         }
@@ -142,7 +148,15 @@ impl Evidence<'_> {
                 return Err(self.explain(recovery, &format!("{run} was made by no person")));
             }
             if in_books != in_store {
-                let wrong = format!("accepted were {in_books:?}, the store knows {in_store:?}");
+                let owners: Vec<_> = in_books
+                    .iter()
+                    .filter_map(|(_, new)| owner.get(new))
+                    .filter(|owner| owner.root_run_id != recovery.root_run_id)
+                    .map(|owner| self.explain(owner, "the owner"))
+                    .collect();
+                let wrong = format!(
+                    "accepted were {in_books:?}, the store knows {in_store:?}, others {owners:?}"
+                );
                 return Err(self.explain(recovery, &wrong));
             }
         }

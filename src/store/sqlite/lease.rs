@@ -25,6 +25,7 @@ pub(super) async fn take(
 ) -> Result<Lease, StoreError> {
     const WHAT: &str = "take the lease";
     let mut transaction = begin(writer, WHAT).await?;
+    let ours = require(&mut transaction, owner).await;
     let taken = sqlx::query(
         "INSERT INTO lease (id, owner, expires_at) VALUES (1, ?1, ?2)
          ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
@@ -37,9 +38,11 @@ pub(super) async fn take(
     .await
     .map_err(cannot(WHAT))?
     .rows_affected();
-    let lease = match taken {
-        0 => holder(&mut transaction).await?,
-        _ => Lease::Granted,
+    let lease = match (taken, ours) {
+        (0, _) => holder(&mut transaction).await?,
+        (_, Ok(())) => Lease::Renewed,
+        (_, Err(StoreError::LeaseLost)) => Lease::Granted,
+        (_, Err(error)) => return Err(error),
     };
     transaction.commit().await.map_err(cannot(WHAT))?;
     Ok(lease)
