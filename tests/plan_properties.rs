@@ -3,21 +3,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use flowmend::domain::breaker::Weather;
+use flowmend::domain::breaker::{Breaker, Weather};
 use flowmend::domain::flow::{Flow, FlowKind, FlowState};
-use flowmend::domain::hold::Holds;
+use flowmend::domain::hold::{Grounds, Holds};
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::order::Order;
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
+use flowmend::domain::quiet::{self, Quiet};
 use flowmend::domain::reading::ReadingList;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::domain::run::{Run, RunStatus};
+use flowmend::domain::rule::{Action, Matcher, Rule, Scope};
+use flowmend::domain::run::{Run, RunError, RunStatus};
 use flowmend::domain::schedule::{Jitter, after, before};
 use flowmend::domain::snapshot::{Dataflow, FlowListing, Mark, Snapshot};
 use flowmend::domain::transition::Terms;
 use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -30,8 +35,10 @@ const FLOWS: u8 = 3;
 enum Step {
     /// Time passes.
     Wait(u16),
-    /// A scheduled run of a dataflow fails.
-    Fail(u8),
+    /// A scheduled run of a dataflow fails, perhaps with an error that a rule holds.
+    Fail(u8, bool),
+    /// An operator pauses everything, or lets it go on.
+    Pause(bool),
     /// A scheduled run of a dataflow is made, by the platform itself.
     Scheduled(u8),
     /// Every run under way ends, well or badly.
@@ -69,11 +76,62 @@ struct World {
     next_id: u32,
     /// Every pass reads every dataflow again.
     sweeping: bool,
+    conduct: Conduct,
+    orders: Vec<Order>,
+    /// When each call was accepted: the truth.
+    accepted: Vec<Timestamp>,
+}
+
+/// What is in force besides the policy of retries.
+#[derive(Debug, Clone)]
+struct Conduct {
+    limits: Limits,
+    rules: Arc<[Rule]>,
+    quiet: Arc<[Quiet]>,
+}
+
+impl Conduct {
+    fn plain() -> Self {
+        let limits = Limits { retriggers_per_minute: 0, ..Limits::default() };
+        Self { limits, rules: Arc::new([]), quiet: Arc::new([]) }
+    }
+}
+
+/// An error that a person has to mend.
+const BAD: &str = "MAPPER-3700-400";
+
+fn hold_bad() -> Arc<[Rule]> {
+    let bad = Matcher::new(BAD, |code| code == BAD);
+    Arc::new([Rule { codes: vec![bad], action: Action::Hold, ..Rule::default() }])
+}
+
+/// Quiet from three to nine every day.
+fn quiet_mornings() -> Arc<[Quiet]> {
+    Arc::new([Quiet {
+        scope: Scope::default(),
+        days: vec![
+            Weekday::Monday,
+            Weekday::Tuesday,
+            Weekday::Wednesday,
+            Weekday::Thursday,
+            Weekday::Friday,
+            Weekday::Saturday,
+            Weekday::Sunday,
+        ],
+        from: Time::constant(3, 0, 0, 0),
+        to: Time::constant(9, 0, 0, 0),
+        time_zone: TimeZone::UTC,
+        spread: Duration::from_secs(600),
+        extends_budget: true,
+    }])
 }
 
 impl World {
-    fn new(policy: RetryPolicy) -> Self {
+    fn new(policy: RetryPolicy, conduct: Conduct) -> Self {
         Self {
+            conduct,
+            orders: Vec::new(),
+            accepted: Vec::new(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             runs: BTreeMap::new(),
             root_of: HashMap::new(),
@@ -144,6 +202,7 @@ impl World {
             flows: (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect(),
             fresh,
             fallback: self.policy,
+            holds: self.holds(&open),
             recoveries: open,
             listed: seen.iter().filter(|run| run.status == RunStatus::Failed).cloned().collect(),
             known: self.known(),
@@ -151,14 +210,13 @@ impl World {
             missing: HashSet::new(),
             listings,
             mark: Mark::Proven("flowmend".into()),
-            accepted: Vec::new(),
+            accepted: self.known_acceptances(),
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
-            limits: Limits { retriggers_per_minute: 0, ..Limits::default() },
+            limits: self.conduct.limits.clone(),
             jitter: Jitter::new(7),
-            rules: Arc::new([]),
-            quiet: Arc::new([]),
-            holds: Holds::default(),
+            rules: self.conduct.rules.clone(),
+            quiet: self.conduct.quiet.clone(),
             weather: Weather::default(),
             canary_patience: Duration::from_secs(1800),
         }
@@ -180,6 +238,26 @@ impl World {
             last_run: None,
         };
         Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }
+    }
+
+    fn holds(&self, open: &[Recovery]) -> Holds {
+        let flows: Vec<Flow> = (0..FLOWS).map(|n| self.dataflow(n).flow).collect();
+        let grounds = Grounds {
+            sandbox: &SandboxName::new("prod"),
+            recoveries: open,
+            streaks: &HashMap::new(),
+            orders: &self.orders,
+            breaker: &Breaker::default(),
+        };
+        Holds::of(flows.iter(), grounds)
+    }
+
+    /// What the daemon knows of `accepted`.
+    fn known_acceptances(&self) -> Vec<Timestamp> {
+        let attempts = self.store.values().flat_map(|recovery| &recovery.attempts);
+        let mut known: Vec<Timestamp> = attempts.map(|attempt| attempt.accepted_at).collect();
+        known.sort();
+        known
     }
 
     fn known(&self) -> HashSet<RunId> {
@@ -220,6 +298,7 @@ impl World {
             let number = flow.as_str().trim_start_matches("flow-").parse().unwrap();
             let issued = self.make_run(number, RunStatus::InProgress, "flowmend");
             self.root_of.insert(issued.clone(), recovery.root_run_id.clone());
+            self.accepted.push(self.now);
             issued
         });
         let refused =
@@ -254,11 +333,23 @@ impl World {
                 recovery.flow_id.as_str().trim_start_matches("flow-").parse().unwrap();
             assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
             assert!(snapshot.fresh.contains(&recovery.flow_id), "nor for one not read again");
+            let bad = self.runs[asked].errors.iter().any(|error| error.code == BAD);
+            assert!(!bad || self.conduct.rules.is_empty(), "nor for what a rule holds");
+            assert!(!self.orders.last().is_some_and(|order| order.paused), "nor in a pause");
+            let quiet = quiet::pause(
+                &self.conduct.quiet,
+                &snapshot.sandbox,
+                &recovery.flow_id,
+                "",
+                self.now,
+            );
+            assert_eq!(quiet, None, "nor in a quiet window");
         }
         for change in &plan.changes {
             if let Some(due) = change.recovery.due() {
                 let latest = after(self.now, self.policy.max_interval);
-                assert!(due <= latest, "no delay is longer than max_interval");
+                let put_off = change.entry.reason == Reason::Quiet;
+                assert!(due <= latest || put_off, "no delay is longer than max_interval");
                 assert!(due >= change.recovery.failed_at, "nothing is due before it failed");
             }
             if !snapshot.listings.values().all(|listing| listing.complete) {
@@ -279,13 +370,24 @@ impl World {
             assert!(under_way <= 1, "never two attempts in flight for {root}");
             assert!(runs.len() <= self.policy.max_attempts as usize, "attempts exceed the budget");
         }
+        let limit = self.conduct.limits.retriggers_per_minute as usize;
+        let minute = Duration::from_secs(60);
+        let within = |at: Timestamp| {
+            self.accepted.iter().filter(|it| **it <= at && **it > before(at, minute)).count()
+        };
+        for &at in &self.accepted {
+            assert!(limit == 0 || within(at) <= limit, "more than {limit} in the minute to {at}");
+        }
         for root in self.store.keys() {
             assert!(!self.root_of.contains_key(root), "an issued run never starts a recovery");
         }
     }
 
     /// The platform has become well again: runs succeed, calls are accepted, everything is enabled.
+    /// The operator goes on, and takes the rules back.
     fn heal(&mut self) {
+        self.conduct.rules = Arc::new([]);
+        self.order(false);
         self.enabled = [true; FLOWS as usize];
         self.sweeping = true;
         for _ in 0..400 {
@@ -297,6 +399,13 @@ impl World {
             }
         }
         panic!("recoveries stay open: {:#?}", self.store);
+    }
+}
+
+impl World {
+    fn order(&mut self, paused: bool) {
+        let (sandbox, flow, at) = (None, None, self.now);
+        self.orders.push(Order { sandbox, flow, paused, at, reason: String::new() });
     }
 }
 
@@ -319,7 +428,8 @@ fn answers() -> impl Strategy<Value = Answer> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (1_u16..900).prop_map(Step::Wait),
-        2 => (0..FLOWS).prop_map(Step::Fail),
+        2 => (0..FLOWS, any::<bool>()).prop_map(|(flow, bad)| Step::Fail(flow, bad)),
+        1 => prop::bool::weighted(0.3).prop_map(Step::Pause),
         1 => (0..FLOWS).prop_map(Step::Scheduled),
         2 => any::<bool>().prop_map(Step::End),
         1 => (0..FLOWS, any::<bool>()).prop_map(|(flow, on)| Step::Enable(flow, on)),
@@ -334,7 +444,12 @@ fn take(world: &mut World, step: Step) {
         Step::Wait(seconds) => {
             world.now = after(world.now, Duration::from_secs(u64::from(seconds)));
         }
-        Step::Fail(flow) => drop(world.make_run(flow, RunStatus::Failed, "scheduler")),
+        Step::Fail(flow, bad) => {
+            let run = world.make_run(flow, RunStatus::Failed, "scheduler");
+            let error = RunError { code: BAD.to_owned(), message: String::new() };
+            world.runs.get_mut(&run).unwrap().errors.extend(bad.then_some(error));
+        }
+        Step::Pause(paused) => world.order(paused),
         Step::Scheduled(flow) => drop(world.make_run(flow, RunStatus::InProgress, "scheduler")),
         Step::End(well) => world.end_runs(well),
         Step::Enable(flow, on) => world.enabled[flow as usize] = on,
@@ -347,14 +462,23 @@ proptest! {
 
     #[test]
     fn whatever_happens_nothing_is_doubled_lost_or_over_budget(
-        steps in steps(), max_attempts in 1_u32..5,
+        steps in steps(), max_attempts in 1_u32..5, per_minute in 0_u32..3,
+        ruled in any::<bool>(), quiet in any::<bool>(),
     ) {
+        let mut conduct = Conduct::plain();
+        conduct.limits.retriggers_per_minute = per_minute;
+        if ruled {
+            conduct.rules = hold_bad();
+        }
+        if quiet {
+            conduct.quiet = quiet_mornings();
+        }
         let policy = RetryPolicy {
             max_attempts,
             max_elapsed_time: Duration::from_secs(7 * 86_400),
             ..RetryPolicy::default()
         };
-        let mut world = World::new(policy);
+        let mut world = World::new(policy, conduct);
         for step in steps {
             take(&mut world, step);
         }
@@ -380,7 +504,8 @@ proptest! {
 
     #[test]
     fn a_plan_that_was_applied_leaves_nothing_more_to_decide(steps in steps()) {
-        let mut world = World::new(RetryPolicy::default());
+        let conduct = Conduct { rules: hold_bad(), quiet: quiet_mornings(), ..Conduct::plain() };
+        let mut world = World::new(RetryPolicy::default(), conduct);
         for step in steps {
             take(&mut world, step);
         }

@@ -268,7 +268,11 @@ fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
 /// Step 3: which due recoveries may re-trigger in this pass.
 fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
     let mut load = Load::of(recoveries, snapshot);
-    let mut allowance = snapshot.allowance(recoveries);
+    // What this very pass found to have been accepted is not in the store yet.
+    let found =
+        |change: &&Change| matches!(change.entry.event, Event::Retriggered | Event::Followed);
+    let found = u32::try_from(plan.changes.iter().filter(found).count()).unwrap_or(u32::MAX);
+    let mut allowance = snapshot.allowance(recoveries).saturating_sub(found);
     let mut due: Vec<&Recovery> = recoveries
         .iter()
         .filter(|recovery| recovery.due().is_some_and(|due| due <= snapshot.now))
@@ -287,6 +291,8 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
         let quiet = snapshot.pause(recovery).filter(|_| !recovery.ordered);
         let postponed = if !snapshot.is_ready(recovery, &terms.policy) {
             Some(Reason::NotReread)
+        } else if let Some(held) = snapshot.forbids(recovery, terms) {
+            Some(held)
         } else if let Some(pause) = quiet {
             plan.changes.extend(recovery.put_off(pause, terms));
             continue;

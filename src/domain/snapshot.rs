@@ -9,7 +9,7 @@ use super::policy::{Limits, RetryPolicy};
 use super::quiet::{self, Pause, Quiet};
 use super::reason::Reason;
 use super::recovery::{Recovery, State};
-use super::rule::{self, Rule};
+use super::rule::{self, Action, Rule};
 use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, before};
 use super::transition::{Sighting, Terms};
@@ -161,6 +161,16 @@ impl Snapshot {
         failed
             && self.fresh.contains(&recovery.flow_id)
             && self.obstacle(&recovery.flow_id).is_none()
+    }
+
+    /// Why flowmend itself does not re-trigger this now: what was moved on in this pass is held in the
+    /// next one.
+    pub(super) fn forbids(&self, recovery: &Recovery, terms: Terms<'_>) -> Option<Reason> {
+        if recovery.ordered {
+            return None;
+        }
+        let ruled = (terms.action() != Action::Retry).then_some(Reason::HeldByRule);
+        self.holds.why(&recovery.flow_id).or(ruled)
     }
 
     /// How many re-triggers the limits of the sandbox leave for this pass.

@@ -17,6 +17,7 @@ mod kinds;
 mod operator;
 mod pages;
 mod plan;
+mod policies;
 mod quirks;
 mod restart;
 mod rules;
