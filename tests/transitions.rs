@@ -4,8 +4,10 @@
 use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::policy::RetryPolicy;
+use flowmend::domain::quiet::Pause;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
+use flowmend::domain::rule::{Action, Rule};
 use flowmend::domain::run::{Run, RunStatus};
 use flowmend::domain::schedule::{Jitter, REFUSAL_MAX};
 use flowmend::domain::transition::{Sighting, Terms};
@@ -204,4 +206,115 @@ fn an_empty_success_that_calls_for_a_re_trigger_does_not_settle_its_own_doubt() 
     bench.policy.retry_empty_success = false;
     bench.step(|recovery, terms| recovery.reconcile(&sighting, terms));
     assert_eq!(bench.recovery.state, State::Recovered { why: Reason::HealedElsewhere });
+}
+
+#[test]
+fn the_clock_of_the_budget_stands_still_while_a_limit_makes_it_wait_and_only_then() {
+    let mut bench = Bench::new();
+    let deadline = |bench: &Bench| bench.recovery.deadline(&bench.policy, bench.now);
+    let usual = deadline(&bench);
+    bench.wait(MINUTE);
+    bench.step(|recovery, terms| recovery.wait_for(Reason::RateLimited, terms));
+    assert_eq!(bench.recovery.wait_for(Reason::RateLimited, bench.terms()), None, "once");
+    bench.wait(30 * HOUR);
+    assert_eq!(deadline(&bench), usual + 30 * HOUR);
+    assert_eq!(bench.recovery.run_out(bench.terms()), None, "delayed, not dropped");
+
+    // Another dataflow's turn is no excuse: the clock goes on.
+    bench.step(|recovery, terms| recovery.wait_for(Reason::FlowBusy, terms));
+    assert_eq!(bench.recovery.wait_for(Reason::FlowBusy, bench.terms()), None);
+    bench.wait(25 * HOUR);
+    assert_eq!(deadline(&bench), usual + 30 * HOUR);
+    assert!(bench.recovery.run_out(bench.terms()).is_some());
+}
+
+#[test]
+fn an_excused_wait_ends_with_the_call_and_never_excuses_more_than_a_week() {
+    let mut bench = Bench::new();
+    bench.wait(MINUTE);
+    bench.step(|recovery, terms| recovery.wait_for(Reason::RateLimited, terms));
+    bench.wait(HOUR);
+    bench.step(|recovery, terms| recovery.begin(terms));
+    assert_eq!((bench.recovery.excused, bench.recovery.excused_since), (HOUR, None));
+
+    let mut bench = Bench::new();
+    bench.step(|recovery, terms| recovery.wait_for(Reason::RateLimited, terms));
+    bench.wait(10_000 * HOUR);
+    let latest = bench.policy.max_elapsed_time + 7 * 24 * HOUR;
+    let deadline = bench.recovery.deadline(&bench.policy, bench.now);
+    assert_eq!(deadline, bench.recovery.failed_at + latest);
+}
+
+#[test]
+fn a_quiet_window_moves_the_due_time_and_the_deadline_if_it_says_so() {
+    for (extends_budget, hours, given_up) in
+        [(true, 8, false), (false, 8, false), (true, 30, false), (false, 30, true)]
+    {
+        let mut bench = Bench::new();
+        bench.wait(MINUTE);
+        let until = bench.now + hours * HOUR;
+        let pause = Pause { until, spread: 10 * MINUTE, extends_budget };
+        bench.step(|recovery, terms| recovery.put_off(pause, terms));
+        if given_up {
+            assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::TimeSpent });
+            continue;
+        }
+        let due = bench.recovery.due().unwrap();
+        assert!((until..until + 10 * MINUTE).contains(&due), "{due}");
+        let moved = if extends_budget {
+            Duration::try_from(due - bench.now).unwrap()
+        } else {
+            Duration::ZERO
+        };
+        assert_eq!(bench.recovery.excused, moved);
+    }
+}
+
+#[test]
+fn a_rule_decides_what_a_failure_leads_to() {
+    let table = [
+        (Action::Retry, "waiting", Reason::RunFailed),
+        (Action::Hold, "held", Reason::HeldByRule),
+        (Action::Ignore, "given_up", Reason::IgnoredByRule),
+    ];
+    for (action, state, reason) in table {
+        let bench = Bench::new();
+        let rule = Rule { name: "a rule".into(), action, ..Rule::default() };
+        let terms = Terms { rule: Some(&rule), ..bench.terms() };
+        let run = failed_run(bench.now);
+        let failure = Failure::of(&run, Some("spec".into()));
+        let sandbox = SandboxName::new("prod");
+        let adopted = Recovery::adopt(
+            &run,
+            bench.now,
+            failure.clone(),
+            &sandbox,
+            "crm",
+            Reason::RunFailed,
+            terms,
+        );
+        assert_eq!(adopted.recovery.state.name(), state);
+        assert_eq!((adopted.entry.reason, adopted.entry.failure), (reason, Some(failure)));
+        assert_eq!(adopted.entry.rule.as_deref(), Some("a rule"));
+
+        // The same for a recovery that waits when the rule is new, but not for an operator's order.
+        let overruled = bench.recovery.overruled(terms).map(|change| change.entry.reason);
+        assert_eq!(overruled, (action != Action::Retry).then_some(reason));
+        let ordered = bench.recovery.retry(bench.terms()).unwrap().recovery;
+        assert_eq!(ordered.overruled(terms), None);
+    }
+}
+
+#[test]
+fn a_run_that_somebody_else_set_to_work_is_an_attempt_like_any_other() {
+    let mut bench = Bench::new();
+    bench.step(|recovery, terms| {
+        recovery.watch_elsewhere(&RunId::new("theirs"), Reason::RetriedElsewhere, terms)
+    });
+    assert_eq!(bench.recovery.attempts.len(), 1);
+    assert_eq!(bench.recovery.latest_run(), &RunId::new("theirs"));
+    let mut failed = failed_run(bench.now);
+    failed.id = RunId::new("theirs");
+    bench.step(|recovery, terms| recovery.facing(Some(&failed)).follow(Some(&failed), terms));
+    assert!(matches!(bench.recovery.state, State::Waiting { attempt: 2, .. }));
 }

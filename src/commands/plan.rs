@@ -189,6 +189,6 @@ fn why(line: &Line) -> String {
         .then(|| "unless a running daemon is making this call right now".to_owned());
     let reason = line.reason.map(|reason| reason.as_str().to_owned());
     let rule = line.rule.as_ref().map(|rule| format!("rule \"{rule}\""));
-    let parts = [reason, caution, run, rule, line.detail.clone()];
+    let parts = [reason, caution, run, line.detail.clone(), rule];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -128,6 +128,10 @@ fn next_or_why(recovery: &Recovery, now: Timestamp) -> String {
         State::Triggering { since, .. } | State::InDoubt { since, .. } => {
             format!("since {}", seconds(*since))
         }
+        State::Held { why, .. } => match recovery.failure.codes() {
+            Some(codes) => format!("{why}: {codes}"),
+            None => why.to_string(),
+        },
         _ => why(recovery).unwrap_or_default(),
     }
 }

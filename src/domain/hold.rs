@@ -119,3 +119,111 @@ impl<'a> Grounds<'a> {
         order.is_some_and(|order| !order.paused && order.at > recovery.updated_at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::Failure;
+    use crate::domain::flow::{FlowState, LastRun};
+    use jiff::Timestamp;
+    use std::time::Duration;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn flow(succeeded_at: Option<i64>) -> Flow {
+        Flow {
+            id: FlowId::new("f-1"),
+            name: "crm".into(),
+            state: FlowState::Enabled,
+            spec_id: None,
+            is_source: None,
+            is_destination: false,
+            source_spec: None,
+            last_run: succeeded_at.map(|second| LastRun {
+                id: RunId::new("last"),
+                status: RunStatus::Succeeded,
+                started_at: Some(at(second)),
+            }),
+        }
+    }
+
+    fn order(paused: bool, second: i64) -> Order {
+        Order { sandbox: None, flow: None, paused, at: at(second), reason: String::new() }
+    }
+
+    /// A recovery that is held because the source does not support the action, since second 100.
+    fn unsupported() -> Recovery {
+        Recovery {
+            root_run_id: RunId::new("root"),
+            sandbox: SandboxName::new("prod"),
+            flow_id: FlowId::new("f-1"),
+            flow_name: "crm".into(),
+            failed_at: at(0),
+            failure: Failure::default(),
+            state: State::Held { attempt: 1, why: Reason::ActionUnsupported },
+            attempts: Vec::new(),
+            refusals: 1,
+            ask_root: false,
+            ordered: false,
+            contested: false,
+            excused: Duration::ZERO,
+            excused_since: None,
+            revision: 1,
+            updated_at: at(100),
+        }
+    }
+
+    fn decide(flow: &Flow, streak: u32, orders: &[Order], recoveries: &[Recovery]) -> Holds {
+        let roots: Vec<RunId> = (1..=streak).map(|n| RunId::new(format!("root-{n}"))).collect();
+        let streaks = HashMap::from([(flow.id.clone(), Streak { roots, at: at(100) })]);
+        let grounds = Grounds {
+            sandbox: &SandboxName::new("prod"),
+            recoveries,
+            streaks: &streaks,
+            orders,
+            breaker: &Breaker::default(),
+        };
+        Holds::of(std::iter::once(flow), grounds)
+    }
+
+    #[test]
+    fn a_dataflow_is_warned_of_at_three_and_held_at_five() {
+        let table = [
+            (0, None, None),
+            (2, None, None),
+            (3, None, Some("root-3")),
+            (4, None, Some("root-3")),
+            (5, Some("root-5"), None),
+            (9, Some("root-5"), None),
+        ];
+        for (streak, held_by, warned_by) in table {
+            let found = decide(&flow(None), streak, &[], &[]);
+            let held = found.holds.values().next();
+            assert_eq!(held.map(|hold| hold.why), held_by.map(|_| Reason::KeepsFailing));
+            let told = |news: Option<&News>| news.map(|news| news.run.to_string());
+            assert_eq!(told(held.and_then(|hold| hold.news.as_ref())).as_deref(), held_by);
+            assert_eq!(told(found.warnings.values().next()).as_deref(), warned_by, "{streak}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_succeeded_after_the_streak_ends_it() {
+        assert!(decide(&flow(Some(100)), 5, &[], &[]).why(&FlowId::new("f-1")).is_some());
+        assert!(decide(&flow(Some(101)), 5, &[], &[]).why(&FlowId::new("f-1")).is_none());
+    }
+
+    #[test]
+    fn a_pause_is_first_and_an_unsupported_source_is_held_until_somebody_says_go_on() {
+        let why = |orders: &[Order], recoveries: &[Recovery]| {
+            decide(&flow(None), 0, orders, recoveries).why(&FlowId::new("f-1"))
+        };
+        let held = [unsupported()];
+        assert_eq!(why(&[], &[]), None);
+        assert_eq!(why(&[], &held), Some(Reason::ActionUnsupported));
+        assert_eq!(why(&[order(true, 50)], &held), Some(Reason::Paused));
+        assert_eq!(why(&[order(false, 50)], &held), Some(Reason::ActionUnsupported), "before it");
+        assert_eq!(why(&[order(false, 101)], &held), None);
+    }
+}

@@ -19,6 +19,7 @@ const FIELDS: [&str; 13] = [
     "new_run_id",
     "reason",
     "root_run_id",
+    "rule",
     "run_id",
     "sandbox",
     "timestamp",
