@@ -70,6 +70,13 @@ flowmend plan --config other.toml --json    what would other settings do?\n\n\
 It reads the platform as a pass does. Due times of runs not taken on yet are drawn by chance, so \
 the daemon's will differ a little.\nExit code 1: the platform could not be read completely.")]
     Plan(PlanArgs),
+    /// Replay the failures of the past under another policy, and say what would have been different.
+    #[command(after_help = "Examples:\n  flowmend backtest --config /etc/flowmend/flowmend.toml \
+--config try.toml\n  flowmend backtest --since 7d --json\n\n\
+The configuration names the store that is read and the policy that is replayed. Later files win, \
+so a try.toml with only what is different is tried on top of what is in force.\n\
+It reads the store only; a running daemon is not disturbed.")]
+    Backtest(BacktestArgs),
     /// Re-trigger again what is held, given up, dismissed or waiting, at the next pass.
     #[command(after_help = "Examples:\n  flowmend retry 65b7cfcc-6b2e-47c8-8194-13005b792752\n  \
 flowmend retry --all-held --flow c9cef9cb-c934-4467-8e3b-3f3ac1f6a2ab --dry-run\n\n\
@@ -189,6 +196,20 @@ pub struct PlanArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `backtest`.
+#[derive(Debug, Clone, Args)]
+pub struct BacktestArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How far back to look, for example 7d or 12h
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub since: Duration,
     /// One JSON document instead of tables
     #[arg(long)]
     pub json: bool,

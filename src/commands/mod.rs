@@ -1,5 +1,6 @@
 //! One file per command; what they share is here.
 
+mod backtest;
 mod check;
 mod config;
 mod demo;
@@ -70,6 +71,7 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Status(args) => status::status(args, environment).await,
         Command::Explain(args) => explain::explain(args, environment).await,
         Command::Plan(args) => plan::plan(args, environment).await,
+        Command::Backtest(args) => backtest::backtest(args, environment).await,
         Command::Retry(args) => operate::retry(args, environment).await,
         Command::Dismiss(args) => operate::dismiss(args, environment).await,
         Command::Pause(args) => order::order(args, true, environment).await,

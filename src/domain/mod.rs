@@ -7,9 +7,12 @@
 //!
 //! Read [`plan`] first, then [`recovery`] and [`transition`].
 
+pub mod backtest;
 pub mod breaker;
+pub mod comparison;
 pub mod failure;
 pub mod flow;
+pub mod history;
 pub mod hold;
 pub mod ids;
 pub mod journal;

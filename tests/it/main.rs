@@ -6,6 +6,7 @@ mod support;
 
 mod auth;
 mod backoff;
+mod backtest;
 mod breakers;
 mod budgets;
 mod economy;

@@ -1,0 +1,331 @@
+//! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
+
+use super::shown::seconds;
+use super::status::keep_whole;
+use super::{Environment, Exit, load, print};
+use crate::cli::BacktestArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::domain::backtest::{Bounds, InForce};
+use crate::domain::comparison::{Comparison, FlowChange, Times, Totals, compare};
+use crate::domain::failure::Failure;
+use crate::domain::history::{EVENTS, Gathered, History, gather};
+use crate::domain::rule;
+use crate::domain::schedule::before;
+use crate::settings::{Settings, format_duration};
+use crate::store::{Filter, SqliteStore, Store};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// More dataflows than this are for scripts.
+const ROWS: usize = 10;
+
+/// What a replay goes by.
+const GOES_BY: &str = "Where this policy would have set the due time that was set, the record stands. A \
+    re-trigger at another time is taken to fail up to the last one that failed, and to succeed from \
+    the one that succeeded on. Times to recovery are of those that are known to recover.";
+
+/// What no replay of a journal can know.
+const CANNOT_KNOW: [&str; 7] = [
+    "What a re-trigger would have met in between, or where none ever succeeded: \"not to be known\".",
+    "Whether time healed, or the number of attempts. Time is assumed, and that it heals for good.",
+    "What more or fewer runs would have changed on the platform.",
+    "What limits, breakers, quiet windows, operators, disabled dataflows and jitter would have done at \
+     other times.",
+    "When an issued run ended: it is seen up to one poll later.",
+    "Failures of dataflows that were not selected, and runs skipped for another reason than a rule.",
+    "What would follow from watch_timeout, confirm_window, when_in_doubt, target, and from later runs \
+     that nobody looked for.",
+];
+
+pub(super) async fn backtest(args: BacktestArgs, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = match load(&args.config, &environment) {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let now = SystemClock::new().now();
+    let since = before(now, args.since);
+    let store = SqliteStore::open_existing(&settings.store.path).await?;
+    let entries = store.history(None, since, &EVENTS).await?;
+    let recoveries = store.recoveries(&Filter::default()).await?;
+    store.close().await;
+    // The platform dates the journal, and its clock may be ahead.
+    let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
+    let gathered = gather(entries, &recoveries);
+    let bounds = Bounds { poll: settings.poll.interval, until };
+    let comparison = compare(&gathered.histories, bounds, |history, failure| {
+        in_force(&settings, history, failure)
+    });
+    let report = Report { settings: &settings, since, until, gathered: &gathered, comparison };
+    print(&if args.json { report.as_json()? } else { report.as_text()? })?;
+    Ok(Exit::Done)
+}
+
+fn in_force<'a>(settings: &'a Settings, history: &History, failure: &Failure) -> InForce<'a> {
+    let History { sandbox, flow_id, flow_name, .. } = history;
+    let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
+    let base = settings.policy_for(sandbox, flow_id, flow_name).retry;
+    let rule = rule::first(&settings.rules, sandbox, flow_id, flow_name, failure);
+    InForce {
+        selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
+        rule,
+        retry: rule.map_or(base, |rule| rule.retry.over(base)),
+    }
+}
+
+/// Everything there is to tell.
+struct Report<'a> {
+    settings: &'a Settings,
+    since: Timestamp,
+    until: Timestamp,
+    gathered: &'a Gathered,
+    comparison: Comparison,
+}
+
+impl Report<'_> {
+    fn as_json(&self) -> anyhow::Result<String> {
+        let Comparison { changed, recorded, replayed, both, flows } = &self.comparison;
+        let dataflows: Vec<Value> = flows
+            .iter()
+            .map(|flow| {
+                json!({
+                    "sandbox": flow.sandbox.as_str(),
+                    "flow_id": flow.flow_id.as_str(),
+                    "flow_name": flow.flow_name,
+                    "rule": flow.rule,
+                    "changed": flow.changed,
+                    "recorded": totals_as_json(&flow.recorded),
+                    "replayed": totals_as_json(&flow.replayed),
+                })
+            })
+            .collect();
+        let document = json!({
+            "since": self.since.to_string(),
+            "until": self.until.to_string(),
+            "left_out": self.gathered.left_out,
+            "changed": changed,
+            "recorded": totals_as_json(recorded),
+            "replayed": totals_as_json(replayed),
+            "recovered_in_both": {
+                "failures": both.0.count(),
+                "recorded": times_as_json(&both.0),
+                "replayed": times_as_json(&both.1),
+            },
+            "dataflows": dataflows,
+            "goes_by": GOES_BY,
+            "cannot_know": CANNOT_KNOW,
+        });
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+
+    fn as_text(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        let out = &mut text;
+        let since = seconds(self.since);
+        let failures = self.comparison.recorded.failures;
+        if failures == 0 {
+            writeln!(out, "The journal tells of no failure since {since}: nothing to replay.")?;
+            self.write_left_out(out)?;
+            return Ok(text);
+        }
+        writeln!(out, "failures since {since}: {failures}\n")?;
+        writeln!(out, "{}\n", totals_table(&self.comparison).trim_fmt())?;
+        self.write_changes(out)?;
+        self.write_left_out(out)?;
+        writeln!(out, "{}\n\nWhat this cannot know:", wrapped("", GOES_BY))?;
+        for point in CANNOT_KNOW {
+            writeln!(out, "{}", wrapped("- ", point))?;
+        }
+        let retention = format_duration(self.settings.store.retention);
+        writeln!(out, "- What the store has forgotten (store.retention = {retention}).")?;
+        Ok(text)
+    }
+
+    /// Which failures would have gone another way, and in which dataflows most of them are.
+    fn write_changes(&self, out: &mut String) -> std::fmt::Result {
+        let Comparison { changed, recorded, replayed, flows, .. } = &self.comparison;
+        if *changed == 0 {
+            return writeln!(out, "Each would have ended as it did, after as many re-triggers.\n");
+        }
+        let unknown = match replayed.unknown {
+            0 => String::new(),
+            unknown => format!("; of {unknown} it cannot be known"),
+        };
+        let differ = format!(
+            "{changed} of {} would have ended differently or after more or fewer re-triggers\
+             {unknown}:",
+            recorded.failures
+        );
+        writeln!(out, "{}\n\n{}", wrapped("", &differ), flows_table(flows).trim_fmt())?;
+        let more = flows.iter().filter(|flow| flow.changed > 0).count().saturating_sub(ROWS);
+        if more > 0 {
+            writeln!(out, "… and {more} more dataflows; use --json.")?;
+        }
+        writeln!(out)
+    }
+
+    fn write_left_out(&self, out: &mut String) -> std::fmt::Result {
+        match self.gathered.left_out {
+            0 => Ok(()),
+            count => writeln!(
+                out,
+                "Left out: {count} recoveries that began earlier; a longer --since may take them in.\n"
+            ),
+        }
+    }
+}
+
+fn totals_as_json(totals: &Totals) -> Value {
+    json!({
+        "failures": totals.failures,
+        "retriggers": totals.retriggers,
+        "wasted": totals.wasted,
+        "recovered": totals.recovered,
+        "recovered_at_most": totals.recovered + totals.unknown,
+        "held": totals.held,
+        "left_alone": totals.left_alone,
+        "given_up": totals.given_up,
+        "dismissed": totals.dismissed,
+        "open": totals.open,
+        "unknown": totals.unknown,
+        "seconds_to_recovery": times_as_json(&totals.healing),
+    })
+}
+
+fn times_as_json(times: &Times) -> Value {
+    let within = |percent| times.within(percent).map(|time| time.as_secs());
+    json!({ "median": within(50), "p90": within(90) })
+}
+
+/// A row per figure that is not nothing in both columns.
+fn totals_table(comparison: &Comparison) -> Table {
+    let Comparison { recorded, replayed, both, .. } = comparison;
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
+    let unknown = replayed.unknown;
+    let sign = if unknown > 0 { "≥ " } else { "" };
+    for (name, was, is) in [
+        ("re-triggers", recorded.retriggers, replayed.retriggers),
+        ("  wasted: the issued run failed", recorded.wasted, replayed.wasted),
+    ] {
+        let by = difference(was, is);
+        table.add_row([name, &was.to_string(), &format!("{sign}{is}"), &format!("{sign}{by}")]);
+    }
+    let (was, least) = (recorded.recovered, replayed.recovered);
+    table.add_row([
+        "recovered".to_owned(),
+        was.to_string(),
+        range(least, unknown),
+        match unknown {
+            0 => difference(was, least),
+            _ => format!("{} to {}", difference(was, least), difference(was, least + unknown)),
+        },
+    ]);
+    for (name, was, is) in [
+        ("held for a person", recorded.held, replayed.held),
+        ("left alone", recorded.left_alone, replayed.left_alone),
+        ("given up", recorded.given_up, replayed.given_up),
+        ("dismissed", recorded.dismissed, replayed.dismissed),
+        ("not ended yet", recorded.open, replayed.open),
+        ("not to be known", 0, unknown),
+    ] {
+        if was + is > 0 {
+            table.add_row([name, &was.to_string(), &is.to_string(), &difference(was, is)]);
+        }
+    }
+    let mut times = |name: String, was: &Times, is: &Times, comparable: bool| {
+        for (percent, label) in [(50, "median"), (90, "90 %")] {
+            let (was, is) = (was.within(percent), is.within(percent));
+            let by = if comparable { longer(was, is) } else { String::new() };
+            table.add_row([format!("{name}, {label}"), length(was), length(is), by]);
+        }
+    };
+    // Where fewer recover, it is the slow ones that are missing: that is not faster.
+    let same = recorded.recovered == replayed.recovered;
+    times("time to recovery".to_owned(), &recorded.healing, &replayed.healing, same);
+    if !same && both.0.count() > 0 {
+        times(format!("  the {} recovered in both", both.0.count()), &both.0, &both.1, true);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn flows_table(flows: &[FlowChange]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
+    for flow in flows.iter().filter(|flow| flow.changed > 0).take(ROWS) {
+        let FlowChange { recorded, replayed, .. } = flow;
+        let sign = if replayed.unknown > 0 { "≥ " } else { "" };
+        table.add_row([
+            flow.flow_name.clone(),
+            format!("{} of {}", flow.changed, recorded.failures),
+            format!("{} → {sign}{}", recorded.retriggers, replayed.retriggers),
+            format!("{} → {}", recorded.recovered, range(replayed.recovered, replayed.unknown)),
+            flow.rule.clone().unwrap_or_else(|| "none".to_owned()),
+        ]);
+    }
+    keep_whole(&mut table, &[0]);
+    table
+}
+
+/// A count that is known, and up to `unknown` more.
+fn range(least: u64, unknown: u64) -> String {
+    match unknown {
+        0 => least.to_string(),
+        _ => format!("{least} to {}", least + unknown),
+    }
+}
+
+fn difference(was: u64, is: u64) -> String {
+    match is.cmp(&was) {
+        std::cmp::Ordering::Less => format!("-{}", was - is),
+        std::cmp::Ordering::Equal => "0".to_owned(),
+        std::cmp::Ordering::Greater => format!("+{}", is - was),
+    }
+}
+
+/// A length of time in its two largest units.
+fn length(time: Option<Duration>) -> String {
+    let Some(time) = time else { return "-".to_owned() };
+    let shown = humantime::format_duration(Duration::from_secs(time.as_secs())).to_string();
+    shown.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn longer(was: Option<Duration>, is: Option<Duration>) -> String {
+    let (Some(was), Some(is)) = (was, is) else { return "-".to_owned() };
+    let by = Duration::from_secs(was.as_secs().abs_diff(is.as_secs()));
+    let sign = match is.as_secs().cmp(&was.as_secs()) {
+        std::cmp::Ordering::Less => "-",
+        std::cmp::Ordering::Equal => return "0".to_owned(),
+        std::cmp::Ordering::Greater => "+",
+    };
+    format!("{sign}{}", length(Some(by)))
+}
+
+/// `text` in lines that fit a terminal, the first after `bullet` and the others below it.
+fn wrapped(bullet: &str, text: &str) -> String {
+    const WIDTH: usize = 98;
+    let indent = " ".repeat(bullet.len());
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("{indent}{word}")),
+            None => lines.push(format!("{bullet}{word}")),
+        }
+    }
+    lines.join("\n")
+}
