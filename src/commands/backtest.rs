@@ -71,7 +71,7 @@ fn in_force<'a>(settings: &'a Settings, history: &History, failure: &Failure) ->
     InForce {
         selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
         rule,
-        retry: rule.map_or(base, |rule| rule.retry.over(base)),
+        retry: rule.map_or(base, |rule| rule.policy(base)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// The contract of the line, and what every line has. `reason` says how the run was learned of.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "attempt",
     "etag",
     "flow_id",

@@ -255,8 +255,8 @@ impl Evidence<'_> {
 
     /// The budget of attempts: that of the setting, or fewer where a rule says so.
     fn most(&self, recovery: &Recovery) -> usize {
-        let said = self.journals[&recovery.root_run_id].iter().filter_map(|it| it.max_attempts);
-        said.last().map_or(0, |most| most.min(self.history.setting.max_attempts)) as usize
+        let mut said = self.journals[&recovery.root_run_id].iter().filter_map(|it| it.max_attempts);
+        said.next_back().map_or(0, |most| most.min(self.history.setting.max_attempts)) as usize
     }
 
     fn is_touched(&self, recovery: &Recovery) -> bool {
