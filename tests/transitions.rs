@@ -318,3 +318,24 @@ fn a_run_that_somebody_else_set_to_work_is_an_attempt_like_any_other() {
     bench.step(|recovery, terms| recovery.facing(Some(&failed)).follow(Some(&failed), terms));
     assert!(matches!(bench.recovery.state, State::Waiting { attempt: 2, .. }));
 }
+
+#[test]
+fn what_is_held_waits_a_week_for_a_person_and_a_hold_on_the_dataflow_excuses_the_wait() {
+    let mut bench = Bench::new();
+    bench.step(|recovery, terms| recovery.hold(Reason::Forbidden, terms));
+    bench.wait(3 * 24 * HOUR);
+    assert_eq!(bench.recovery.run_out(bench.terms()), None, "a long weekend");
+    let resumed = bench.recovery.resume(bench.terms()).unwrap().recovery.state;
+    assert_eq!(resumed, State::GivenUp { why: Reason::TimeSpent }, "the budget is what it was");
+    bench.wait(5 * 24 * HOUR);
+    assert!(bench.recovery.run_out(bench.terms()).is_some());
+
+    for why in [Reason::Paused, Reason::KeepsFailing] {
+        let mut bench = Bench::new();
+        bench.step(|recovery, terms| recovery.hold(why, terms));
+        bench.wait(3 * 24 * HOUR);
+        bench.step(|recovery, terms| recovery.resume(terms));
+        assert!(matches!(bench.recovery.state, State::Waiting { .. }), "{why}");
+        assert_eq!((bench.recovery.excused, bench.recovery.excused_since), (72 * HOUR, None));
+    }
+}

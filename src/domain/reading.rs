@@ -2,12 +2,14 @@
 
 use super::ids::{FlowId, RunId};
 use super::policy::RetryPolicy;
+use super::reason::Reason;
 use super::recovery::{Recovery, State};
 use super::run::Run;
 use super::schedule::before;
 use super::snapshot::CLOCK_SKEW;
 use jiff::Timestamp;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// What the open recoveries wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +32,7 @@ impl ReadingList {
         policy_of: impl Fn(&Recovery) -> RetryPolicy,
     ) -> Self {
         let mut list = Self::default();
+        let yesterday = before(now, Duration::from_secs(24 * 60 * 60));
         for recovery in recoveries {
             let policy = policy_of(recovery);
             let target = || recovery.target(&policy).clone();
@@ -42,6 +45,8 @@ impl ReadingList {
                         list.listings.push((recovery.flow_id.clone(), since));
                     }
                 }
+                // What a rule holds is no longer looked at after a day: there may be very many.
+                State::Held { why: Reason::HeldByRule, .. } if recovery.updated_at < yesterday => {}
                 State::Held { .. } if sweep => list.runs.push(target()),
                 State::Watching { issued, .. } => list.runs.push(issued.clone()),
                 State::InDoubt { asked, since, .. } | State::Triggering { asked, since, .. } => {

@@ -54,7 +54,8 @@ pub struct Recovery {
     /// The platform refused the last call because of the state of the run: perhaps somebody else
     /// re-triggered it.
     pub contested: bool,
-    /// Waits that do not count for the budget of time: for a limit, or in a quiet window.
+    /// Waits that do not count for the budget of time: for a limit, in a quiet window, in a hold on
+    /// the whole dataflow.
     pub excused: Duration,
     /// Since when such a wait lasts.
     pub excused_since: Option<Timestamp>,
@@ -81,6 +82,9 @@ pub struct Attempt {
 
 /// The most that waits can add to the budget of time: whatever has waited for so long is stale.
 pub const EXCUSED_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What is held stays so for this long after the failure, however short the budget of time.
+pub const HELD_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The time from `start` to `end`; none where that is earlier.
 pub(super) fn span(start: Timestamp, end: Timestamp) -> Duration {
@@ -226,6 +230,16 @@ impl Recovery {
         let lasting = self.excused_since.map_or(Duration::ZERO, |since| span(since, now));
         let excused = self.excused.saturating_add(lasting).min(EXCUSED_MAX);
         after(self.failed_at, policy.max_elapsed_time.saturating_add(excused))
+    }
+
+    /// When it is given up for the time it took: once no attempt may be made any more, but no hold
+    /// ends before [`HELD_MIN`], because it waits for a person, who may be away for a weekend.
+    pub(super) fn runs_out(&self, policy: &RetryPolicy, now: Timestamp) -> Timestamp {
+        let deadline = self.deadline(policy, now);
+        match self.state {
+            State::Held { .. } => deadline.max(after(self.failed_at, HELD_MIN)),
+            _ => deadline,
+        }
     }
 
     /// When the next re-trigger is due, where one is.

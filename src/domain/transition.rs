@@ -184,8 +184,8 @@ impl Recovery {
             State::Held { .. } => true,
             _ => false,
         };
-        (idle && self.is_out_of_time(terms.now, terms))
-            .then(|| self.given_up(Reason::TimeSpent, terms))
+        let spent = !self.ordered && terms.now > self.runs_out(&terms.policy, terms.now);
+        (idle && spent).then(|| self.given_up(Reason::TimeSpent, terms))
     }
 
     /// `watching` → what the issued run, just read, makes of it. `None` while it is under way. The
@@ -390,9 +390,15 @@ impl Recovery {
             detail: None,
             failure: None,
         };
+        let excused = match &state {
+            State::Held { why: Reason::KeepsFailing | Reason::Paused, .. } => Some(terms.now),
+            _ => None,
+        };
         // An excused wait ends with the waiting.
-        let waits = matches!(state, State::Waiting { .. });
+        let waits =
+            matches!(self.state, State::Waiting { .. }) && matches!(state, State::Waiting { .. });
         let recovery = if waits { self.clone() } else { self.settled(terms.now) };
+        let recovery = Self { excused_since: excused.or(recovery.excused_since), ..recovery };
         let recovery =
             Self { state, revision: self.revision + 1, updated_at: terms.now, ..recovery };
         Change { from_revision: Some(self.revision), recovery, entry }

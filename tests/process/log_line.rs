@@ -80,6 +80,7 @@ async fn every_accepted_retrigger_is_one_line_that_says_what_the_platform_did() 
                 "new_run_id": new_run_id,
                 "etag": etag,
                 "reason": "accepted",
+                "rule": "passing fault",
             })
             .as_object()
             .unwrap()

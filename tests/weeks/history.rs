@@ -156,8 +156,11 @@ impl History {
     async fn open(&self) -> Vec<Recovery> {
         let prod = SandboxName::new("prod");
         let mut open = self.store().real().open_recoveries(&prod).await.unwrap();
-        let held = |state: &State| matches!(state, State::Held { why: Reason::HeldInDoubt, .. });
-        open.retain(|recovery| !(self.setting.hold_in_doubt && held(&recovery.state)));
+        open.retain(|recovery| match recovery.state {
+            State::Held { why: Reason::HeldInDoubt, .. } => !self.setting.hold_in_doubt,
+            State::Held { why, .. } => why != Reason::HeldByRule,
+            _ => true,
+        });
         open
     }
 

@@ -224,6 +224,7 @@ impl Evidence<'_> {
             }
             State::GivenUp { why: Reason::NotRetriggerable } => self.is_touched(recovery),
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
+            State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
         };
         if !legitimate {
