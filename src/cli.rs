@@ -253,6 +253,25 @@ pub struct DismissArgs {
     pub reason: String,
 }
 
+/// Text that has to be there: an unset variable must not stand for everything.
+fn some_text(text: &str) -> Result<&str, String> {
+    match text.trim() {
+        "" => Err("is empty; leave the option out to mean all".to_owned()),
+        _ => Ok(text),
+    }
+}
+
+/// A dataflow by id or name, as it is spelled: an order is for what exists and for what is to come,
+/// so a glob could not be shown to be right.
+fn one_flow(text: &str) -> Result<FlowId, String> {
+    match some_text(text)?.contains(['*', '?']) {
+        true => {
+            Err("is a glob; give one id or name, or leave the option out to mean all".to_owned())
+        }
+        false => Ok(FlowId::new(text)),
+    }
+}
+
 /// Arguments of `pause` and `resume`.
 #[derive(Debug, Clone, Args)]
 pub struct OrderArgs {
@@ -260,10 +279,10 @@ pub struct OrderArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// Only this sandbox
-    #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| some_text(text).map(SandboxName::new))]
     pub sandbox: Option<SandboxName>,
     /// Only this dataflow, by id or name
-    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
+    #[arg(long, value_name = "FLOW", value_parser = one_flow)]
     pub flow: Option<FlowId>,
     /// Why; it is shown in the log
     #[arg(long, value_name = "TEXT", default_value = "")]

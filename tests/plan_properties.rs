@@ -11,7 +11,7 @@ use flowmend::domain::order::Order;
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
 use flowmend::domain::quiet::{self, Quiet};
-use flowmend::domain::reading::ReadingList;
+use flowmend::domain::reading::{ReadingList, Turns};
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::domain::rule::{Action, Matcher, Rule, Scope};
@@ -175,7 +175,8 @@ impl World {
     fn snapshot(&self, complete: bool) -> Snapshot {
         let open: Vec<Recovery> =
             self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
-        let mut wanted = ReadingList::of(&open, self.now, false, |_| self.policy);
+        let turns = Turns { sandbox: 50, per_dataflow: 1, least_tried_first: false };
+        let mut wanted = ReadingList::of(&open, self.now, false, turns, |_| self.policy);
         let fresh = match self.sweeping {
             true => (0..FLOWS).map(flow_id).collect(),
             false => wanted.flows.drain(..).collect(),

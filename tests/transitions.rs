@@ -220,9 +220,10 @@ fn the_clock_of_the_budget_stands_still_while_a_limit_makes_it_wait_and_only_the
     assert_eq!(deadline(&bench), usual + 30 * HOUR);
     assert_eq!(bench.recovery.run_out(bench.terms()), None, "delayed, not dropped");
 
-    // Another dataflow's turn is no excuse: the clock goes on.
-    bench.step(|recovery, terms| recovery.wait_for(Reason::FlowBusy, terms));
+    // The limit of the dataflow is one too; an outage is no excuse, and the clock goes on.
     assert_eq!(bench.recovery.wait_for(Reason::FlowBusy, bench.terms()), None);
+    bench.step(|recovery, terms| recovery.wait_for(Reason::Outage, terms));
+    assert_eq!(bench.recovery.wait_for(Reason::Outage, bench.terms()), None);
     bench.wait(25 * HOUR);
     assert_eq!(deadline(&bench), usual + 30 * HOUR);
     assert!(bench.recovery.run_out(bench.terms()).is_some());

@@ -227,15 +227,18 @@ impl<'a> Story<'a> {
                 "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
                 at(after(*since, self.retry.watch_timeout))
             ),
-            State::Held { why: why @ (Reason::KeepsFailing | Reason::Paused), .. } => format!(
+            State::Held {
+                why: why @ (Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported),
+                ..
+            } => format!(
                 "held since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
                 self.flow_id
             ),
-            State::Held { why: why @ (Reason::HeldByRule | Reason::HeldInDoubt), .. } => format!(
-                "held since {ended}: {why}; a person decides: flowmend retry {root}, or dismiss"
+            State::Held { why, .. } if why.passes() && *why != Reason::HeldByRule => format!(
+                "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
             ),
             State::Held { why, .. } => format!(
-                "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
+                "held since {ended}: {why}; a person decides: flowmend retry {root}, or dismiss"
             ),
             State::Recovered { why } => format!("nothing: recovered {ended}: {why}"),
             State::GivenUp { why } => {

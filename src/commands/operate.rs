@@ -7,6 +7,7 @@ use crate::cli::{ConfigArgs, DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::ids::RunId;
 use crate::domain::recovery::{Change, Recovery};
+use crate::domain::rule;
 use crate::domain::schedule::Jitter;
 use crate::domain::transition::Terms;
 use crate::settings::Settings;
@@ -85,8 +86,10 @@ impl Desk {
     fn terms_for(&self, recovery: &Recovery) -> Terms<'_> {
         let policy =
             self.settings.policy_for(&recovery.sandbox, &recovery.flow_id, &recovery.flow_name);
-        let now = SystemClock::new().now();
-        Terms { policy: policy.retry, rule: None, jitter: Jitter::new(0), now }
+        let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
+        let rule = rule::first(&self.settings.rules, sandbox, flow_id, flow_name, failure);
+        let policy = rule.map_or(policy.retry, |rule| rule.policy(policy.retry));
+        Terms { policy, rule, jitter: Jitter::new(0), now: SystemClock::new().now() }
     }
 
     /// Stores `change`, unless this is a dry run, and says what became of it.

@@ -7,7 +7,7 @@ use crate::cli::OrderArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::order::Order;
 use crate::settings::Settings;
-use crate::store::{SqliteStore, Store};
+use crate::store::{Filter, SqliteStore, Store};
 use crate::telemetry;
 
 pub(super) async fn order(
@@ -26,9 +26,19 @@ pub(super) async fn order(
     // A first look that writes nothing: where there is no store, none is made.
     SqliteStore::open_existing(&settings.store.path).await?.close().await;
     let store = SqliteStore::open(&settings.store.path).await?;
+    let known = match &args.flow {
+        Some(flow) => store
+            .recoveries(&Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() })
+            .await?
+            .pop(),
+        None => None,
+    };
+    let said = args.flow.clone();
+    let unknown = args.flow.is_some() && known.is_none();
     let order = Order {
         sandbox: args.sandbox,
-        flow: args.flow,
+        // By its id where that is known, so that pausing by name and resuming by id are about the same.
+        flow: known.map(|recovery| recovery.flow_id).or(args.flow),
         paused,
         at: SystemClock::new().now(),
         reason: args.reason,
@@ -37,7 +47,10 @@ pub(super) async fn order(
     store.close().await;
     ordered?;
     let done = if paused { "paused" } else { "resumed" };
-    print(&format!("{done}: {}, from the next pass on\n", order.scope()))?;
+    print(&format!("{done}: {}, from the next pass on\n", Order { flow: said, ..order }.scope()))?;
+    if unknown {
+        print("Nothing is known of such a dataflow yet; is its id or name spelled right?\n")?;
+    }
     Ok(Exit::Done)
 }
 

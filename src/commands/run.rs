@@ -119,7 +119,8 @@ async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
 
 /// Tells of the settings from now on, and of what cannot change while running.
 fn tell_reload(old: &Settings, new: &Settings) {
-    if old.store != new.store {
+    // How long history is kept does take effect.
+    if (&old.store.path, old.store.lease) != (&new.store.path, new.store.lease) {
         tracing::warn!("[store] changed: restart flowmend for it to take effect");
     }
     if old.http != new.http {

@@ -4,6 +4,7 @@ use super::shown::{as_json, seconds, why};
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::ids::FlowId;
 use crate::domain::order::{self, Order};
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, SqliteStore, Store};
@@ -31,17 +32,30 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     let counts = store.count_by_state(&filter).await?;
     let recoveries = store.recoveries(&filter).await?;
     let orders = store.orders().await?;
-    let pauses = order::pauses(&orders);
+    let mut pauses: Vec<Order> = order::pauses(&orders).into_iter().cloned().collect();
+    for pause in &mut pauses {
+        name_flow(&store, pause).await?;
+    }
     store.close().await;
     let report = match args.json {
         true => json_report(&counts, &recoveries, &pauses)?,
         false => {
             let table = table_report(&counts, &recoveries, SystemClock::new().now());
-            pauses.iter().map(|order| pause(order)).collect::<String>() + &table
+            pauses.iter().map(pause).collect::<String>() + &table
         }
     };
     print(&report)?;
     Ok(Exit::Done)
+}
+
+/// Puts the name of its dataflow in place of the id, where that is known.
+async fn name_flow(store: &SqliteStore, pause: &mut Order) -> anyhow::Result<()> {
+    if let Some(flow) = &pause.flow {
+        let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
+        let known = store.recoveries(&filter).await?.pop();
+        pause.flow = known.map(|it| FlowId::new(it.flow_name)).or(pause.flow.take());
+    }
+    Ok(())
 }
 
 /// A pause in words.
@@ -56,7 +70,7 @@ fn pause(order: &Order) -> String {
 fn json_report(
     counts: &[(String, u64)],
     recoveries: &[Recovery],
-    pauses: &[&Order],
+    pauses: &[Order],
 ) -> anyhow::Result<String> {
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();

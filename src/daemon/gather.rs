@@ -11,7 +11,7 @@ use super::tell::tell_catalog;
 use crate::domain::ids::{FlowId, RunId};
 use crate::domain::order::Order;
 use crate::domain::policy::RetryPolicy;
-use crate::domain::reading::ReadingList;
+use crate::domain::reading::{ReadingList, Turns};
 use crate::domain::recovery::Recovery;
 use crate::domain::rule;
 use crate::domain::run::{Run, RunStatus};
@@ -23,6 +23,11 @@ use crate::store::{Progress, Store};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
+
+/// The most due recoveries that are read again in one pass: what can be sent while it is fresh.
+const MOST_TURNS: usize = 500;
+/// So many more than the limits allow, because some are not ready.
+const SPARE_TURNS: usize = 50;
 
 /// What is remembered of a sandbox between passes; all of it can be read again.
 #[derive(Debug, Default)]
@@ -40,6 +45,8 @@ pub(super) struct Memory {
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
+    /// When reading what may be acted on began.
+    pub(super) read_at: Timestamp,
     /// What to remember once the plan is stored; `None` if the failed runs were not all read.
     pub(super) progress: Option<Progress>,
     /// Why the reading is incomplete, where it is.
@@ -90,16 +97,19 @@ impl Gatherer<'_> {
         }
 
         let owned = self.owned(&reading, memory).await?;
-        let mut wanted =
-            ReadingList::of(&recoveries, now, sweep, |recovery| self.policy_of(memory, recovery));
+        let turns = self.turns(memory, &record);
+        let policy_of = |recovery: &Recovery| self.policy_of(memory, recovery);
+        let mut wanted = ReadingList::of(&recoveries, now, sweep, turns, policy_of);
         wanted.add_flows_of_new(&reading.listed, &owned);
+        let listings = self.list_doubtful(wanted.listings, &mut reading).await;
+        // Last, because what is sent is sent soon after.
+        let read_at = self.service.now();
         let fresh = match sweep && fault.is_none() {
             true => memory.catalog.flows().keys().cloned().collect(),
             false => self.read_flows(memory, wanted.flows, &mut fault).await,
         };
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
         let complete = fault.is_none();
-        let listings = self.list_doubtful(wanted.listings, &mut reading).await;
         let client_named = self.check_client_id(memory, progress, &reading);
 
         let known = self.owned(&reading, memory).await?;
@@ -112,7 +122,12 @@ impl Gatherer<'_> {
             },
         });
         let holds = record.holds(name, &memory.catalog, &recoveries, self.settings);
-        memory.held = holds.holds.keys().cloned().collect();
+        // A hold that was lifted is forgotten once a complete sweep has listed what it kept back.
+        let held = holds.holds.keys().cloned();
+        memory.held = match sweep && complete {
+            true => held.collect(),
+            false => held.chain(std::mem::take(&mut memory.held)).collect(),
+        };
         let accepted = self.store.accepted_since(name, self.limits_window(now)).await?;
         Ok(Gathered {
             snapshot: Snapshot {
@@ -139,9 +154,26 @@ impl Gatherer<'_> {
                 weather: record.weather,
                 canary_patience: self.settings.breaker.window,
             },
+            read_at,
             progress,
             fault,
         })
+    }
+
+    /// How many re-triggers this pass may make: what the limits leave, and some more, because not all
+    /// that is due can go.
+    fn turns(&self, memory: &Memory, record: &Record) -> Turns {
+        let limits = &self.settings.limits;
+        let per_minute = match limits.retriggers_per_minute {
+            0 => MOST_TURNS,
+            limit => (limit as usize).min(MOST_TURNS),
+        };
+        let dataflows = memory.catalog.flows().values().map(|dataflow| dataflow.per_dataflow);
+        Turns {
+            sandbox: per_minute + SPARE_TURNS,
+            per_dataflow: dataflows.max().unwrap_or(limits.per_dataflow),
+            least_tried_first: record.weather.outage.is_some(),
+        }
     }
 
     /// Reads the catalog again. An older catalog serves on where that fails; the first one must not.

@@ -153,7 +153,7 @@ impl Pass<'_> {
         report.next_due = plan.next_due;
         report.fault = gathered.fault;
         for intents in plan.intents.chunks(BATCH) {
-            let read_at = gathered.snapshot.now;
+            let read_at = gathered.read_at;
             if read_at.duration_until(self.gatherer.service.now()).unsigned_abs() > FRESH {
                 report.next_due = Some(read_at);
                 break;

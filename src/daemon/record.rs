@@ -3,7 +3,9 @@
 
 use super::catalog::Catalog;
 use super::tell::tell_order;
-use crate::domain::breaker::{OUTCOMES_LOOKBACK, Outcome, Streak, Weather, streaks, weather};
+use crate::domain::breaker::{
+    Breaker, OUTCOMES_LOOKBACK, Outcome, Streak, Weather, streaks, weather,
+};
 use crate::domain::hold::{Grounds, Holds};
 use crate::domain::ids::{FlowId, SandboxName};
 use crate::domain::journal::Event;
@@ -16,8 +18,8 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Streaks are told from the ends of recoveries this far back, if the store keeps them so long.
-const STREAKS_LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Streaks and outages are told from what happened this far back, if the store keeps it so long.
+const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The record of one sandbox.
 #[derive(Debug)]
@@ -36,20 +38,15 @@ impl Record {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let orders = store.orders().await?;
-        let since = before(now, STREAKS_LOOKBACK);
-        let ends = store.history(Some(sandbox), since, &[Event::Recovered, Event::GivenUp]).await?;
+        let ends = store.unhealed(sandbox, before(now, LOOKBACK)).await?;
         let resumed_at = |flow: &FlowId, name: &str| {
             order::in_force(&orders, sandbox, flow, name)
                 .filter(|order| !order.paused)
                 .map(|order| order.at)
         };
         let streaks = streaks(&ends, resumed_at);
-        const OUTCOMES: [Event; 4] =
-            [Event::Recovered, Event::Scheduled, Event::Held, Event::GivenUp];
-        let since = before(now, OUTCOMES_LOOKBACK);
-        let entries = store.history(Some(sandbox), since, &OUTCOMES).await?;
-        let outcomes: Vec<Outcome> = entries.iter().filter_map(Outcome::of).collect();
-        Ok(Self { weather: weather(&outcomes, &settings.breaker), orders, streaks })
+        let weather = read_weather(store, sandbox, &settings.breaker, now).await?;
+        Ok(Self { weather, orders, streaks })
     }
 
     /// The holds on the dataflows of `catalog`.
@@ -78,4 +75,22 @@ impl Record {
         }
         *known = Some(self.orders.clone());
     }
+}
+
+/// Whether there is an outage: what is on record of the last one, and the outcomes since.
+async fn read_weather(
+    store: &dyn Store,
+    sandbox: &SandboxName,
+    breaker: &Breaker,
+    now: Timestamp,
+) -> Result<Weather, StoreError> {
+    const OUTCOMES: [Event; 4] = [Event::Recovered, Event::Scheduled, Event::Held, Event::GivenUp];
+    let turns = [Event::OutageBegan, Event::OutageEnded];
+    let turn = store.history(Some(sandbox), before(now, LOOKBACK), &turns).await?.pop();
+    let began = turn.as_ref().filter(|it| it.event == Event::OutageBegan).map(Outcome::named_by);
+    let reach = if began.is_some() { OUTCOMES_LOOKBACK } else { breaker.window };
+    let since = turn.as_ref().map_or(Timestamp::MIN, |it| it.at).max(before(now, reach));
+    let entries = store.history(Some(sandbox), since, &OUTCOMES).await?;
+    let outcomes: Vec<Outcome> = entries.iter().filter_map(Outcome::of).collect();
+    Ok(weather(began, &outcomes, breaker))
 }

@@ -44,6 +44,7 @@ pub(super) fn tell(entry: &Entry) {
         | Event::Retriggered
         | Event::Followed
         | Event::OutageEnded
+        | Event::FlowHealed
         | Event::Refused
         | Event::Recovered
         | Event::Dismissed => {
@@ -52,6 +53,10 @@ pub(super) fn tell(entry: &Entry) {
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
         // The hold on the dataflow was told of, once for all its runs.
         Event::Held if [Reason::KeepsFailing, Reason::Paused].contains(&entry.reason) => {
+            line!(debug, entry);
+        }
+        // The run that found out has what the platform said in its detail.
+        Event::Held if entry.reason == Reason::ActionUnsupported && entry.detail.is_none() => {
             line!(debug, entry);
         }
         // Whoever changed the configuration knows, and whoever wrote the rule.

@@ -37,7 +37,7 @@ impl Default for Breaker {
     }
 }
 
-/// How far back the outcomes of a sandbox are read: an outage that lasts longer begins anew.
+/// How far back the outcomes of a sandbox are read while an outage lasts.
 pub const OUTCOMES_LOOKBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Recoveries of one dataflow that ended one after the other without success.
@@ -57,10 +57,9 @@ pub fn streaks(
 ) -> HashMap<FlowId, Streak> {
     let mut streaks: HashMap<FlowId, Streak> = HashMap::new();
     for entry in entries {
-        let Some(root) = &entry.root_run_id else { continue };
-        match entry.event {
-            Event::Recovered => drop(streaks.remove(&entry.flow_id)),
-            Event::GivenUp if is_failure(entry) => {
+        match (entry.event, &entry.root_run_id) {
+            (Event::Recovered | Event::FlowHealed, _) => drop(streaks.remove(&entry.flow_id)),
+            (Event::GivenUp, Some(root)) if is_failure(entry) => {
                 if since(&entry.flow_id, &entry.flow_name).is_some_and(|since| entry.at <= since) {
                     continue;
                 }
@@ -101,6 +100,16 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The run that an entry about an outage names.
+    pub fn named_by(entry: &Entry) -> Self {
+        Self {
+            at: entry.at,
+            flow_id: entry.flow_id.clone(),
+            run_id: entry.run_id.clone(),
+            succeeded: entry.event == Event::OutageEnded,
+        }
+    }
+
     /// The outcome that a journal entry tells of, if it does.
     pub fn of(entry: &Entry) -> Option<Self> {
         let root = entry.root_run_id.as_ref()?;
@@ -136,13 +145,15 @@ pub struct Weather {
 /// More than this many at a time are as good as no limit: the outage is over.
 const RELEASED: u32 = 64;
 
-/// What `outcomes`, oldest first, amount to. While an outage lasts, each success doubles what is
-/// allowed at a time and each failure halves it, down to the one canary.
-pub fn weather(outcomes: &[Outcome], breaker: &Breaker) -> Weather {
+/// What `outcomes`, oldest first, amount to, where an outage that `began` then was recorded before
+/// them. While it lasts, each success doubles what is allowed at a time and each failure halves it,
+/// down to the one canary.
+pub fn weather(began: Option<Outcome>, outcomes: &[Outcome], breaker: &Breaker) -> Weather {
     let mut weather = Weather::default();
     if breaker.failures == 0 {
         return weather;
     }
+    weather.outage = began.map(|began| Outage { allowed: 1, began });
     let mut failures: VecDeque<&Outcome> = VecDeque::new();
     for outcome in outcomes {
         if outcome.succeeded {
@@ -189,7 +200,7 @@ mod tests {
             Breaker { failures: 3, window: Duration::from_secs(100), ..Breaker::default() };
         let outcomes: Vec<_> =
             history.iter().map(|(at, flow, ok)| outcome(*at, flow, *ok)).collect();
-        weather(&outcomes, &breaker).outage.map(|outage| outage.allowed)
+        weather(None, &outcomes, &breaker).outage.map(|outage| outage.allowed)
     }
 
     #[test]
@@ -227,11 +238,25 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_on_record_lasts_until_something_succeeds_however_long_ago_it_began() {
+        let breaker = Breaker { failures: 3, ..Breaker::default() };
+        let began = Some(outcome(0, "a", false));
+        let later = |ok| vec![outcome(1_000_000, "b", ok)];
+        let allowed = |outcomes: &[Outcome]| {
+            let weather = weather(began.clone(), outcomes, &breaker);
+            weather.outage.map(|outage| (outage.allowed, outage.began.run_id.to_string()))
+        };
+        assert_eq!(allowed(&[]), Some((1, "run-0".to_owned())));
+        assert_eq!(allowed(&later(false)), Some((1, "run-0".to_owned())));
+        assert_eq!(allowed(&later(true)), Some((2, "run-0".to_owned())));
+    }
+
+    #[test]
     fn without_a_number_there_is_no_breaker() {
         let outcomes: Vec<_> = (0..100).map(|n| outcome(n, &format!("f-{n}"), false)).collect();
         let breaker = Breaker { failures: 0, ..Breaker::default() };
-        assert_eq!(weather(&outcomes, &breaker).outage, None);
-        assert!(weather(&outcomes, &Breaker::default()).outage.is_some());
+        assert_eq!(weather(None, &outcomes, &breaker).outage, None);
+        assert!(weather(None, &outcomes, &Breaker::default()).outage.is_some());
     }
 
     proptest! {
@@ -245,13 +270,13 @@ mod tests {
                 outcomes.push(outcome(second, &format!("f-{flow}"), succeeded));
             }
             let breaker = Breaker { failures: 3, ..Breaker::default() };
-            if let Some(outage) = weather(&outcomes, &breaker).outage {
+            if let Some(outage) = weather(None, &outcomes, &breaker).outage {
                 prop_assert!(outage.allowed >= 1, "there is always a canary");
             }
             for _ in 0..7 {
                 outcomes.push(outcome(outcomes.len() as i64, "f-0", true));
             }
-            prop_assert_eq!(weather(&outcomes, &breaker).outage, None);
+            prop_assert_eq!(weather(None, &outcomes, &breaker).outage, None);
         }
     }
 }

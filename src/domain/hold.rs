@@ -37,6 +37,9 @@ pub struct Holds {
     pub holds: HashMap<FlowId, Hold>,
     /// Dataflows that keep failing and are not held yet, and what to say of it.
     pub warnings: HashMap<FlowId, News>,
+    /// Dataflows that kept failing, and the run that has succeeded since: to be written down, because
+    /// the next run may hide it.
+    pub healed: HashMap<FlowId, RunId>,
 }
 
 /// What holds are decided from.
@@ -60,6 +63,9 @@ impl Holds {
         let unsupported = grounds.unsupported();
         let mut all = Self::default();
         for flow in flows {
+            if let Some(run) = grounds.healed_by(flow) {
+                all.healed.insert(flow.id.clone(), run.clone());
+            }
             if let Some(hold) = grounds.hold(flow, &unsupported) {
                 all.holds.insert(flow.id.clone(), hold);
             } else if let Some(news) = grounds.streak(flow, grounds.breaker.dataflow_warning) {
@@ -94,12 +100,16 @@ impl<'a> Grounds<'a> {
     fn streak(&self, flow: &Flow, length: u32) -> Option<News> {
         let streak = self.streaks.get(&flow.id)?;
         let run = streak.roots.get((length as usize).checked_sub(1)?)?;
-        let healed = flow.last_run.as_ref().is_some_and(|last| {
-            last.status == RunStatus::Succeeded
-                && last.started_at.is_some_and(|started| started > streak.at)
-        });
         let said = format!("{length} recoveries in a row ended without success");
-        (!healed).then(|| News { run: run.clone(), said })
+        self.healed_by(flow).is_none().then(|| News { run: run.clone(), said })
+    }
+
+    /// The run of a dataflow with a streak that succeeded after it, as far as its newest run tells.
+    fn healed_by<'f>(&self, flow: &'f Flow) -> Option<&'f RunId> {
+        let streak = self.streaks.get(&flow.id)?;
+        let last = flow.last_run.as_ref()?;
+        let later = last.started_at.is_some_and(|started| started > streak.at);
+        (last.status == RunStatus::Succeeded && later).then_some(&last.id)
     }
 
     /// The dataflows of which the platform said that their source does not support the action, and

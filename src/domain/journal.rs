@@ -108,6 +108,8 @@ events! {
     FlowWarned = "flow_warned", "dataflow keeps failing";
     /// A dataflow keeps failing and is held.
     FlowHeld = "flow_held", "dataflow held";
+    /// A run of a dataflow that kept failing succeeded.
+    FlowHealed = "flow_healed", "dataflow well again";
     /// Re-triggered runs of several dataflows keep failing.
     OutageBegan = "outage_began", "outage suspected";
     /// They succeed again.

@@ -289,9 +289,8 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
     for recovery in due {
         let terms = snapshot.terms(recovery);
         let quiet = snapshot.pause(recovery).filter(|_| !recovery.ordered);
-        let postponed = if !snapshot.is_ready(recovery, &terms.policy) {
-            Some(Reason::NotReread)
-        } else if let Some(held) = snapshot.forbids(recovery, terms) {
+        // What limits are for comes first: whatever has to wait anyway was perhaps not read at all.
+        let postponed = if let Some(held) = snapshot.forbids(recovery, terms) {
             Some(held)
         } else if let Some(pause) = quiet {
             plan.changes.extend(recovery.put_off(pause, terms));
@@ -302,6 +301,8 @@ fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
             Some(Reason::Outage)
         } else if allowance == 0 {
             Some(Reason::RateLimited)
+        } else if !snapshot.is_ready(recovery, &terms.policy) {
+            Some(Reason::NotReread)
         } else {
             None
         };
@@ -413,13 +414,16 @@ fn news(snapshot: &Snapshot) -> Vec<Entry> {
         let said = Some(news.said.clone());
         told(Event::FlowWarned, Reason::KeepsFailing, flow, &news.run, said)
     });
+    let healed = snapshot.holds.healed.iter();
+    let healed =
+        healed.map(|(flow, run)| told(Event::FlowHealed, Reason::RunSucceeded, flow, run, None));
     let outcome = |event, outcome: &Outcome| {
         told(event, Reason::Outage, &outcome.flow_id, &outcome.run_id, None)
     };
     let weather = &snapshot.weather;
     let began = weather.outage.as_ref().map(|it| outcome(Event::OutageBegan, &it.began));
     let ended = weather.cleared.as_ref().map(|it| outcome(Event::OutageEnded, it));
-    let mut news: Vec<Entry> = held.chain(warned).chain(began).chain(ended).collect();
+    let mut news: Vec<Entry> = held.chain(warned).chain(healed).chain(began).chain(ended).collect();
     news.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
     news
 }

@@ -64,7 +64,9 @@ pub fn pause(
     // Another window may cover the end of this one.
     while let Some((end, window)) = covering(until).filter(|_| until < limit) {
         until = end;
-        pause = Pause { until: end.min(limit), spread: window.spread, ..pause };
+        // One that eats the budget makes all of them eat it.
+        let extends_budget = pause.extends_budget && window.extends_budget;
+        pause = Pause { until: end.min(limit), spread: window.spread, extends_budget };
     }
     Some(pause)
 }
@@ -163,10 +165,17 @@ mod tests {
         for (now, expected) in table {
             assert_eq!(until(&berlin, now).as_deref(), expected, "{now}");
         }
-        // A window within the hour that is left out does not exist on that day.
-        let lost = [window(&WEEK, "02:10", "02:50", "Europe/Berlin")];
-        assert_eq!(until(&lost, "2026-03-29T01:05:00Z"), None);
-        assert!(until(&lost, "2026-03-28T01:15:00Z").is_some());
+        // A window within the hour that is left out comes an hour later on that day.
+        let moved = [window(&WEEK, "02:10", "02:50", "Europe/Berlin")];
+        let table = [
+            ("2026-03-28T01:15:00Z", Some("2026-03-28T01:50:00Z")),
+            ("2026-03-29T01:05:00Z", None),
+            ("2026-03-29T01:15:00Z", Some("2026-03-29T01:50:00Z")),
+            ("2026-03-29T01:50:00Z", None),
+        ];
+        for (now, expected) in table {
+            assert_eq!(until(&moved, now).as_deref(), expected, "{now}");
+        }
     }
 
     #[test]

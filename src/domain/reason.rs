@@ -134,6 +134,8 @@ reasons! {
     IssuedRunSucceeded = "issued_run_succeeded",
     /// The run is no longer failed, though flowmend did not re-trigger it.
     HealedElsewhere = "healed_elsewhere",
+    /// A run of the dataflow succeeded, after recoveries of it had ended without success.
+    RunSucceeded = "run_succeeded",
     /// A later run of the same dataflow succeeded (`retry.skip_when_later_run_succeeded`).
     LaterRunSucceeded = "later_run_succeeded",
 
@@ -176,6 +178,26 @@ reasons! {
     TooOld = "too_old",
     /// The run carries no date, so its age and its due time cannot be told.
     NoDate = "no_date",
+}
+
+impl Reason {
+    /// True for a cause of a hold that the platform or the configuration can take away again; all
+    /// others wait for a person.
+    pub fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::FlowDisabled
+                | Self::NotSelected
+                | Self::UnknownKind
+                | Self::StreamingSource
+                | Self::Destination
+                | Self::NotFound
+                | Self::HeldByRule
+                | Self::KeepsFailing
+                | Self::Paused
+                | Self::ActionUnsupported
+        )
+    }
 }
 
 impl fmt::Display for Reason {

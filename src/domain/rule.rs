@@ -79,7 +79,7 @@ pub struct Rule {
     pub action: Action,
     /// Keys of `[retry]` that are in force for what it matches.
     pub retry: RetryOverride,
-    /// A built-in rule never tries more often than the user's own policy.
+    /// A built-in rule never tries more often, nor sooner, than the user's own policy.
     pub is_builtin: bool,
 }
 
@@ -125,13 +125,14 @@ pub fn first<'a>(
 impl Rule {
     /// The policy for what it matches, where otherwise `base` is in force.
     pub fn policy(&self, base: RetryPolicy) -> RetryPolicy {
-        let policy = self.retry.over(base);
-        match self.is_builtin {
-            true => {
-                RetryPolicy { max_attempts: policy.max_attempts.min(base.max_attempts), ..policy }
-            }
-            false => policy,
+        let mut policy = self.retry.over(base);
+        if self.is_builtin {
+            policy.max_attempts = policy.max_attempts.min(base.max_attempts);
+            policy.initial_interval = policy.initial_interval.max(base.initial_interval);
         }
+        // A delay that is longer than the user's own bounds is cut to them.
+        let bound = policy.max_interval.min(policy.max_elapsed_time);
+        RetryPolicy { initial_interval: policy.initial_interval.min(bound), ..policy }
     }
 
     /// True if it names nothing that has to hold.
@@ -159,11 +160,12 @@ impl Rule {
     }
 }
 
-/// The -500 of an umbrella code says nothing, so a glob is held against the code without it:
-/// `CONNECTOR-*` and the code itself match, `*-500` does not.
+/// The -500 of an umbrella code says nothing, so a glob that begins with a wildcard is held against the
+/// code without it: `CONNECTOR-*-500` matches, `*-500` does not.
 fn has_code(glob: &Matcher, code: &str) -> bool {
-    match UMBRELLAS.contains(&code) {
-        true => glob.as_str() == code || glob.matches(code.trim_end_matches("500")),
+    let is_open = glob.as_str().starts_with(['*', '?', '[']);
+    match is_open && UMBRELLAS.contains(&code) {
+        true => glob.matches(code.trim_end_matches("500")),
         false => glob.matches(code),
     }
 }
@@ -236,6 +238,7 @@ mod tests {
             ("CONNECTOR-1001-500", true),
             ("CONNECTOR-*", true),
             ("CONNECTOR-1001-*", true),
+            ("CONNECTOR-*-500", true),
             ("*", true),
         ];
         for (text, expected) in table {

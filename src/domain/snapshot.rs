@@ -110,7 +110,13 @@ pub struct FlowListing {
 impl Snapshot {
     /// What is in force for a recovery now.
     pub fn terms(&self, recovery: &Recovery) -> Terms<'_> {
-        self.terms_for(&recovery.flow_id, &recovery.flow_name, &recovery.failure)
+        self.terms_for(&recovery.flow_id, self.name_of(recovery), &recovery.failure)
+    }
+
+    /// What its dataflow is called now, or was when it was last seen.
+    fn name_of<'a>(&'a self, recovery: &'a Recovery) -> &'a str {
+        let dataflow = self.flows.get(&recovery.flow_id);
+        dataflow.map_or(&recovery.flow_name, |dataflow| &dataflow.flow.name)
     }
 
     /// What is in force for such a failure of this dataflow now.
@@ -129,7 +135,7 @@ impl Snapshot {
 
     /// The quiet window that covers the recovery's dataflow now.
     pub(super) fn pause(&self, recovery: &Recovery) -> Option<Pause> {
-        let (flow, name) = (&recovery.flow_id, &recovery.flow_name);
+        let (flow, name) = (&recovery.flow_id, self.name_of(recovery));
         quiet::pause(&self.quiet, &self.sandbox, flow, name, self.now)
     }
 

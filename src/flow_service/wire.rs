@@ -141,10 +141,12 @@ fn errors(item: &Value) -> Vec<RunError> {
         .chain(details)
     {
         let Some(error) = run_error(entry) else { continue };
-        if !found.contains(&error) {
+        // Beyond the usual number only what has a code of its own.
+        let full = found.len() >= ERRORS && found.iter().any(|it| it.code == error.code);
+        if !full && !found.contains(&error) {
             found.push(error);
         }
-        if found.len() == ERRORS {
+        if found.len() == 2 * ERRORS {
             break;
         }
     }

@@ -106,6 +106,19 @@ pub(super) fn check(report: &mut Report) {
     );
 }
 
+/// The re-triggers of a day are counted in the store, so it has to remember a day.
+pub(super) fn check_daily_limit(report: &mut Report) {
+    let Some(Noted { duration, origin }) = report.noted("store.retention").cloned() else { return };
+    if duration < DAY {
+        let message = format!(
+            "{} is too short for limits.retriggers_per_day: what is forgotten is not counted; give \
+             at least 24h",
+            format_duration(duration)
+        );
+        report.fault("store.retention", origin, message);
+    }
+}
+
 /// The same for one `[[dataflow]]` or `[[rule]]`, whose keys begin with `prefix` (`dataflow[crm-*].`).
 pub(super) fn check_overrides(report: &mut Report, prefix: &str) {
     for fit in RETRY.iter().chain([&CONFIRMATION]) {

@@ -176,6 +176,9 @@ impl Settings {
         let http = read("http", &mut tables, report_mut, http::read);
         let log = read("log", &mut tables, report_mut, log::read);
         fit::check(report_mut);
+        if limits.retriggers_per_day > 0 {
+            fit::check_daily_limit(report_mut);
+        }
 
         let (warnings, shown, shapes) = report.conclude()?;
         const READ: &str = "the defaults hold every key, and there is no fault";

@@ -64,6 +64,11 @@ fn read(
         _ => Ok(()),
     });
     let codes = section.list("codes", |glob| Pattern::parse(glob).map(|_| ()));
+    if let Some(empty) = codes.as_ref().filter(|read| read.value.is_empty()) {
+        let (key, origin) = (section.name("codes"), empty.origin.clone());
+        let why = "is empty; name a code, or leave it out to match any failure";
+        section.report.fault(&key, origin, why);
+    }
     let message = section.parsed("message", |text, _| expression(text));
     let scope = read_scope(section, sandboxes);
     let source = section.parsed("source", |text, _| Pattern::parse(text));
@@ -89,6 +94,9 @@ fn read(
 
 /// A regular expression that is looked for anywhere in a text.
 fn expression(text: &str) -> Result<Matcher, String> {
+    if text.is_empty() {
+        return Err("is empty; give an expression, or leave it out to match any message".to_owned());
+    }
     match RegexBuilder::new(text).size_limit(EXPRESSION_BYTES_MAX).build() {
         Ok(expression) => Ok(Matcher::new(text, move |it| expression.is_match(it))),
         Err(regex::Error::CompiledTooBig(_)) => {

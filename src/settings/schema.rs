@@ -35,6 +35,8 @@ pub fn schema() -> Value {
     let rule = properties.get("rule").map(|rule| rule["items"].clone());
     if let Some((builtin, rule)) = properties.get_mut("builtin_rule").zip(rule) {
         builtin["items"] = rule;
+        builtin["description"] =
+            json!("The built-in rules, asked after those of [[rule]]; [] for none.");
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -96,7 +96,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError>;
 
-    /// Stores an operator's order, in place of the one with the same scope; without the lease.
+    /// The entries of `sandbox` since `since` that tell of a recovery given up, and after which none
+    /// tells that their dataflow succeeded (recovered, or well again), in the order of writing.
+    async fn unhealed(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Stores an operator's order, in place of the one with the same scope; without the lease. It is
+    /// dated after everything in the journal and all other orders, whatever its own clock says.
     async fn order(&self, order: &Order) -> Result<(), StoreError>;
 
     /// What operators ordered, one for each scope.

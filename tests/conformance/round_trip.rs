@@ -71,7 +71,11 @@ pub(crate) async fn any_order_reads_back_and_replaces_the_one_of_its_scope<P: Pl
                 reason: "it's \"down\"".to_owned(),
             };
             world.store.order(&order).await.unwrap();
-            assert!(world.store.orders().await.unwrap().contains(&order), "{order:?}");
+            let stored = world.store.orders().await.unwrap();
+            let own = stored.iter().find(|it| it.sandbox == order.sandbox && it.flow == order.flow);
+            let own = own.unwrap();
+            assert_eq!((own.paused, &own.reason), (order.paused, &order.reason));
+            assert!(stored.iter().all(|it| it.at <= own.at), "the newest, whatever its clock says");
         }
     }
     assert_eq!(world.store.orders().await.unwrap().len(), scopes.len());

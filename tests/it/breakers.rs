@@ -81,6 +81,32 @@ async fn a_dataflow_that_keeps_failing_goes_on_when_one_of_its_runs_succeeds() {
 }
 
 #[tokio::test]
+async fn a_streak_that_a_success_has_ended_does_not_come_back_with_the_next_failure() {
+    let config = format!("{ONE_TRY}\ndataflow_failures = 2\ndataflow_warning = 1");
+    let mut app = Setup::new().config(&config).start().await;
+    let flow = app.batch_flow("nightly");
+    fail_for_good(&mut app, &flow).await;
+    fail_for_good(&mut app, &flow).await;
+    app.pass().await;
+
+    // It is well again, which a sweep sees; nothing of it was waiting.
+    app.advance(MINUTE);
+    let success = app.world(|world| world.add_run(RunSetup::succeeded(&flow))).unwrap();
+    app.run_for(40 * MINUTE, 10 * MINUTE).await;
+    assert_eq!(told(&app, &RunId::new(success), Event::FlowHealed).await, 1);
+    let next = app.failed_run(&flow, 1);
+    app.pass().await;
+    app.run_for(5 * MINUTE, MINUTE).await;
+    assert!(matches!(app.state(&next).await, State::Recovered { .. }), "one failure is no streak");
+
+    // A new streak is told of anew.
+    fail_for_good(&mut app, &flow).await;
+    let last = fail_for_good(&mut app, &flow).await;
+    app.pass().await;
+    assert_eq!(told(&app, &last, Event::FlowHeld).await, 1);
+}
+
+#[tokio::test]
 async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
     let mut app = Setup::new().start().await;
     let flow = app.batch_flow("crm-accounts");
@@ -96,6 +122,13 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
     let status = app.flowmend(&["status"]).await;
     assert!(status.out.contains("all dataflows of sandbox prod: maintenance"), "{status:?}");
 
+    // An unset variable stands for nothing, not for everything, and a glob for nothing either.
+    for wrong in [["--flow", ""], ["--sandbox", " "], ["--flow", "crm-*"]] {
+        let called = app.flowmend(&[&["resume"][..], &wrong].concat()).await;
+        assert_eq!(called.code, Some(2), "{called:?}");
+    }
+    let called = app.flowmend(&["resume", "--flow", "no-such-flow"]).await;
+    assert!(called.out.contains("spelled right?"), "{called:?}");
     let called = app.flowmend(&["pause", "--sandbox", "pord"]).await;
     assert_eq!(called.code, Some(1), "{called:?}");
     assert!(called.err.contains("no [[sandbox]] is called pord; there is prod"), "{called:?}");

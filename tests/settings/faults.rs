@@ -363,6 +363,9 @@ fn rules() {
     assert_snapshot!(faults_of("[[rule]]\nname = \"data\"\naction = \"hold\"\nretry.max_attempts = 3"), @r#"  rule[data].retry (/etc/f.toml): has no effect, because this rule re-triggers nothing; leave it out, or give action = "retry""#);
     assert_snapshot!(faults_of("[[rule]]\naction = \"retry\"\nsandbox = \"prd\""), @r#"  rule[#1].sandbox (/etc/f.toml): "prd" is no [[sandbox]]; did you mean "prod"?"#);
     assert_snapshot!(faults_of("[[rule]]\naction = \"retry\"\nretry.confirm_window = \"10s\""), @"  rule[#1].retry.confirm_window (/etc/f.toml): 10s is too short for adobe.request_timeout = 30s (the built-in defaults): a call that timed out may still be carried out, so less than twice the timeout proves nothing; give at least 1m, or lower adobe.request_timeout");
+    assert_snapshot!(faults_of("[[rule]]\naction = \"ignore\"\ncodes = []"), @"  rule[#1].codes (/etc/f.toml): is empty; name a code, or leave it out to match any failure");
+    assert_snapshot!(faults_of("[[rule]]\naction = \"ignore\"\nmessage = \"\""), @"  rule[#1].message (/etc/f.toml): is empty; give an expression, or leave it out to match any message");
+    assert_snapshot!(faults_of("[limits]\nretriggers_per_day = 80\n[poll]\nlookback = \"1h\"\n[store]\nretention = \"2h\""), @"  store.retention (/etc/f.toml): 2h is too short for limits.retriggers_per_day: what is forgotten is not counted; give at least 24h");
     assert_snapshot!(faults_of("[[rules]]\naction = \"retry\""), @"  rules (/etc/f.toml): no such section; did you mean `rule`?");
     assert_snapshot!(faults_of("[rule]\naction = \"retry\""), @"  rule (/etc/f.toml): is not a list; write [[rule]], with two brackets, for each");
 }

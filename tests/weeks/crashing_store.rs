@@ -264,6 +264,14 @@ impl Store for CrashingStore {
         self.read(self.real.history(sandbox, since, events)).await
     }
 
+    async fn unhealed(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.read(self.real.unhealed(sandbox, since)).await
+    }
+
     async fn order(&self, order: &Order) -> Result<(), StoreError> {
         self.read(self.real.order(order)).await
     }

@@ -66,7 +66,11 @@ pub(super) async fn commit(
 pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), StoreError> {
     let insert = sqlx::query(
         "INSERT OR REPLACE INTO orders (sandbox, flow, paused, at, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+         VALUES (?1, ?2, ?3, max(
+             ?4,
+             1 + coalesce((SELECT max(at) FROM orders), ?4 - 1),
+             1 + coalesce((SELECT max(at) FROM journal), ?4 - 1)
+         ), ?5)",
     );
     bind_order(insert, order).execute(writer).await.map_err(cannot(WHAT))?;
     Ok(())

@@ -133,6 +133,14 @@ impl Store for SqliteStore {
         read::history(&self.readers, sandbox, since, events).await
     }
 
+    async fn unhealed(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Entry>, StoreError> {
+        read::unhealed(&self.readers, sandbox, since).await
+    }
+
     async fn order(&self, order: &Order) -> Result<(), StoreError> {
         commit::order(&self.writer, order).await
     }

@@ -169,15 +169,47 @@ pub(super) async fn history(
     since: Timestamp,
     events: &[Event],
 ) -> Result<Vec<Entry>, StoreError> {
+    // Two statements, because one for both would use no index.
+    let query = match sandbox {
+        Some(_) => {
+            "SELECT * FROM journal
+             WHERE sandbox = ?1 AND at >= ?2 AND event IN (SELECT value FROM json_each(?3))
+             ORDER BY id"
+        }
+        None => {
+            "SELECT * FROM journal
+             WHERE ?1 IS NULL AND at >= ?2 AND event IN (SELECT value FROM json_each(?3))
+             ORDER BY id"
+        }
+    };
+    let rows: Vec<EntryRow> = sqlx::query_as(query)
+        .bind(sandbox.map(SandboxName::as_str))
+        .bind(since.as_millisecond())
+        .bind(json_array(events.iter().map(|event| event.as_str())))
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("read the journal"))?;
+    rows.into_iter().map(EntryRow::read).collect()
+}
+
+/// The recoveries of `sandbox` that were given up since `since`, and after which their dataflow has
+/// not been seen to succeed, oldest first.
+pub(super) async fn unhealed(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+    since: Timestamp,
+) -> Result<Vec<Entry>, StoreError> {
     let rows: Vec<EntryRow> = sqlx::query_as(
-        "SELECT * FROM journal
-         WHERE (?1 IS NULL OR sandbox = ?1) AND at >= ?2
-           AND event IN (SELECT value FROM json_each(?3))
+        "SELECT * FROM journal AS given_up
+         WHERE sandbox = ?1 AND event = 'given_up' AND at >= ?2 AND NOT EXISTS (
+             SELECT 1 FROM journal AS later
+             WHERE later.sandbox = ?1 AND later.flow_id = given_up.flow_id
+               AND later.event IN ('recovered', 'flow_healed') AND later.id > given_up.id
+         )
          ORDER BY id",
     )
-    .bind(sandbox.map(SandboxName::as_str))
+    .bind(sandbox.as_str())
     .bind(since.as_millisecond())
-    .bind(json_array(events.iter().map(|event| event.as_str())))
     .fetch_all(readers)
     .await
     .map_err(cannot("read the journal"))?;

@@ -12,6 +12,7 @@ ALTER TABLE journal ADD COLUMN rule TEXT;
 ALTER TABLE journal ADD COLUMN failure TEXT;
 
 CREATE INDEX journal_by_event ON journal (sandbox, event, at);
+CREATE INDEX journal_by_flow ON journal (sandbox, flow_id, event);
 
 -- What operators ordered for many dataflows at once; the latest that covers a dataflow is in force.
 -- An empty text stands for all.
