@@ -22,6 +22,9 @@ use std::time::Duration;
 /// looked for. `Date` headers have whole seconds, so an offset cannot be known much better.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
+/// `createdClient` of what people make in Adobe's user interface, as Adobe documents it.
+const UI_CLIENT: &str = "exc_app";
+
 /// A selected dataflow and what is in force for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataflow {
@@ -218,9 +221,8 @@ impl Snapshot {
     }
 
     /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest
-    /// that belongs to nobody, is younger than the failure, and names another client than the failed
-    /// run does (the user interface's, as a rule). Without that field nobody can tell it from a run
-    /// of the schedule.
+    /// that belongs to nobody, is younger than the failure, and was made in the user interface, which
+    /// the failed run was not. Otherwise nobody can tell it from a run of the schedule.
     pub(super) fn retriggered_elsewhere(
         &self,
         asked: &Run,
@@ -236,18 +238,14 @@ impl Snapshot {
         }
         let listing = self.listings.get(&asked.flow_id)?;
         let failed_at = asked.failed_at()?;
-        let ours = match &self.mark {
-            Mark::Ignored => None,
-            Mark::Supposed(ours) | Mark::Proven(ours) => Some(ours),
-        };
+        let is_theirs = |run: &Run| run.created_client.as_deref() == Some(UI_CLIENT);
         let foreign = listing.runs.iter().filter(|run| {
             run.id != asked.id
                 && !claimed.contains(&run.id)
                 && run.created_at.is_some_and(|at| at >= failed_at)
-                && run.created_client.is_some()
+                && is_theirs(run)
                 && asked.created_client.is_some()
-                && run.created_client != asked.created_client
-                && run.created_client.as_ref() != ours
+                && !is_theirs(asked)
         });
         foreign.max_by_key(|run| (run.created_at, &run.id)).map(|run| &run.id)
     }
