@@ -91,7 +91,8 @@ The running daemon takes it up at its next pass; without one, `flowmend once` do
         after_help = "Examples:\n  flowmend pause --reason \"maintenance of the warehouse\"\n  \
 flowmend pause --sandbox prod --flow crm-accounts\n\n\
 The running daemon heeds it from its next pass on, and after a restart too; calls under way are \
-followed to their end. Of several orders for a dataflow the latest counts."
+followed to their end. Of several orders for a dataflow the latest counts.\n\
+What fails meanwhile is taken on afterwards, unless it is older than poll.lookback by then."
     )]
     Pause(OrderArgs),
     /// Go on with dataflows that are paused, or held because they keep failing.

@@ -67,11 +67,11 @@ fn in_force<'a>(settings: &'a Settings, history: &History, failure: &Failure) ->
     let History { sandbox, flow_id, flow_name, .. } = history;
     let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
     let base = settings.policy_for(sandbox, flow_id, flow_name).retry;
-    let rule = rule::first(&settings.rules, sandbox, flow_id, flow_name, failure);
+    let (rule, retry) = rule::in_force(&settings.rules, base, sandbox, flow_id, flow_name, failure);
     InForce {
         selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
         rule,
-        retry: rule.map_or(base, |rule| rule.policy(base)),
+        retry,
     }
 }
 

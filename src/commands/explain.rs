@@ -92,8 +92,13 @@ impl<'a> Story<'a> {
         let dataflow = policy.rule.and_then(|rule| settings.dataflows.get(rule));
         let latest = entries.iter().rev().find_map(|entry| entry.failure.as_ref());
         let failure = recovery.map(|it| &it.failure).or(latest);
-        let rule = failure
-            .and_then(|failure| rule::first(&settings.rules, sandbox, flow_id, flow_name, failure));
+        let (rule, retry) = match failure {
+            Some(failure) => {
+                let (rules, base) = (&settings.rules, policy.retry);
+                rule::in_force(rules, base, sandbox, flow_id, flow_name, failure)
+            }
+            None => (None, policy.retry),
+        };
         Some(Self {
             run,
             recovery,
@@ -101,7 +106,7 @@ impl<'a> Story<'a> {
             sandbox,
             flow_id,
             flow_name,
-            retry: rule.map_or(policy.retry, |rule| rule.policy(policy.retry)),
+            retry,
             rule,
             pattern: dataflow.map(|dataflow| dataflow.pattern.as_str()),
             is_selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),

@@ -100,6 +100,13 @@ fn read_settings(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Set
     Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }
 
+/// Opens the store for what an operator decides. A first look writes nothing: where there is no store,
+/// none is made.
+async fn open_to_amend(settings: &Settings) -> anyhow::Result<SqliteStore> {
+    SqliteStore::open_existing(&settings.store.path).await?.close().await;
+    Ok(SqliteStore::open(&settings.store.path).await?)
+}
+
 /// Writes to standard output. A reader that went away (`| head`) is no error.
 fn print(text: &str) -> std::io::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {

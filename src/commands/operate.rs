@@ -2,7 +2,7 @@
 //!
 //! Both change the store only; the daemon takes it up at its next pass.
 
-use super::{Environment, Exit, load, print};
+use super::{Environment, Exit, load, open_to_amend, print};
 use crate::cli::{ConfigArgs, DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::ids::RunId;
@@ -63,9 +63,7 @@ impl Desk {
     /// `None` for a faulty configuration, which has been printed.
     async fn open(args: &ConfigArgs, environment: &Environment) -> anyhow::Result<Option<Self>> {
         let Ok(settings) = load(args, environment) else { return Ok(None) };
-        // A first look that writes nothing: where there is no store, none is made.
-        SqliteStore::open_existing(&settings.store.path).await?.close().await;
-        let store = SqliteStore::open(&settings.store.path).await?;
+        let store = open_to_amend(&settings).await?;
         Ok(Some(Self { settings, store, report: String::new(), left_alone: false }))
     }
 
@@ -87,8 +85,8 @@ impl Desk {
         let policy =
             self.settings.policy_for(&recovery.sandbox, &recovery.flow_id, &recovery.flow_name);
         let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
-        let rule = rule::first(&self.settings.rules, sandbox, flow_id, flow_name, failure);
-        let policy = rule.map_or(policy.retry, |rule| rule.policy(policy.retry));
+        let (rules, base) = (&self.settings.rules, policy.retry);
+        let (rule, policy) = rule::in_force(rules, base, sandbox, flow_id, flow_name, failure);
         Terms { policy, rule, jitter: Jitter::new(0), now: SystemClock::new().now() }
     }
 

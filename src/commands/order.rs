@@ -2,10 +2,12 @@
 //!
 //! Both change the store only; the daemon takes it up at its next pass.
 
-use super::{Environment, Exit, load, print};
+use super::{Environment, Exit, load, open_to_amend, print};
 use crate::cli::OrderArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::ids::FlowId;
 use crate::domain::order::Order;
+use crate::domain::recovery::Recovery;
 use crate::settings::Settings;
 use crate::store::{Filter, SqliteStore, Store};
 use crate::telemetry;
@@ -23,14 +25,9 @@ pub(super) async fn order(
         telemetry::complain(&complaint);
         return Ok(Exit::Failed);
     }
-    // A first look that writes nothing: where there is no store, none is made.
-    SqliteStore::open_existing(&settings.store.path).await?.close().await;
-    let store = SqliteStore::open(&settings.store.path).await?;
+    let store = open_to_amend(&settings).await?;
     let known = match &args.flow {
-        Some(flow) => store
-            .recoveries(&Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() })
-            .await?
-            .pop(),
+        Some(flow) => newest_of(&store, flow).await?,
         None => None,
     };
     let said = args.flow.clone();
@@ -52,6 +49,15 @@ pub(super) async fn order(
         print("Nothing is known of such a dataflow yet; is its id or name spelled right?\n")?;
     }
     Ok(Exit::Done)
+}
+
+/// The recovery of a dataflow, named by its id or its name, that changed last: it knows both.
+pub(super) async fn newest_of(
+    store: &SqliteStore,
+    flow: &FlowId,
+) -> anyhow::Result<Option<Recovery>> {
+    let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
+    Ok(store.recoveries(&filter).await?.pop())
 }
 
 /// What to say where no such sandbox is configured: an order for it would do nothing.

@@ -1,5 +1,6 @@
 //! `flowmend status`: the recoveries in the store, for people and for scripts.
 
+use super::order::newest_of;
 use super::shown::{as_json, seconds, why};
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
@@ -51,8 +52,7 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
 /// Puts the name of its dataflow in place of the id, where that is known.
 async fn name_flow(store: &SqliteStore, pause: &mut Order) -> anyhow::Result<()> {
     if let Some(flow) = &pause.flow {
-        let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
-        let known = store.recoveries(&filter).await?.pop();
+        let known = newest_of(store, flow).await?;
         pause.flow = known.map(|it| FlowId::new(it.flow_name)).or(pause.flow.take());
     }
     Ok(())

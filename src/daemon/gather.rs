@@ -76,9 +76,11 @@ impl Gatherer<'_> {
         let progress = self.store.progress(name).await?;
         let record = Record::read(self.store, name, self.settings, now).await?;
         record.tell_orders(&mut memory.orders);
-        let holds = record.holds(name, &memory.catalog, &recoveries, self.settings);
         // What failed while its dataflow was held was skipped, and has to be listed again.
-        let lifted = memory.held.iter().any(|flow| holds.why(flow).is_none());
+        let lifted = !memory.held.is_empty() && {
+            let holds = record.holds(name, &memory.catalog, &recoveries, self.settings);
+            memory.held.iter().any(|flow| holds.why(flow).is_none())
+        };
         let sweep = lifted || self.is_sweep_due(memory, progress, now);
         let mut fault = match sweep {
             true => self.refresh_catalog(memory).await?,
@@ -393,8 +395,9 @@ impl Gatherer<'_> {
         let dataflow = memory.catalog.flows().get(&recovery.flow_id);
         let base = dataflow.map_or(self.settings.retry, |dataflow| dataflow.retry);
         let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
-        let rule = rule::first(&self.settings.rules, sandbox, flow_id, flow_name, failure);
-        rule.map_or(base, |rule| rule.policy(base))
+        // By the name of today, as the plan asks: both have to mean the same run.
+        let name = dataflow.map_or(flow_name, |dataflow| &dataflow.flow.name);
+        rule::in_force(&self.settings.rules, base, sandbox, flow_id, name, failure).1
     }
 
     fn limits_window(&self, now: Timestamp) -> Timestamp {

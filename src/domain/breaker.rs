@@ -49,27 +49,23 @@ pub struct Streak {
     pub at: Timestamp,
 }
 
-/// The streaks that last, from the journal's entries, oldest first. A recovery counts if something
-/// was tried for it; `since` tells from when on those of a dataflow count.
+/// The streaks that last, from the entries, oldest first, that tell of recoveries given up and that no
+/// success of their dataflow followed. A recovery counts if something was tried for it; `since` tells
+/// from when on those of a dataflow count.
 pub fn streaks(
-    entries: &[Entry],
+    unhealed: &[Entry],
     since: impl Fn(&FlowId, &str) -> Option<Timestamp>,
 ) -> HashMap<FlowId, Streak> {
     let mut streaks: HashMap<FlowId, Streak> = HashMap::new();
-    for entry in entries {
-        match (entry.event, &entry.root_run_id) {
-            (Event::Recovered | Event::FlowHealed, _) => drop(streaks.remove(&entry.flow_id)),
-            (Event::GivenUp, Some(root)) if is_failure(entry) => {
-                if since(&entry.flow_id, &entry.flow_name).is_some_and(|since| entry.at <= since) {
-                    continue;
-                }
-                let begun = || Streak { roots: Vec::new(), at: entry.at };
-                let streak = streaks.entry(entry.flow_id.clone()).or_insert_with(begun);
-                streak.roots.push(root.clone());
-                streak.at = entry.at;
-            }
-            _ => {}
+    for entry in unhealed.iter().filter(|entry| is_failure(entry)) {
+        let Some(root) = &entry.root_run_id else { continue };
+        if since(&entry.flow_id, &entry.flow_name).is_some_and(|since| entry.at <= since) {
+            continue;
         }
+        let begun = || Streak { roots: Vec::new(), at: entry.at };
+        let streak = streaks.entry(entry.flow_id.clone()).or_insert_with(begun);
+        streak.roots.push(root.clone());
+        streak.at = entry.at;
     }
     streaks
 }

@@ -24,8 +24,7 @@ impl Recovery {
     /// Ends the recovery because an operator says so, and why. `None` while a call may be under way
     /// (its issued run would be taken for a failure of its own), and for what is final.
     pub fn dismiss(&self, why: &str, terms: Terms<'_>) -> Option<Change> {
-        let unanswered = matches!(self.state, State::Triggering { .. } | State::InDoubt { .. });
-        if unanswered || self.state.is_final() {
+        if self.state.is_unanswered() || self.state.is_final() {
             return None;
         }
         let state = State::Dismissed { why: why.to_owned() };

@@ -243,25 +243,31 @@ fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
 
 fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
     let failure = snapshot.failure_of(run);
-    let name = &snapshot.flows[&run.flow_id].flow.name;
-    let rule = snapshot.terms_for(&run.flow_id, name, &failure).rule;
+    let entry = note(snapshot, Event::Skipped, reason, &run.flow_id, &run.id);
+    let rule = snapshot.terms_for(&run.flow_id, &entry.flow_name, &failure).rule;
+    let rule = rule.filter(|_| reason == Reason::IgnoredByRule).map(|rule| rule.name.clone());
+    Entry { rule, detail: failure.codes(), failure: Some(failure), ..entry }
+}
+
+/// An entry that belongs to no recovery.
+fn note(snapshot: &Snapshot, event: Event, reason: Reason, flow: &FlowId, run: &RunId) -> Entry {
     Entry {
         at: snapshot.now,
         sandbox: snapshot.sandbox.clone(),
-        flow_id: run.flow_id.clone(),
-        flow_name: name.clone(),
-        run_id: run.id.clone(),
+        flow_id: flow.clone(),
+        flow_name: snapshot.flows.get(flow).map_or("", |it| it.flow.name.as_str()).to_owned(),
+        run_id: run.clone(),
         root_run_id: None,
-        event: Event::Skipped,
+        event,
         reason,
-        rule: rule.filter(|_| reason == Reason::IgnoredByRule).map(|rule| rule.name.clone()),
+        rule: None,
         attempt: None,
         max_attempts: None,
         new_run_id: None,
         etag: None,
         due: None,
-        detail: failure.codes(),
-        failure: Some(failure),
+        detail: None,
+        failure: None,
     }
 }
 
@@ -389,22 +395,8 @@ fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option
 /// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
 fn news(snapshot: &Snapshot) -> Vec<Entry> {
     let told = |event, reason, flow: &FlowId, run: &RunId, detail: Option<String>| Entry {
-        at: snapshot.now,
-        sandbox: snapshot.sandbox.clone(),
-        flow_id: flow.clone(),
-        flow_name: snapshot.flows.get(flow).map_or("", |it| it.flow.name.as_str()).to_owned(),
-        run_id: run.clone(),
-        root_run_id: None,
-        event,
-        reason,
-        rule: None,
-        attempt: None,
-        max_attempts: None,
-        new_run_id: None,
-        etag: None,
-        due: None,
         detail,
-        failure: None,
+        ..note(snapshot, event, reason, flow, run)
     };
     let held = snapshot.holds.holds.iter().filter_map(|(flow, hold)| {
         let news = hold.news.as_ref()?;

@@ -181,6 +181,11 @@ impl State {
         }
     }
 
+    /// True while a call may be under way, or may have been accepted unseen.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Triggering { .. } | Self::InDoubt { .. })
+    }
+
     /// True for the states that nothing but an operator leaves.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Recovered { .. } | Self::GivenUp { .. } | Self::Dismissed { .. })

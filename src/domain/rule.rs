@@ -109,22 +109,25 @@ impl Action {
 /// The umbrella codes of Adobe's monitoring pages. All end in -500, whatever the cause.
 const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
 
-/// The first rule that matches, if one does.
-pub fn first<'a>(
+/// The first rule that matches, if one does, and the policy in force with it, where otherwise `base`
+/// would be.
+pub fn in_force<'a>(
     rules: &'a [Rule],
+    base: RetryPolicy,
     sandbox: &SandboxName,
     flow_id: &FlowId,
     flow_name: &str,
     failure: &Failure,
-) -> Option<&'a Rule> {
-    rules
+) -> (Option<&'a Rule>, RetryPolicy) {
+    let rule = rules
         .iter()
-        .find(|rule| rule.scope.covers(sandbox, flow_id, flow_name) && rule.matches(failure))
+        .find(|rule| rule.scope.covers(sandbox, flow_id, flow_name) && rule.matches(failure));
+    (rule, rule.map_or(base, |rule| rule.policy(base)))
 }
 
 impl Rule {
     /// The policy for what it matches, where otherwise `base` is in force.
-    pub fn policy(&self, base: RetryPolicy) -> RetryPolicy {
+    fn policy(&self, base: RetryPolicy) -> RetryPolicy {
         let mut policy = self.retry.over(base);
         if self.is_builtin {
             policy.max_attempts = policy.max_attempts.min(base.max_attempts);
@@ -202,7 +205,9 @@ mod tests {
 
     fn decide<'a>(rules: &'a [Rule], failure: &Failure) -> Option<&'a str> {
         let (sandbox, flow) = (SandboxName::new("prod"), FlowId::new("f-1"));
-        first(rules, &sandbox, &flow, "crm", failure).map(|rule| rule.name.as_str())
+        let base = RetryPolicy::default();
+        let (rule, _) = in_force(rules, base, &sandbox, &flow, "crm", failure);
+        rule.map(|rule| rule.name.as_str())
     }
 
     #[test]

@@ -125,8 +125,7 @@ impl Snapshot {
     /// What is in force for such a failure of this dataflow now.
     pub(super) fn terms_for(&self, flow: &FlowId, name: &str, failure: &Failure) -> Terms<'_> {
         let base = self.flows.get(flow).map_or(self.fallback, |dataflow| dataflow.retry);
-        let rule = rule::first(&self.rules, &self.sandbox, flow, name, failure);
-        let policy = rule.map_or(base, |rule| rule.policy(base));
+        let (rule, policy) = rule::in_force(&self.rules, base, &self.sandbox, flow, name, failure);
         Terms { policy, rule, jitter: self.jitter, now: self.now }
     }
 
@@ -229,8 +228,7 @@ impl Snapshot {
         claimed: &HashSet<RunId>,
     ) -> Option<&RunId> {
         let unanswered = |recovery: &Recovery| {
-            recovery.flow_id == asked.flow_id
-                && matches!(recovery.state, State::Triggering { .. } | State::InDoubt { .. })
+            recovery.flow_id == asked.flow_id && recovery.state.is_unanswered()
         };
         // The run may be that of a call of ours in doubt.
         if self.recoveries.iter().any(unanswered) {

@@ -62,6 +62,7 @@ macro_rules! suite {
                     accepted_re_triggers_are_listed_since_a_moment
                     the_journal_tells_of_a_run_in_the_order_of_writing
                     the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
+                    recoveries_given_up_are_told_until_their_dataflow_succeeds
                     an_empty_store_has_nothing_to_tell
                 }
                 pruning {

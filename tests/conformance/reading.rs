@@ -200,6 +200,33 @@ pub(crate) async fn the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
     assert!(told(None, -100, &[]).await.is_empty());
 }
 
+pub(crate) async fn recoveries_given_up_are_told_until_their_dataflow_succeeds<P: Place>() {
+    let world = World::<P>::new().await;
+    let note = |id: &str, event, flow: &str, second| {
+        let mut entry = skip(id, Reason::AttemptsSpent);
+        (entry.event, entry.flow_id, entry.at) = (event, FlowId::new(flow), at(second));
+        entry
+    };
+    let told = async |since| {
+        let entries = world.store.unhealed(&prod(), at(since)).await.unwrap();
+        entries.iter().map(|entry| entry.run_id.to_string()).collect::<Vec<_>>()
+    };
+    let mut elsewhere = note("elsewhere", Event::GivenUp, "a", 1);
+    elsewhere.sandbox = SandboxName::new("dev");
+    let given_up = [("one", "a", 1), ("two", "b", 2), ("three", "a", 3)];
+    world.note(given_up.map(|(id, flow, second)| note(id, Event::GivenUp, flow, second))).await;
+    world.note([elsewhere, note("other", Event::Held, "a", 4)]).await;
+    assert_eq!(told(1).await, ["one", "two", "three"]);
+    assert_eq!(told(2).await, ["two", "three"]);
+
+    world.note([note("success", Event::FlowHealed, "a", 5)]).await;
+    assert_eq!(told(1).await, ["two"]);
+    world.note([note("four", Event::GivenUp, "a", 6)]).await;
+    assert_eq!(told(1).await, ["two", "four"]);
+    world.note([note("healed", Event::Recovered, "b", 7)]).await;
+    assert_eq!(told(1).await, ["four"]);
+}
+
 pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {
     let place = P::fresh().await;
     let store = place.open().await;

@@ -65,14 +65,9 @@ fn every(interval: u64, max_attempts: u32) -> RetryPolicy {
 fn course(history: &History, retry: RetryPolicy, rules: &[Rule]) -> (Outcome, u32, u32, u64) {
     let bounds = Bounds { poll: minutes(1), until: at(1000) };
     let course = Course::replayed(history, bounds, |failure| {
-        let rule = super::super::rule::first(
-            rules,
-            &history.sandbox,
-            &history.flow_id,
-            &history.flow_name,
-            failure,
-        );
-        let retry = rule.map_or(retry, |rule| rule.retry.over(retry));
+        let History { sandbox, flow_id, flow_name, .. } = history;
+        let (rule, retry) =
+            super::super::rule::in_force(rules, retry, sandbox, flow_id, flow_name, failure);
         InForce { selected: true, rule, retry }
     });
     let took = course.took.unwrap_or_default().as_secs() / 60;
