@@ -33,6 +33,12 @@ confirm_window = "3s"
 [limits]
 per_dataflow = 5
 
+# Two of three runs fail here on purpose. That may pass for an outage, and one canary at a time would
+# leave no calls to be killed in.
+[breaker]
+failures = 0
+dataflow_failures = 0
+
 [store]
 lease = "1s"
 "#;
