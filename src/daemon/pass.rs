@@ -185,6 +185,7 @@ impl Pass<'_> {
             changes: plan.changes.clone(),
             notes: plan.skipped.iter().chain(&plan.postponed).chain(&plan.news).cloned().collect(),
             progress: progress.map(|progress| (self.gatherer.sandbox.name.clone(), progress)),
+            ..Batch::default()
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
         let applied = batch.changes.iter().map(|change| &change.entry).zip(committed.applied);

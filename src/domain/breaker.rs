@@ -49,6 +49,20 @@ pub struct Streak {
     pub at: Timestamp,
 }
 
+/// A recovery that ended without success though something was tried, and that no success of its
+/// dataflow has followed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsuccessful {
+    /// The dataflow.
+    pub flow_id: FlowId,
+    /// Its name when the recovery was adopted.
+    pub flow_name: String,
+    /// The root run.
+    pub root_run_id: RunId,
+    /// When it was given up.
+    pub at: Timestamp,
+}
+
 /// The streaks that last, from the entries, oldest first, that tell of recoveries given up and that no
 /// success of their dataflow followed. A recovery counts if something was tried for it; `since` tells
 /// from when on those of a dataflow count.

@@ -10,6 +10,7 @@
 pub mod backtest;
 pub mod breaker;
 pub mod comparison;
+pub mod due;
 pub mod failure;
 pub mod flow;
 pub mod history;

@@ -13,6 +13,8 @@ mod sqlite;
 
 pub use sqlite::SqliteStore;
 
+use crate::domain::breaker::{Outcome, Unsuccessful};
+use crate::domain::due::DueRecovery;
 use crate::domain::ids::{FlowId, RunId, SandboxName};
 use crate::domain::journal::{Entry, Event};
 use crate::domain::order::Order;
@@ -39,10 +41,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Stores `batch` in one transaction, on condition that `owner` holds the lease.
     ///
-    /// The changes are tried one after the other, each seeing those before it. A change takes
-    /// effect if the revision it started from is the stored one; a new recovery, if its root run is
-    /// neither the root run nor an issued run of any recovery. One that does not is no error: it is
-    /// left out with its entry, and [`Committed::applied`] says so. Attempts are only ever
+    /// A change takes effect if the revision it started from is the stored one; a new recovery, if
+    /// its root run is neither the root run nor an issued run of any recovery, those of the batch
+    /// included. One that does not is no error: it is left out with its entry, and
+    /// [`Committed::applied`] says so. So is every change of a recovery after its first in the
+    /// batch: what follows from a change is decided once that is stored. Attempts are only ever
     /// appended; those that are stored already are not written again.
     ///
     /// A lease that ran out still counts until somebody else takes it.
@@ -59,6 +62,66 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The recoveries of `sandbox` that are not final, oldest root failure first.
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError>;
+
+    /// The recoveries of `sandbox` that are triggering, in doubt or watching, oldest root failure
+    /// first.
+    async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError>;
+
+    /// The waiting recoveries of `sandbox` due at `now` or before: those an operator ordered first,
+    /// then oldest failure first.
+    async fn due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Vec<DueRecovery>, StoreError>;
+
+    /// When the next waiting recovery of `sandbox` becomes due after `now`.
+    async fn next_due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The recoveries with these root runs, oldest failure first.
+    async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError>;
+
+    /// The held recoveries of `sandbox` in the order of their root run ids: at most `limit` of those
+    /// after `after`.
+    async fn held(
+        &self,
+        sandbox: &SandboxName,
+        after: Option<&RunId>,
+        limit: u32,
+    ) -> Result<Vec<Recovery>, StoreError>;
+
+    /// The dataflows of `sandbox` with a recovery that is held because the source does not support
+    /// the action, and when the last of these changed.
+    async fn unsupported_flows(
+        &self,
+        sandbox: &SandboxName,
+    ) -> Result<Vec<(FlowId, Timestamp)>, StoreError>;
+
+    /// How many intents of `sandbox` were begun after `since`, and when the first of them.
+    async fn calls_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<CallCount, StoreError>;
+
+    /// The recoveries of `sandbox` that since `since` ended without success though something was
+    /// tried, and after which no entry of their dataflow tells of a success; oldest first.
+    async fn unsuccessful(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Unsuccessful>, StoreError>;
+
+    /// The outcomes of re-triggered runs of `sandbox` since `since`, in the order of writing.
+    async fn outcomes(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Outcome>, StoreError>;
 
     /// Recoveries for people, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
@@ -161,13 +224,41 @@ pub enum Lease {
 /// What one transaction stores.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// Recoveries to make or to move on, each with its journal entry.
+    /// Recoveries to make or to move on, each with its journal entry; one for each recovery.
     pub changes: Vec<Change>,
     /// Entries of the journal that change no recovery (skipped runs). One is stored only if the
     /// journal has none yet with the same run, event and reason.
     pub notes: Vec<Entry>,
     /// How far the runs of a sandbox have been read.
     pub progress: Option<(SandboxName, Progress)>,
+    /// With `Some`: the newest operator's order that the batch knows of, if there is any. A change
+    /// to the state `triggering` then takes effect only if no order is newer.
+    pub orders_seen: Option<Option<Timestamp>>,
+    /// Whose wait is excused from now on; after the changes, and none of theirs.
+    pub queued: Option<Queued>,
+}
+
+/// Due recoveries that wait for others: their budget of time stands still from `since` on.
+///
+/// It is every recovery of the sandbox that waits, is due by `since`, was not ordered by an
+/// operator, and whose wait is not excused already. Its revision grows; the journal says nothing.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// Their sandbox.
+    pub sandbox: SandboxName,
+    /// Since when they wait for others.
+    pub since: Timestamp,
+    /// But not these, by their root runs.
+    pub except: Vec<RunId>,
+}
+
+/// How often something happened since a moment, and when first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCount {
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub oldest: Option<Timestamp>,
 }
 
 /// What [`Store::commit`] did.

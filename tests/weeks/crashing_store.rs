@@ -3,12 +3,14 @@
 use crate::clock::ManualClock;
 use async_trait::async_trait;
 use fastrand::Rng;
-use flowmend::domain::ids::{RunId, SandboxName};
+use flowmend::domain::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::due::DueRecovery;
+use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::journal::{Entry, Event};
 use flowmend::domain::order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
-    Batch, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
+    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::collections::HashSet;
@@ -221,6 +223,70 @@ impl Store for CrashingStore {
 
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
         self.read(self.real.open_recoveries(sandbox)).await
+    }
+
+    async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
+        self.read(self.real.under_way(sandbox)).await
+    }
+
+    async fn due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Vec<DueRecovery>, StoreError> {
+        self.read(self.real.due(sandbox, now)).await
+    }
+
+    async fn next_due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(self.real.next_due(sandbox, now)).await
+    }
+
+    async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError> {
+        self.read(self.real.recoveries_of(roots)).await
+    }
+
+    async fn held(
+        &self,
+        sandbox: &SandboxName,
+        after: Option<&RunId>,
+        limit: u32,
+    ) -> Result<Vec<Recovery>, StoreError> {
+        self.read(self.real.held(sandbox, after, limit)).await
+    }
+
+    async fn unsupported_flows(
+        &self,
+        sandbox: &SandboxName,
+    ) -> Result<Vec<(FlowId, Timestamp)>, StoreError> {
+        self.read(self.real.unsupported_flows(sandbox)).await
+    }
+
+    async fn calls_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<CallCount, StoreError> {
+        self.read(self.real.calls_since(sandbox, since)).await
+    }
+
+    async fn unsuccessful(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Unsuccessful>, StoreError> {
+        self.read(self.real.unsuccessful(sandbox, since)).await
+    }
+
+    async fn outcomes(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.read(self.real.outcomes(sandbox, since)).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {

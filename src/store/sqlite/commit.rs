@@ -6,14 +6,17 @@
 
 use super::fault::cannot;
 use super::lease;
+use super::read::json_array;
 use super::rows::{bind_attempt, bind_entry, bind_order, bind_recovery, revision_column};
-use crate::domain::ids::SandboxName;
+use crate::domain::ids::{RunId, SandboxName};
 use crate::domain::journal::Entry;
 use crate::domain::order::Order;
-use crate::domain::recovery::{Change, Recovery};
-use crate::store::{Batch, Committed, Owner, Progress, StoreError};
+use crate::domain::recovery::{Change, Recovery, State};
+use crate::store::{Batch, Committed, Owner, Progress, Queued, StoreError};
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use std::collections::HashSet;
 
 const WHAT: &str = "record what was decided";
 
@@ -49,8 +52,21 @@ pub(super) async fn commit(
         lease::require(&mut transaction, owner).await?;
     }
     let mut committed = Committed::default();
+    let newest_order: Option<i64> = sqlx::query_scalar("SELECT max(at) FROM orders")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(cannot(WHAT))?;
+    let outdated =
+        batch.orders_seen.is_some_and(|seen| newest_order > seen.map(Timestamp::as_millisecond));
+    let mut seen = HashSet::new();
     for change in &batch.changes {
-        committed.applied.push(apply(&mut transaction, change).await?);
+        let first = seen.insert(&change.recovery.root_run_id);
+        let intent = matches!(change.recovery.state, State::Triggering { .. });
+        let fits = first && !(outdated && intent);
+        committed.applied.push(fits && apply(&mut transaction, change).await?);
+    }
+    if let Some(queued) = &batch.queued {
+        excuse(&mut transaction, queued, &batch.changes).await?;
     }
     for note in &batch.notes {
         committed.noted.push(write_entry(&mut transaction, note, Repeated::Dropped).await?);
@@ -141,6 +157,28 @@ async fn write_entry(
         .await
         .map_err(cannot(WHAT))?;
     Ok(written.rows_affected() > 0)
+}
+
+/// Marks the wait of what is due and waits for others.
+async fn excuse(
+    connection: &mut SqliteConnection,
+    queued: &Queued,
+    changes: &[Change],
+) -> Result<(), StoreError> {
+    let changed = changes.iter().map(|change| &change.recovery.root_run_id);
+    sqlx::query(
+        "UPDATE recoveries SET excused_since = ?2, revision = revision + 1
+         WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2 AND NOT ordered
+           AND excused_since IS NULL
+           AND root_run_id NOT IN (SELECT value FROM json_each(?3))",
+    )
+    .bind(queued.sandbox.as_str())
+    .bind(queued.since.as_millisecond())
+    .bind(json_array(queued.except.iter().chain(changed).map(RunId::as_str)))
+    .execute(connection)
+    .await
+    .map_err(cannot(WHAT))?;
+    Ok(())
 }
 
 async fn write_progress(

@@ -11,12 +11,16 @@ mod copy;
 mod fault;
 mod lease;
 mod open;
+mod past;
 mod prune;
 mod read;
 mod rows;
+mod turns;
 
-use super::{Batch, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
-use crate::domain::ids::{RunId, SandboxName};
+use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
+use crate::domain::breaker::{Outcome, Unsuccessful};
+use crate::domain::due::DueRecovery;
+use crate::domain::ids::{FlowId, RunId, SandboxName};
 use crate::domain::journal::{Entry, Event};
 use crate::domain::order::Order;
 use crate::domain::recovery::Recovery;
@@ -90,6 +94,70 @@ impl Store for SqliteStore {
 
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
         read::open_recoveries(&self.readers, sandbox).await
+    }
+
+    async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
+        turns::under_way(&self.readers, sandbox).await
+    }
+
+    async fn due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Vec<DueRecovery>, StoreError> {
+        turns::due(&self.readers, sandbox, now).await
+    }
+
+    async fn next_due(
+        &self,
+        sandbox: &SandboxName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        turns::next_due(&self.readers, sandbox, now).await
+    }
+
+    async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError> {
+        turns::recoveries_of(&self.readers, roots).await
+    }
+
+    async fn held(
+        &self,
+        sandbox: &SandboxName,
+        after: Option<&RunId>,
+        limit: u32,
+    ) -> Result<Vec<Recovery>, StoreError> {
+        turns::held(&self.readers, sandbox, after, limit).await
+    }
+
+    async fn unsupported_flows(
+        &self,
+        sandbox: &SandboxName,
+    ) -> Result<Vec<(FlowId, Timestamp)>, StoreError> {
+        turns::unsupported_flows(&self.readers, sandbox).await
+    }
+
+    async fn calls_since(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<CallCount, StoreError> {
+        past::calls_since(&self.readers, sandbox, since).await
+    }
+
+    async fn unsuccessful(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Unsuccessful>, StoreError> {
+        past::unsuccessful(&self.readers, sandbox, since).await
+    }
+
+    async fn outcomes(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        past::outcomes(&self.readers, sandbox, since).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {

@@ -227,7 +227,7 @@ pub(super) async fn orders(readers: &SqlitePool) -> Result<Vec<Order>, StoreErro
 
 /// Runs `query` and fetches the attempts of everything it finds with one more statement; both see
 /// the same moment.
-async fn load(
+pub(super) async fn load(
     readers: &SqlitePool,
     query: Query<'_, RecoveryRow>,
 ) -> Result<Vec<Recovery>, StoreError> {
@@ -247,6 +247,6 @@ async fn load(
     assemble(rows, attempts)
 }
 
-fn json_array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn json_array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     serde_json::Value::from_iter(texts).to_string()
 }
