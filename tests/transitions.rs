@@ -3,6 +3,7 @@
 
 use flowmend::domain::failure::Failure;
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::journal::Event;
 use flowmend::domain::policy::RetryPolicy;
 use flowmend::domain::quiet::Pause;
 use flowmend::domain::reason::Reason;
@@ -339,4 +340,19 @@ fn what_is_held_waits_a_week_for_a_person_and_a_hold_on_the_dataflow_excuses_the
         assert!(matches!(bench.recovery.state, State::Waiting { .. }), "{why}");
         assert_eq!((bench.recovery.excused, bench.recovery.excused_since), (72 * HOUR, None));
     }
+}
+
+#[test]
+fn a_call_that_was_not_sent_stays_due_and_counts_no_refusal() {
+    let mut bench = Bench::new();
+    bench.wait(HOUR);
+    bench.step(Recovery::begin);
+    let begun = bench.now;
+    bench.wait(MINUTE);
+    let verdict = Verdict::NotSent { reason: Reason::Throttled, detail: "a pause".into() };
+    let change = bench.recovery.settle(&verdict, bench.terms()).unwrap();
+    assert_eq!(change.recovery.state, State::Waiting { attempt: 1, due: begun });
+    assert_eq!((change.recovery.refusals, change.recovery.attempts.len()), (0, 0));
+    assert_eq!((change.entry.event, change.entry.reason), (Event::Postponed, Reason::Throttled));
+    assert_eq!(change.entry.detail.as_deref(), Some("a pause"));
 }

@@ -273,7 +273,8 @@ impl Pass<'_> {
         let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
         // A call whose turn comes at once would leave even without any patience.
         if self.stop.is_cancelled() || patience.is_zero() {
-            return Verdict::Refused(Refusal::later(Reason::NotSent, "nothing was sent"));
+            let detail = "nothing was sent".to_owned();
+            return Verdict::NotSent { reason: Reason::NotSent, detail };
         }
         let etag = snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
         self.gatherer.service.retrigger(&snapshot.sandbox, asked, etag, patience).await

@@ -118,6 +118,14 @@ impl Recovery {
                 change
             }
             Verdict::Refused(refusal) => self.refused(*attempt, asked, refusal, terms),
+            // It was due when it was begun, and it is due still.
+            Verdict::NotSent { reason, detail } => {
+                let state = State::Waiting { attempt: *attempt, due: *since };
+                let mut change = self.become_state(state, Event::Postponed, *reason, terms);
+                change.entry.due = Some(*since);
+                change.entry.detail = Some(detail.clone());
+                change
+            }
         };
         change.entry.run_id = asked.clone();
         Some(change)

@@ -1,5 +1,5 @@
-//! What became of a re-trigger call. There are three answers, not two: the third is *we do not know*,
-//! and it is never treated as a failure that invites a second call.
+//! What became of a re-trigger call. Besides yes and no there are two more ends: *we do not know*,
+//! which is never treated as a failure that invites a second call, and *it was never made*.
 
 use super::ids::{Etag, RunId};
 use super::reason::Reason;
@@ -22,6 +22,13 @@ pub enum Verdict {
         /// Why it is not known.
         reason: Reason,
         /// What was seen, for people.
+        detail: String,
+    },
+    /// Nothing was sent. The recovery keeps its due time, and this counts as no refusal.
+    NotSent {
+        /// Why not.
+        reason: Reason,
+        /// What stood in the way, for people.
         detail: String,
     },
 }

@@ -16,10 +16,9 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// A token is renewed this long before it ends, or a tenth of its life if that is shorter.
 const EARLY: Duration = Duration::from_secs(500);
@@ -64,7 +63,9 @@ pub(super) struct Auth {
     clock: Arc<dyn Clock>,
     observe: Observe,
     state: Mutex<State>,
-    /// Renewals that ended, well or badly; read without the lock to know what one waited for.
+    /// Held by the one caller that renews.
+    renewing: tokio::sync::Mutex<()>,
+    /// Renewals that ended, well or badly; read before waiting for one, to know what one waited for.
     ended: AtomicU64,
 }
 
@@ -115,6 +116,7 @@ impl Auth {
             clock,
             observe,
             state: Mutex::default(),
+            renewing: tokio::sync::Mutex::default(),
             ended: AtomicU64::new(0),
         }
     }
@@ -122,20 +124,28 @@ impl Auth {
     /// A token that is good for now.
     pub(super) async fn token(&self) -> Result<Token, ApiError> {
         let seen = self.ended.load(Ordering::Acquire);
-        let mut state = self.state.lock().await;
+        if let Some(token) = self.fresh() {
+            return Ok(token);
+        }
+        let _renewing = self.renewing.lock().await;
+        if let Some(token) = self.fresh() {
+            return Ok(token);
+        }
         let now = self.clock.monotonic();
-        let usable = state.token.clone().filter(|token| now < token.ends_at);
-        if let Some(token) = usable.as_ref().filter(|token| now < token.renew_at) {
-            return Ok(token.clone());
-        }
-        if let Some(failure) = &state.failure
-            && usable.is_none()
-            && self.ended.load(Ordering::Acquire) != seen
-        {
-            return Err(failure.clone());
-        }
-        let renewed = self.renew(state.generation + 1).await;
+        let (usable, generation) = {
+            let state = self.lock();
+            let usable = state.token.clone().filter(|token| now < token.ends_at);
+            if let Some(failure) = &state.failure
+                && usable.is_none()
+                && self.ended.load(Ordering::Acquire) != seen
+            {
+                return Err(failure.clone());
+            }
+            (usable, state.generation + 1)
+        };
+        let renewed = self.renew(generation).await;
         self.ended.fetch_add(1, Ordering::AcqRel);
+        let mut state = self.lock();
         match (renewed, usable) {
             (Ok(token), _) => {
                 state.generation = token.generation;
@@ -143,13 +153,14 @@ impl Auth {
                 state.failure = None;
                 Ok(token)
             }
-            (Err(error), Some(mut old)) => {
+            // Unless it was refused meanwhile.
+            (Err(error), Some(mut old)) if state.token.is_some() => {
                 tracing::warn!(%error, "the access token could not be renewed early; the old one serves on");
                 old.renew_at = now + EARLY_AGAIN;
                 state.token = Some(old.clone());
                 Ok(old)
             }
-            (Err(error), None) => {
+            (Err(error), _) => {
                 state.token = None;
                 state.failure = Some(error.clone());
                 Err(error)
@@ -157,11 +168,16 @@ impl Auth {
         }
     }
 
+    /// True while calls may go with this token: it was neither refused nor replaced.
+    pub(super) fn is_current(&self, token: &Token) -> bool {
+        self.lock().token.as_ref().is_some_and(|current| current.generation == token.generation)
+    }
+
     /// Drops the token of `generation`, because the platform refused it. True if it pays to ask
-    /// for [`Auth::token`] again: the token is dropped, or somebody has renewed it meanwhile.
-    pub(super) async fn refused(&self, generation: u64) -> bool {
-        let mut state = self.state.lock().await;
-        if state.generation != generation || state.token.is_none() {
+    /// for [`Auth::token`] again: the token is dropped, or another call has renewed it meanwhile.
+    pub(super) fn refused(&self, generation: u64) -> bool {
+        let mut state = self.lock();
+        if state.token.as_ref().is_none_or(|token| token.generation != generation) {
             return true;
         }
         let now = self.clock.monotonic();
@@ -171,6 +187,16 @@ impl Auth {
         state.refused_at = Some(now);
         state.token = None;
         true
+    }
+
+    /// The token, unless it is time to renew it.
+    fn fresh(&self) -> Option<Token> {
+        let now = self.clock.monotonic();
+        self.lock().token.clone().filter(|token| now < token.renew_at && now < token.ends_at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn renew(&self, generation: u64) -> Result<Token, ApiError> {

@@ -5,7 +5,7 @@ use super::complaint::Complaint;
 use super::error::{ApiError, Service};
 use super::gateway::{Gateway, Limits, Observe, Observer, is_loopback, reading_client};
 use super::listing::{Harvest, Listing};
-use super::platform_clock::PlatformClock;
+use super::platform_clock::{ClockFault, PlatformClock};
 use super::query::{self, Filter};
 use super::reader::{Reader, unreadable};
 use super::shapes::{Feature, Shapes, concerns_form};
@@ -112,6 +112,27 @@ impl FlowService {
     /// below two seconds are taken as none, those above a day are not believed.
     pub fn now(&self) -> Timestamp {
         self.0.reader.gateway.clock.now()
+    }
+
+    /// [`now`](Self::now), if it can be relied on.
+    ///
+    /// # Errors
+    /// Why it cannot: decide nothing by it until it can.
+    pub fn trusted_now(&self) -> Result<Timestamp, ClockFault> {
+        self.0.reader.gateway.clock.trusted_now()
+    }
+
+    /// What is left of a pause that the platform asked for (429, or 503 with `Retry-After`). Calls
+    /// made meanwhile wait for a few seconds at most; after that they are not sent.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let gateway = &self.0.reader.gateway;
+        Some(gateway.pause.left(gateway.clock.monotonic())).filter(|left| !left.is_zero())
+    }
+
+    /// Ends as soon as the platform asks for a pause; at once while one lasts.
+    pub async fn paused(&self) {
+        let gateway = &self.0.reader.gateway;
+        gateway.pause.begun(|| gateway.clock.monotonic()).await;
     }
 
     /// The client id, which the platform shows as `createdClient` of what we make.
@@ -260,31 +281,26 @@ impl FlowService {
         let Ok(if_match) = etag.transpose() else {
             return hold("not sent: this etag cannot be put into If-Match");
         };
-        let ready = async {
-            let token = self.0.reader.auth.token().await?;
-            Ok::<_, ApiError>((token, self.0.reader.gateway.turn().await?))
-        };
+        let gateway = &self.0.reader.gateway;
+        let ready = self.0.reader.ready();
         let (token, turn) = match tokio::time::timeout(give_up_after, ready).await {
             Ok(Ok(ready)) => ready,
             Ok(Err(error)) => return retrigger::not_sent(&error),
-            Err(_) => {
-                let detail = format!("not sent: its turn did not come within {give_up_after:?}");
-                return Verdict::Refused(Refusal::later(Reason::NotSent, detail));
-            }
+            Err(_) => return retrigger::late(give_up_after, self.pause_left()),
         };
-        let gateway = &self.0.reader.gateway;
         let Ok(headers) = gateway.headers(sandbox, &token) else {
             return hold("not sent: this sandbox name cannot be put into a header");
         };
         let url = query::action_url(&self.0.reader.platform, run.as_str(), &self.0.retrigger_op);
-        let answer = gateway.call("retrigger", url, headers, if_match, &token, turn).await;
+        let answer = gateway.call("retrigger", url, headers, if_match, &token, &turn).await;
         let mut renewable = false;
         if let Ok(answer) = &answer
             && let Ok(body) = &answer.body
             && retrigger::wants_new_token(answer, &Complaint::read(body))
         {
-            renewable = self.0.reader.auth.refused(token.generation).await;
+            renewable = self.0.reader.auth.refused(token.generation);
         }
+        drop(turn);
         let mut verdict = retrigger::judge(answer, gateway.timeout);
         if let Verdict::Refused(refusal) = &mut verdict
             && refusal.reason == Reason::Unauthorized

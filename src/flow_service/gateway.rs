@@ -94,7 +94,7 @@ pub(super) struct Gateway {
     identity: HeaderMap,
     permits: Semaphore,
     pacer: Pacer,
-    pause: Pause,
+    pub(super) pause: Pause,
 }
 
 /// Leave to make one exchange.
@@ -139,18 +139,28 @@ impl Gateway {
         })
     }
 
-    /// Waits for leave to make an exchange. Nothing has been sent when this returns, so it may be
-    /// abandoned at any time.
+    /// Waits for leave to make an exchange; `None` once `may_go` says that it must not be made as it
+    /// is. Nothing has been sent when this returns, so it may be abandoned at any time.
     ///
     /// # Errors
     /// [`ApiError::Paused`] if the platform asked for a pause that still lasts a while.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, ApiError> {
+    pub(super) async fn turn(
+        &self,
+        may_go: impl Fn() -> bool,
+    ) -> Result<Option<Turn<'_>>, ApiError> {
         // The semaphore is never closed; without a permit the pacer alone would hold.
         let permit = self.permits.acquire().await.ok();
-        let wait = self.pause.wait(self.clock.monotonic());
-        tokio::time::sleep(wait.map_err(|left| ApiError::Paused { left })?).await;
-        self.pacer.wait().await;
-        Ok(Turn { _permit: permit })
+        // A pause may begin, and the token be refused, while this call waits for its moment.
+        while may_go() {
+            let pause = self.pause.until();
+            let wait = self.pause.wait(self.clock.monotonic());
+            tokio::time::sleep(wait.map_err(|left| ApiError::Paused { left })?).await;
+            self.pacer.wait().await;
+            if self.pause.until() == pause {
+                return Ok(may_go().then_some(Turn { _permit: permit }));
+            }
+        }
+        Ok(None)
     }
 
     /// Reads `url` once.
@@ -160,7 +170,7 @@ impl Gateway {
         url: Url,
         headers: HeaderMap,
         token: &Token,
-        turn: Turn<'_>,
+        turn: &Turn<'_>,
     ) -> Result<Answer, NoAnswer> {
         let mut request = Request::new(Method::GET, url);
         *request.headers_mut() = headers;
@@ -175,7 +185,7 @@ impl Gateway {
         mut headers: HeaderMap,
         if_match: Option<HeaderValue>,
         token: &Token,
-        turn: Turn<'_>,
+        turn: &Turn<'_>,
     ) -> Result<Answer, NoAnswer> {
         let mut request = Request::new(Method::POST, url);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -209,7 +219,7 @@ impl Gateway {
         endpoint: &'static str,
         request: Request,
         token: &Token,
-        _turn: Turn<'_>,
+        _turn: &Turn<'_>,
     ) -> Result<Answer, NoAnswer> {
         let sent = self.clock.local_now();
         let began = Instant::now();

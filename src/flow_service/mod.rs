@@ -40,6 +40,7 @@ pub use client::FlowService;
 pub use error::{Answered, ApiError, Service};
 pub use gateway::Observer;
 pub use listing::Listing;
+pub use platform_clock::ClockFault;
 
 use jiff::Timestamp;
 use secrecy::SecretString;

@@ -1,8 +1,8 @@
 //! A pause the platform asked for. It is kept by every call to the platform, not only by the one
 //! that was told: 429 is about the organization, and going on with the others would prolong it.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Kept after a 429 that names no time.
 const UNNAMED: Duration = Duration::from_secs(2);
@@ -14,7 +14,7 @@ const WORTH_WAITING: Duration = Duration::from_secs(4);
 /// Until when nothing is to be asked, on a clock that never goes back.
 #[derive(Debug, Default)]
 pub(super) struct Pause {
-    until: Mutex<Duration>,
+    until: watch::Sender<Duration>,
 }
 
 impl Pause {
@@ -25,8 +25,22 @@ impl Pause {
             (503, Some(asked)) => asked,
             _ => return,
         };
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = until.max(now + asked.min(LONGEST));
+        let wanted = now + asked.min(LONGEST);
+        self.until.send_if_modified(|until| {
+            let longer = wanted > *until;
+            *until = wanted.max(*until);
+            longer
+        });
+    }
+
+    /// When the last pause ends.
+    pub(super) fn until(&self) -> Duration {
+        *self.until.borrow()
+    }
+
+    /// What is left of the pause at `now`.
+    pub(super) fn left(&self, now: Duration) -> Duration {
+        self.until().saturating_sub(now)
     }
 
     /// How long to wait at `now` before asking.
@@ -34,11 +48,16 @@ impl Pause {
     /// # Errors
     /// What is left of a pause that is not worth waiting for.
     pub(super) fn wait(&self, now: Duration) -> Result<Duration, Duration> {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        match until.saturating_sub(now) {
+        match self.left(now) {
             left if left > WORTH_WAITING => Err(left),
             left => Ok(left),
         }
+    }
+
+    /// Ends as soon as a pause lasts, by the clock `now`.
+    pub(super) async fn begun(&self, now: impl Fn() -> Duration) {
+        // The sender lives as long as `self`, so the channel does not close.
+        let _ = self.until.subscribe().wait_for(|until| *until > now()).await;
     }
 }
 
@@ -72,6 +91,18 @@ mod tests {
             pause.heed(status, asked.map(secs), secs(10));
         }
         assert_eq!(pause.wait(secs(10)), Ok(Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn the_begin_of_a_pause_is_reported_at_once_and_while_it_lasts() {
+        let pause = Pause::default();
+        let begun = pause.begun(|| secs(10));
+        let heed = async { pause.heed(429, Some(secs(60)), secs(10)) };
+        tokio::join!(begun, heed);
+        pause.begun(|| secs(69)).await;
+        assert_eq!(pause.left(secs(69)), secs(1));
+        let over = tokio::time::timeout(Duration::ZERO, pause.begun(|| secs(70)));
+        assert!(over.await.is_err(), "a pause that is over is not reported");
     }
 
     #[test]

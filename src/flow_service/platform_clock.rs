@@ -7,8 +7,7 @@
 
 use crate::clock::Clock;
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Smaller differences are noise of the estimate, in milliseconds.
@@ -19,16 +18,48 @@ const INCREDIBLE: i64 = 24 * 60 * 60 * 1_000;
 /// An exchange that took longer tells nothing about the time. In milliseconds.
 const TOO_SLOW: i64 = 10_000;
 
+/// Why the platform's time cannot be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockFault {
+    /// No answer has shown it yet.
+    #[error(
+        "Adobe's time is unknown, because no answer has shown a Date header yet; \
+         check the connection and any proxy that removes the header"
+    )]
+    Unknown,
+    /// It differs too much from this machine's.
+    #[error(
+        "this machine's clock and Adobe's differ by {:#}, which is more than a day; \
+         set this machine's clock",
+        .offset.abs()
+    )]
+    TooFar {
+        /// Adobe's time less this machine's.
+        offset: SignedDuration,
+    },
+}
+
 #[derive(Debug)]
 pub(super) struct PlatformClock {
     local: Arc<dyn Clock>,
-    offset: AtomicI64,
-    warned: AtomicBool,
+    estimate: Mutex<Estimate>,
+}
+
+#[derive(Debug)]
+struct Estimate {
+    /// The last credible one, in milliseconds.
+    offset: i64,
+    fault: Option<ClockFault>,
 }
 
 impl PlatformClock {
     pub(super) fn new(local: Arc<dyn Clock>) -> Self {
-        Self { local, offset: AtomicI64::new(0), warned: AtomicBool::new(false) }
+        let estimate = Estimate { offset: 0, fault: Some(ClockFault::Unknown) };
+        Self { local, estimate: Mutex::new(estimate) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Estimate> {
+        self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This machine's time of day.
@@ -46,9 +77,15 @@ impl PlatformClock {
         self.at(self.local.now())
     }
 
+    /// The platform's time of day, if it can be relied on.
+    pub(super) fn trusted_now(&self) -> Result<Timestamp, ClockFault> {
+        let fault = self.lock().fault;
+        fault.map_or_else(|| Ok(self.now()), Err)
+    }
+
     /// What the platform's clock showed when this machine's showed `local`.
     pub(super) fn at(&self, local: Timestamp) -> Timestamp {
-        let offset = SignedDuration::from_millis(self.offset.load(Ordering::Relaxed));
+        let offset = SignedDuration::from_millis(self.lock().offset);
         local.saturating_add(offset).unwrap_or(local)
     }
 
@@ -62,24 +99,23 @@ impl PlatformClock {
         // The second that `Date` names was on average half over.
         let seen = date.as_millisecond().saturating_add(500);
         let offset = seen.saturating_sub(sent.saturating_add(took / 2));
+        let mut estimate = self.lock();
         if offset.abs() > INCREDIBLE {
-            if !self.warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    offset_seconds = offset / 1_000,
-                    "the platform's clock and this machine's differ by more than a day; \
-                     the difference is ignored, set this machine's clock"
-                );
+            let fault = ClockFault::TooFar { offset: SignedDuration::from_millis(offset) };
+            let news = !matches!(estimate.fault, Some(ClockFault::TooFar { .. }));
+            estimate.fault = Some(fault);
+            if news {
+                tracing::warn!(offset_seconds = offset / 1_000, "{fault}");
             }
             return;
         }
-        let known = self.offset.load(Ordering::Relaxed);
-        if (offset - known).abs() < NOISE {
+        estimate.fault = None;
+        if (offset - estimate.offset).abs() < NOISE {
             return;
         }
-        let offset = if offset.abs() < NOISE { 0 } else { offset };
-        self.offset.store(offset, Ordering::Relaxed);
+        estimate.offset = if offset.abs() < NOISE { 0 } else { offset };
         tracing::info!(
-            offset_milliseconds = offset,
+            offset_milliseconds = estimate.offset,
             "this machine's clock differs from the platform's; the platform's is followed"
         );
     }
@@ -107,13 +143,17 @@ mod tests {
 
     const NOON: i64 = 1_700_000_000_000;
 
-    fn offset_after(dates: &[i64]) -> i64 {
+    fn after(dates: &[i64]) -> PlatformClock {
         let noon = Timestamp::from_millisecond(NOON).unwrap();
         let clock = PlatformClock::new(Arc::new(Stopped(noon)));
         for date in dates {
             clock.learn(Timestamp::from_millisecond(NOON + date).unwrap(), noon);
         }
-        clock.now().as_millisecond() - NOON
+        clock
+    }
+
+    fn offset_after(dates: &[i64]) -> i64 {
+        after(dates).now().as_millisecond() - NOON
     }
 
     #[test]
@@ -136,5 +176,40 @@ mod tests {
     fn a_difference_of_more_than_a_day_is_not_believed() {
         assert_eq!(offset_after(&[-NOON]), 0);
         assert_eq!(offset_after(&[5_000, 2 * INCREDIBLE]), 5_500);
+    }
+
+    #[test]
+    fn the_time_is_trusted_from_the_first_date_and_while_it_is_credible() {
+        let fault_after = |dates: &[i64]| after(dates).trusted_now().err();
+        let too_far = |offset| {
+            let offset = SignedDuration::from_millis(offset + 500);
+            Some(ClockFault::TooFar { offset })
+        };
+        let far = 2 * INCREDIBLE;
+        assert_eq!(fault_after(&[]), Some(ClockFault::Unknown));
+        assert_eq!(fault_after(&[0]), None);
+        assert_eq!(fault_after(&[INCREDIBLE - 1_000]), None);
+        assert_eq!(fault_after(&[far]), too_far(far));
+        assert_eq!(fault_after(&[0, -far]), too_far(-far));
+        assert_eq!(fault_after(&[far, 0]), None, "a credible date ends it");
+        assert_eq!(after(&[5_000]).trusted_now(), Ok(after(&[5_000]).now()));
+    }
+
+    #[test]
+    fn an_exchange_that_took_too_long_or_went_back_in_time_proves_nothing() {
+        for began in [-TOO_SLOW - 1, 1] {
+            let clock = after(&[]);
+            let noon = Timestamp::from_millisecond(NOON).unwrap();
+            clock.learn(noon, Timestamp::from_millisecond(NOON + began).unwrap());
+            assert_eq!(clock.trusted_now(), Err(ClockFault::Unknown), "{began}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_what_to_do() {
+        let fault = ClockFault::TooFar { offset: SignedDuration::from_hours(-48) };
+        let expected = "this machine's clock and Adobe's differ by 48h, which is more than a day; \
+                        set this machine's clock";
+        assert_eq!(fault.to_string(), expected);
     }
 }

@@ -1,10 +1,10 @@
 //! Reading: one document, one thing, or a listing to its last page.
 
-use super::auth::Auth;
+use super::auth::{Auth, Token};
 use super::complaint::Complaint;
 use super::error::{Answered, ApiError, Service};
 use super::exchange::BodyFault;
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Turn};
 use super::listing::{Harvest, Identified};
 use super::query::{self, Filter};
 use super::shapes::Shapes;
@@ -62,12 +62,11 @@ impl Reader {
         let limit = self.gateway.timeout;
         let mut renewed = false;
         loop {
-            let token = self.auth.token().await?;
+            let (token, turn) = self.ready().await?;
             let headers = self.gateway.headers(sandbox, &token)?;
-            let turn = self.gateway.turn().await?;
             let mut answer = self
                 .gateway
-                .read(endpoint, url.clone(), headers, &token, turn)
+                .read(endpoint, url.clone(), headers, &token, &turn)
                 .await
                 .map_err(|fault| ApiError::from_no_answer(Service::Platform, limit, fault))?;
             let body = std::mem::replace(&mut answer.body, Err(BodyFault::TimedOut));
@@ -78,10 +77,22 @@ impl Reader {
             }
             let complaint = Complaint::read(&body.unwrap_or_default());
             let stale = !renewed && retrigger::wants_new_token(&answer, &complaint);
-            if !(stale && self.auth.refused(token.generation).await) {
+            if !(stale && self.auth.refused(token.generation)) {
                 return Err(Box::new(Answered::new(Service::Platform, &answer, complaint)).into());
             }
             renewed = true;
+        }
+    }
+
+    /// Leave to make one exchange, and the token to make it with. Keep the turn until a refused token
+    /// is reported: otherwise the next call leaves with the same one.
+    pub(super) async fn ready(&self) -> Result<(Token, Turn<'_>), ApiError> {
+        loop {
+            // The token first, so that no turn is held while it is renewed.
+            let token = self.auth.token().await?;
+            if let Some(turn) = self.gateway.turn(|| self.auth.is_current(&token)).await? {
+                return Ok((token, turn));
+            }
         }
     }
 

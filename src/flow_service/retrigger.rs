@@ -175,11 +175,16 @@ pub(super) fn not_sent(error: &ApiError) -> Verdict {
         error if error.is_credentials() => Reason::Unauthorized,
         _ => Reason::Unreachable,
     };
-    Verdict::Refused(Refusal {
-        remedy: Remedy::Later(error.retry_after()),
-        reason,
-        detail: clean(&error.to_string(), DETAIL),
-    })
+    Verdict::NotSent { reason, detail: clean(&error.to_string(), DETAIL) }
+}
+
+/// Judges a re-trigger whose turn did not come within `patience`.
+pub(super) fn late(patience: Duration, pause: Option<Duration>) -> Verdict {
+    if let Some(left) = pause {
+        return not_sent(&ApiError::Paused { left });
+    }
+    let detail = format!("not sent: its turn did not come within {patience:?}");
+    Verdict::NotSent { reason: Reason::NotSent, detail }
 }
 
 /// True if the platform did not accept the token, so that a new one may help. A token that is fine

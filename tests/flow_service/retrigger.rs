@@ -5,6 +5,7 @@ use flowmend::domain::ids::{Etag, RunId};
 use flowmend::domain::reason::Reason;
 use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use flowmend::flow_service::Connection;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,6 +24,7 @@ fn line(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Accepted { run, .. } => format!("accepted {run}"),
         Verdict::InDoubt { reason, .. } => format!("doubt {reason}"),
+        Verdict::NotSent { reason, .. } => format!("not sent {reason}"),
         Verdict::Refused(Refusal { remedy, reason, .. }) => match remedy {
             Remedy::Later(None) => format!("later {reason}"),
             Remedy::Later(Some(wait)) => format!("later {}s {reason}", wait.as_secs()),
@@ -35,7 +37,9 @@ fn line(verdict: &Verdict) -> String {
 fn detail(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Accepted { .. } => "",
-        Verdict::InDoubt { detail, .. } | Verdict::Refused(Refusal { detail, .. }) => detail,
+        Verdict::InDoubt { detail, .. }
+        | Verdict::NotSent { detail, .. }
+        | Verdict::Refused(Refusal { detail, .. }) => detail,
     }
 }
 
@@ -335,15 +339,15 @@ async fn a_call_whose_turn_does_not_come_is_not_sent() {
     let run = RunId::new("r");
     assert_eq!(line(&service.retrigger(&prod(), &run, None, PATIENCE).await), "accepted new");
     let short = Duration::from_millis(50);
-    assert_eq!(line(&service.retrigger(&prod(), &run, None, short).await), "later not_sent");
+    assert_eq!(line(&service.retrigger(&prod(), &run, None, short).await), "not sent not_sent");
     assert_eq!(server.posts(), 1);
 }
 
 #[tokio::test]
 async fn without_a_token_nothing_is_sent() {
     for (status, body, expected) in [
-        (400, include_str!("../data/adobe/token_invalid_client.json"), "later unauthorized"),
-        (200, "{}", "later unreachable"),
+        (400, include_str!("../data/adobe/token_invalid_client.json"), "not sent unauthorized"),
+        (200, "{}", "not sent unreachable"),
     ] {
         let server = Server::start(move |request, _| {
             request.target.starts_with("/ims").then(|| json(status, body))
@@ -355,8 +359,81 @@ async fn without_a_token_nothing_is_sent() {
     let service = server.service();
     let short = Duration::from_millis(50);
     let verdict = service.retrigger(&prod(), &RunId::new("r"), None, short).await;
-    assert_eq!(line(&verdict), "later not_sent");
+    assert_eq!(line(&verdict), "not sent not_sent");
     assert_eq!(server.posts(), 0);
+}
+
+#[tokio::test]
+async fn during_a_pause_nothing_is_sent_and_the_pause_is_reported_at_once() {
+    let server = answering(after(429, "60"));
+    let service = server.service();
+    assert_eq!(service.pause_left(), None);
+    let run = RunId::new("r");
+    let sandbox = prod();
+    let call = service.retrigger(&sandbox, &run, None, PATIENCE);
+    let ((), verdict) = tokio::join!(service.paused(), call);
+    assert_eq!(line(&verdict), "later 60s throttled");
+    assert_eq!(service.pause_left(), Some(Duration::from_secs(60)));
+    let verdict = service.retrigger(&prod(), &run, None, PATIENCE).await;
+    assert_eq!(line(&verdict), "not sent throttled");
+    assert_eq!(server.posts(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_moment_when_a_pause_begins_is_not_sent() {
+    let server = answering(after(429, "60"));
+    let service = server.service_with(|connection| connection.requests_per_second = 10.0);
+    let calls = (0..5).map(|_| async {
+        line(&service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await)
+    });
+    let lines = futures_util::future::join_all(calls).await;
+    assert_eq!(lines.iter().filter(|line| *line == "not sent throttled").count(), 4, "{lines:?}");
+    assert_eq!(server.posts(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_gives_up_during_a_short_pause_is_throttled() {
+    let server = answering(after(429, "3"));
+    let service = server.service();
+    let run = RunId::new("r");
+    service.retrigger(&prod(), &run, None, PATIENCE).await;
+    let verdict = service.retrigger(&prod(), &run, None, Duration::from_millis(50)).await;
+    assert_eq!(line(&verdict), "not sent throttled");
+    assert_eq!(server.posts(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_that_have_not_left_wait_for_the_one_renewal_of_a_refused_token() {
+    const CONCURRENT: usize = 4;
+    for pace in [0.0, 200.0] {
+        let calls = AtomicUsize::new(0);
+        let server = Server::start(move |request, before| {
+            if request.target == "/ims/token/v3" {
+                let token = format!(r#"{{"access_token":"t{before}","expires_in":3600}}"#);
+                return Some(ok(token));
+            }
+            let expired = calls.fetch_add(1, Ordering::SeqCst) >= 3;
+            let old = request.header("authorization") == Some("Bearer t0");
+            Some(if old && expired { gateway(401, "401013") } else { ok(r#"{"id":"new"}"#) })
+        });
+        let service = server.service_with(|connection| {
+            connection.max_concurrent_requests = CONCURRENT;
+            connection.requests_per_second = pace;
+        });
+        let calls = (0..20).map(|at| {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let run = RunId::new(format!("r-{at}"));
+                line(&service.retrigger(&prod(), &run, None, PATIENCE).await)
+            })
+        });
+        let lines: Vec<String> =
+            futures_util::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        let refused = lines.iter().filter(|line| *line == "later 0s unauthorized").count();
+        let accepted = lines.iter().filter(|line| *line == "accepted new").count();
+        assert!((1..=CONCURRENT).contains(&refused), "{lines:?}");
+        assert_eq!((accepted, server.posts(), server.tokens()), (20 - refused, 20, 2));
+    }
 }
 
 #[tokio::test]
