@@ -1,28 +1,31 @@
 //! The selected dataflows of a sandbox, and what is in force for each.
 //!
-//! Listing every dataflow is the dearest read there is (a page per hundred), so the catalog is kept
-//! between passes and read again only with a sweep. What a re-trigger depends on, whether the
-//! dataflow is enabled, is read again just before.
+//! Listing every dataflow is the most expensive read there is (a page per hundred), so the catalog
+//! is kept between passes and read again only with a sweep. What a re-trigger depends on, whether
+//! the dataflow is enabled, is read again just before.
 
-use super::pass::PassError;
+use super::error::PassError;
 use crate::domain::flow::{Flow, FlowKind, FlowSpec, classify};
 use crate::domain::ids::{FlowId, FlowSpecId, SandboxName};
 use crate::domain::snapshot::Dataflow;
 use crate::flow_service::FlowService;
 use crate::settings::{SandboxSettings, Settings};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The dataflows that one sandbox's settings select.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     specs: HashMap<FlowSpecId, FlowSpec>,
-    flows: HashMap<FlowId, Dataflow>,
+    flows: Arc<HashMap<FlowId, Dataflow>>,
+    /// Dataflows that were read and are not selected; their runs concern nothing here.
+    others: HashSet<FlowId>,
     is_read: bool,
 }
 
 impl Catalog {
     /// The selected dataflows, of every kind and state.
-    pub fn flows(&self) -> &HashMap<FlowId, Dataflow> {
+    pub fn flows(&self) -> &Arc<HashMap<FlowId, Dataflow>> {
         &self.flows
     }
 
@@ -31,10 +34,15 @@ impl Catalog {
         self.is_read
     }
 
+    /// True for a dataflow that was never read.
+    pub(super) fn is_unknown(&self, flow: &FlowId) -> bool {
+        !self.flows.contains_key(flow) && !self.others.contains(flow)
+    }
+
     /// Reads every dataflow of `sandbox` again, and the flow specs not known yet.
     ///
     /// # Errors
-    /// If the listing is incomplete or a flow spec cannot be read; then the catalog is as before.
+    /// If the listing is incomplete; then the catalog is as before.
     pub async fn refresh(
         &mut self,
         service: &FlowService,
@@ -45,33 +53,47 @@ impl Catalog {
         if let Some(fault) = listing.fault {
             return Err(PassError::Platform { doing: "list the dataflows", source: fault });
         }
-        let selected: Vec<Flow> = listing
+        let (selected, others): (Vec<Flow>, Vec<Flow>) = listing
             .items
             .into_iter()
-            .filter(|flow| sandbox.selects(flow.id.as_str(), &flow.name))
-            .collect();
-        self.read_specs(service, &sandbox.name, &selected).await?;
-        self.flows = selected
+            .partition(|flow| sandbox.selects(flow.id.as_str(), &flow.name));
+        self.read_specs(service, &sandbox.name, &selected).await;
+        let flows = selected
             .into_iter()
             .map(|flow| (flow.id.clone(), self.dataflow(settings, &sandbox.name, flow)))
             .collect();
+        self.flows = Arc::new(flows);
+        self.others = others.into_iter().map(|flow| flow.id).collect();
         self.is_read = true;
         Ok(())
     }
 
-    /// Takes over what was just read of dataflows that are in the catalog already.
-    pub(super) fn update(&mut self, settings: &Settings, sandbox: &SandboxName, flows: Vec<Flow>) {
+    /// Takes over dataflows that were just read by id.
+    pub(super) async fn update(
+        &mut self,
+        service: &FlowService,
+        settings: &Settings,
+        sandbox: &SandboxSettings,
+        flows: Vec<Flow>,
+    ) {
+        self.read_specs(service, &sandbox.name, &flows).await;
         for flow in flows {
-            if !self.flows.contains_key(&flow.id) {
-                continue;
+            let known = self.flows.contains_key(&flow.id);
+            if known || sandbox.selects(flow.id.as_str(), &flow.name) {
+                let dataflow = self.dataflow(settings, &sandbox.name, flow);
+                self.others.remove(&dataflow.flow.id);
+                Arc::make_mut(&mut self.flows).insert(dataflow.flow.id.clone(), dataflow);
+            } else {
+                self.others.insert(flow.id);
             }
-            self.flows.insert(flow.id.clone(), self.dataflow(settings, sandbox, flow));
         }
     }
 
     /// Dataflows that the platform does not show any more.
     pub(super) fn remove(&mut self, flow: &FlowId) {
-        self.flows.remove(flow);
+        if self.flows.contains_key(flow) {
+            Arc::make_mut(&mut self.flows).remove(flow);
+        }
     }
 
     /// How many selected dataflows there are of `kind`.
@@ -79,25 +101,26 @@ impl Catalog {
         self.flows.values().filter(|dataflow| dataflow.kind == kind).count()
     }
 
-    async fn read_specs(
-        &mut self,
-        service: &FlowService,
-        sandbox: &SandboxName,
-        flows: &[Flow],
-    ) -> Result<(), PassError> {
+    /// Reads the flow specs of `flows` that are not known yet. One that cannot be read leaves the
+    /// kind of its dataflows unknown, and is asked for again the next time.
+    async fn read_specs(&mut self, service: &FlowService, sandbox: &SandboxName, flows: &[Flow]) {
+        let mut tried = HashSet::new();
         for flow in flows.iter().filter(|flow| !flow.is_destination) {
             let Some(id) = &flow.spec_id else { continue };
-            if self.specs.contains_key(id) {
+            if self.specs.contains_key(id) || !tried.insert(id) {
                 continue;
             }
-            let spec = service
-                .flow_spec(sandbox, id)
-                .await
-                .map_err(|source| PassError::Platform { doing: "read a flow spec", source })?;
-            let unknown = || FlowSpec { id: id.clone(), is_source: None, frequency: None };
-            self.specs.insert(id.clone(), spec.unwrap_or_else(unknown));
+            match service.flow_spec(sandbox, id).await {
+                Ok(Some(spec)) => drop(self.specs.insert(id.clone(), spec)),
+                Ok(None) => tracing::debug!(spec = id.as_str(), "flow spec not found"),
+                Err(error) => tracing::warn!(
+                    sandbox = sandbox.as_str(),
+                    spec = id.as_str(),
+                    error = crate::telemetry::chain(&error),
+                    "flow spec not readable; the kind of its dataflows is unknown"
+                ),
+            }
         }
-        Ok(())
     }
 
     fn dataflow(&self, settings: &Settings, sandbox: &SandboxName, flow: Flow) -> Dataflow {

@@ -6,13 +6,15 @@
 //! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
 //! and a call that was begun before the sleep is dropped by its age on the platform's clock.
 
+use super::trouble::Troubles;
 use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};
 use jiff::Timestamp;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// Keeps the lease of one daemon.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(super) struct LeaseKeeper {
     trusted_until: Mutex<Option<Duration>>,
     /// Grows whenever the lease is taken anew: somebody else may have acted in between.
     term: AtomicU64,
+    is_held: watch::Sender<bool>,
 }
 
 /// Whether this daemon may act.
@@ -47,7 +50,8 @@ impl LeaseKeeper {
         owner: Owner,
         ttl: Duration,
     ) -> Self {
-        Self { store, clock, owner, ttl, trusted_until: Mutex::new(None), term: AtomicU64::new(0) }
+        let (trusted_until, term) = (Mutex::new(None), AtomicU64::new(0));
+        Self { store, clock, owner, ttl, trusted_until, term, is_held: watch::Sender::new(false) }
     }
 
     pub(super) fn owner(&self) -> &Owner {
@@ -60,9 +64,14 @@ impl LeaseKeeper {
         self.term.load(Ordering::Relaxed)
     }
 
-    /// How often the lease is renewed, and how often a waiting daemon looks again.
-    pub(super) fn rhythm(&self) -> Duration {
+    /// How often the lease is renewed.
+    pub(super) fn renew_interval(&self) -> Duration {
         self.ttl / 3
+    }
+
+    /// How often a daemon that waits for the lease asks for it.
+    pub(super) fn ask_interval(&self) -> Duration {
+        self.renew_interval().min(Duration::from_secs(2))
     }
 
     /// Takes or renews the lease.
@@ -93,18 +102,51 @@ impl LeaseKeeper {
         trusted_until.saturating_sub(self.clock.monotonic())
     }
 
-    /// Drives `work` to its end and renews the lease meanwhile. A renewal that fails is not an
+    /// Waits until this daemon holds the lease.
+    pub(super) async fn held(&self) {
+        // The sender lives as long as this keeper.
+        let _ = self.is_held.subscribe().wait_for(|held| *held).await;
+    }
+
+    /// Takes the lease, waits for it where another daemon has it, and keeps it for as long as this
+    /// is polled.
+    pub(super) async fn hold(&self, troubles: &Troubles) -> Infallible {
+        loop {
+            let pause = match self.renew().await {
+                Ok(Standing::Holder) => {
+                    troubles.lease_held();
+                    self.is_held.send_replace(true);
+                    self.renew_interval()
+                }
+                Ok(Standing::Waiting { owner, until }) => {
+                    troubles.lease_held_by(&owner, until);
+                    self.is_held.send_replace(false);
+                    self.ask_interval()
+                }
+                Err(error) => {
+                    troubles.store_failed(&error);
+                    self.ask_interval()
+                }
+            };
+            self.clock.sleep(pause).await;
+        }
+    }
+
+    /// Drives `work` to its end and renews the lease beside it. A renewal that fails is not an
     /// error here: trust runs out by itself, and the next write finds out.
     pub(super) async fn held_while<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            done = work => done,
+            never = self.keep() => match never {},
+        }
+    }
+
+    /// Renews the lease for as long as it is polled.
+    async fn keep(&self) -> Infallible {
         loop {
-            tokio::select! {
-                done = &mut work => return done,
-                () = self.clock.sleep(self.rhythm()) => {
-                    if let Err(error) = self.renew().await {
-                        tracing::debug!(error = %error, "lease not renewed");
-                    }
-                }
+            self.clock.sleep(self.renew_interval()).await;
+            if let Err(error) = self.renew().await {
+                tracing::debug!(error = %error, "lease not renewed");
             }
         }
     }
@@ -112,6 +154,7 @@ impl LeaseKeeper {
     /// Gives the lease back, so that a successor need not wait for it to run out.
     pub(super) async fn release(&self) {
         *self.trusted_until.lock().await = None;
+        self.is_held.send_replace(false);
         if let Err(error) = self.store.release(&self.owner).await {
             tracing::debug!(error = %error, "lease not released");
         }

@@ -1,51 +1,49 @@
-//! The loop: hold the lease, run a pass over each sandbox, wait, until told to stop.
+//! The daemon: it holds the lease, and has a worker make passes over each sandbox until told to stop.
 //!
-//! Nothing wakes it but time and the stop signal, and each wake does the same thing: one
-//! pass, in `pass.rs`, which a reader should open next. A pass that fails or panics is told of and
-//! followed by the next one; while the platform or the store is unreachable the passes come less
-//! often.
+//! Nothing wakes a worker but time and the stop signal, and each wake does the same thing: one pass,
+//! in `pass.rs`, which a reader should open next. A pass that fails or panics is logged and followed
+//! by the next one; while the platform or the store is unreachable the passes come less often.
 
+mod calls;
 mod catalog;
+mod error;
+mod failed_runs;
 mod gather;
 mod lease;
+mod memory;
 mod pass;
 mod preview;
+mod prune;
+mod reads;
 mod record;
 mod tell;
 mod trouble;
+mod worker;
 
 pub use catalog::Catalog;
-pub use pass::{Mode, PassError, Report};
+pub use error::PassError;
+pub use pass::{Mode, Report};
 pub use preview::{Action, Line, Preview};
 
 use crate::clock::Clock;
 use crate::domain::ids::SandboxName;
-use crate::domain::recovery::Change;
-use crate::domain::schedule::{Jitter, before};
+use crate::domain::schedule::Jitter;
 use crate::flow_service::{FlowService, Observer};
-use crate::settings::{SandboxSettings, Settings};
+use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};
-use futures_util::FutureExt;
-use gather::{Gatherer, Memory};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use lease::{LeaseKeeper, Standing};
-use pass::Pass;
-use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
+use memory::Memory;
+use prune::Pruner;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use trouble::Troubles;
-
-/// Waiting is cut into slices of this length, and each shows that the loop is alive.
-const SLICE: Duration = Duration::from_secs(10);
-/// The longest wait between passes while nothing can be reached, unless the poll interval is longer.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
-/// How often old history is removed.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+use worker::Worker;
 
 /// What a daemon is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// The configuration.
     pub settings: Arc<Settings>,
@@ -70,11 +68,11 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Daemon {
     parts: Parts,
-    lease: LeaseKeeper,
-    memories: HashMap<SandboxName, Memory>,
-    unfinished: HashMap<SandboxName, Vec<Change>>,
-    troubles: Troubles,
-    pruned_at: Option<Duration>,
+    lease: Arc<LeaseKeeper>,
+    troubles: Arc<Troubles>,
+    pruner: Arc<Pruner>,
+    /// One for each sandbox, in the order of the configuration.
+    workers: Vec<Worker>,
 }
 
 /// Every answer of the platform shows that a pass goes on.
@@ -101,15 +99,6 @@ impl Round {
     pub fn is_complete(&self) -> bool {
         self.reports.iter().all(|(_, result)| matches!(result, Ok(Report { fault: None, .. })))
     }
-
-    fn any_complete(&self) -> bool {
-        self.reports.iter().any(|(_, result)| matches!(result, Ok(Report { fault: None, .. })))
-    }
-
-    fn next_due(&self) -> Option<Timestamp> {
-        let reports = self.reports.iter().filter_map(|(_, result)| result.as_ref().ok());
-        reports.filter_map(|report| report.next_due).min()
-    }
 }
 
 impl Daemon {
@@ -121,47 +110,49 @@ impl Daemon {
             parts.owner.clone(),
             parts.settings.store.lease,
         );
-        let troubles = Troubles::new(parts.clock.clone());
-        parts.service.observe(Arc::new(Pulse(parts.alive)));
-        Self {
-            parts,
-            lease,
-            memories: HashMap::new(),
-            unfinished: HashMap::new(),
-            troubles,
-            pruned_at: None,
-        }
+        let troubles = Arc::new(Troubles::new(parts.clock.clone()));
+        let (lease, pruner) = (Arc::new(lease), Arc::default());
+        let mut daemon = Self { parts, lease, troubles, pruner, workers: Vec::new() };
+        daemon.employ();
+        daemon
     }
 
     /// Takes up another configuration, read and checked. What the platform was seen to be like is
     /// read again; outcomes that are yet to be stored are kept. Store and lease stay as they are.
     pub fn reload(&mut self, settings: Arc<Settings>, service: FlowService) {
-        service.observe(Arc::new(Pulse(self.parts.alive)));
         self.parts.settings = settings;
         self.parts.service = service;
-        self.memories.clear();
+        self.employ();
     }
 
-    /// Runs until `stop`. A call under way is waited for; nothing new is begun.
+    /// A new worker for each sandbox of the configuration. Outcomes that the old ones could not
+    /// store yet go to the first one: where they are stored from makes no difference.
+    fn employ(&mut self) {
+        self.parts.service.observe(Arc::new(Pulse(self.parts.alive)));
+        let mut unfinished: Vec<_> =
+            self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
+        let sandboxes = self.parts.settings.sandboxes.iter();
+        self.workers = sandboxes
+            .map(|sandbox| Worker {
+                parts: self.parts.clone(),
+                lease: self.lease.clone(),
+                troubles: self.troubles.clone(),
+                pruner: self.pruner.clone(),
+                sandbox: sandbox.clone(),
+                memory: Memory::default(),
+                unfinished: std::mem::take(&mut unfinished),
+            })
+            .collect();
+    }
+
+    /// Runs until `stop`, all sandboxes beside each other. A call under way is waited for; nothing new
+    /// is begun. The lease is kept: [`release`](Self::release) gives it back.
     pub async fn run(&mut self, stop: &CancellationToken) {
-        let mut failures = 0;
-        while !stop.is_cancelled() {
-            (self.parts.alive)();
-            if !self.hold_lease().await {
-                self.wait(self.lease.rhythm(), stop).await;
-                continue;
-            }
-            let round = self.caught_round(stop).await;
-            failures = match &round {
-                // One sandbox in trouble does not slow the others down.
-                Some(round) if round.any_complete() => 0,
-                _ => failures + 1,
-            };
-            self.prune().await;
-            let wait = self.next_wait(round.and_then(|round| round.next_due()), failures);
-            self.wait(wait, stop).await;
+        let work = join_all(self.workers.iter_mut().map(|worker| worker.run(stop)));
+        tokio::select! {
+            _ = work => {}
+            never = self.lease.hold(&self.troubles) => match never {},
         }
-        self.lease.release().await;
     }
 
     /// One pass over every sandbox, for `flowmend once` and for tests.
@@ -169,10 +160,14 @@ impl Daemon {
     /// # Errors
     /// If the store cannot be used, or another daemon holds its lease; then nothing was read or sent.
     pub async fn once(&mut self, stop: &CancellationToken) -> Result<Round, OnceError> {
-        match self.lease.renew().await? {
-            Standing::Holder => Ok(self.round(stop).await),
-            Standing::Waiting { owner, until } => Err(OnceError::Busy { owner, until }),
+        if let Standing::Waiting { owner, until } = self.lease.renew().await? {
+            return Err(OnceError::Busy { owner, until });
         }
+        let passes = self.workers.iter_mut().map(async |worker| {
+            let result = worker.pass(stop).await;
+            (worker.name().clone(), result)
+        });
+        Ok(Round { reports: self.lease.held_while(join_all(passes)).await })
     }
 
     /// What the next pass over each sandbox would do. It only reads, the platform and the store, and
@@ -181,13 +176,11 @@ impl Daemon {
         &mut self,
         stop: &CancellationToken,
     ) -> Vec<(SandboxName, Result<Preview, PassError>)> {
-        let mut previews = Vec::new();
-        for sandbox in &self.parts.settings.sandboxes {
-            let memory = self.memories.entry(sandbox.name.clone()).or_default();
-            let pass = pass_over(sandbox, &self.parts, &self.lease, stop);
-            previews.push((sandbox.name.clone(), pass.preview(memory).await));
-        }
-        previews
+        let previews = self.workers.iter_mut().map(async |worker| {
+            let preview = worker.preview(stop).await;
+            (worker.name().clone(), preview)
+        });
+        join_all(previews).await
     }
 
     /// Gives the lease back without running on.
@@ -202,120 +195,8 @@ impl Daemon {
 
     /// The selected dataflows of a sandbox, once a pass has read them.
     pub fn catalog(&self, sandbox: &SandboxName) -> Option<&Catalog> {
-        self.memories.get(sandbox).map(|memory| &memory.catalog)
-    }
-
-    /// True while this daemon holds the lease; says once when it has to wait, and when it takes over.
-    async fn hold_lease(&mut self) -> bool {
-        match self.lease.renew().await {
-            Ok(Standing::Holder) => {
-                self.troubles.lease_held();
-                true
-            }
-            Ok(Standing::Waiting { owner, until }) => {
-                self.troubles.lease_held_by(&owner, until);
-                false
-            }
-            Err(error) => {
-                self.troubles.store_failed(&error);
-                false
-            }
-        }
-    }
-
-    /// A round that survives its own panic: the store is as the last commit left it, and what is
-    /// remembered between passes can be read again.
-    async fn caught_round(&mut self, stop: &CancellationToken) -> Option<Round> {
-        let round = AssertUnwindSafe(self.round(stop)).catch_unwind().await;
-        if round.is_err() {
-            self.memories.clear();
-            tracing::error!("pass panicked; the next one starts afresh (please report this)");
-        }
-        round.ok()
-    }
-
-    async fn round(&mut self, stop: &CancellationToken) -> Round {
-        let mut round = Round::default();
-        for sandbox in &self.parts.settings.sandboxes {
-            let memory = self.memories.entry(sandbox.name.clone()).or_default();
-            let unfinished = self.unfinished.entry(sandbox.name.clone()).or_default();
-            let pass = pass_over(sandbox, &self.parts, &self.lease, stop);
-            let result = pass.run(memory, unfinished).await;
-            (self.parts.alive)();
-            self.troubles.pass_ended(&sandbox.name, &result);
-            let lost = result.as_ref().is_err_and(PassError::is_lease_lost);
-            round.reports.push((sandbox.name.clone(), result));
-            if lost || stop.is_cancelled() {
-                break;
-            }
-        }
-        round
-    }
-
-    async fn prune(&mut self) {
-        let now = self.parts.clock.monotonic();
-        if self.pruned_at.is_some_and(|at| now < at + PRUNE_INTERVAL) {
-            return;
-        }
-        let before = before(self.parts.service.now(), self.parts.settings.store.retention);
-        match self.parts.store.prune(self.lease.owner(), before).await {
-            Ok(0) => self.pruned_at = Some(now),
-            Ok(count) => {
-                self.pruned_at = Some(now);
-                tracing::info!(count, "old recoveries removed");
-            }
-            Err(StoreError::LeaseLost) => {}
-            Err(error) => self.troubles.store_failed(&error),
-        }
-    }
-
-    fn next_wait(&self, due: Option<Timestamp>, failures: u32) -> Duration {
-        let interval = self.parts.settings.poll.interval;
-        if failures > 0 {
-            let longest = LONGEST_BACKOFF.max(interval);
-            return interval.saturating_mul(1 << failures.min(8)).min(longest);
-        }
-        let until_due = due.map(|due| {
-            let wait = self.parts.service.now().duration_until(due);
-            Duration::try_from(wait).unwrap_or_default()
-        });
-        // Never a busy loop, however much is due.
-        until_due.unwrap_or(interval).min(interval).max(Duration::from_millis(100))
-    }
-
-    async fn wait(&self, wait: Duration, stop: &CancellationToken) {
-        let clock = &self.parts.clock;
-        let end = clock.monotonic() + wait;
-        loop {
-            let left = end.saturating_sub(clock.monotonic());
-            if left.is_zero() || stop.is_cancelled() {
-                return;
-            }
-            tokio::select! {
-                () = self.lease.held_while(clock.sleep(left.min(SLICE))) => (self.parts.alive)(),
-                () = stop.cancelled() => return,
-            }
-        }
-    }
-}
-
-fn pass_over<'a>(
-    sandbox: &'a SandboxSettings,
-    parts: &'a Parts,
-    lease: &'a LeaseKeeper,
-    stop: &'a CancellationToken,
-) -> Pass<'a> {
-    Pass {
-        gatherer: Gatherer {
-            service: &parts.service,
-            store: parts.store.as_ref(),
-            settings: &parts.settings,
-            sandbox,
-            jitter: parts.jitter,
-        },
-        lease,
-        stop,
-        mode: parts.mode,
+        let worker = self.workers.iter().find(|worker| worker.name() == sandbox)?;
+        Some(&worker.memory.catalog)
     }
 }
 

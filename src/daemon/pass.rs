@@ -1,33 +1,33 @@
-//! One turn of the loop, for one sandbox. It takes no input and may run at any time.
+//! One pass: one turn of the loop for one sandbox. It takes no input and may run at any time.
 //!
 //! ```text
-//! gather   what the platform and the store say        reads only
-//! plan     what to do about it, and why               pure
-//! record   the plan                                   one transaction
-//! begin  ┐ the intents that are due, some at a time   one transaction; only those begun go on
-//! act    │ one POST for each intent                   bounded, never repeated
-//! finish ┘ what came of it                            many per transaction
+//! gather   what the platform and the store say          reads only
+//! plan     at most one step for each recovery, and why  pure
+//! record   the steps that send nothing                  one transaction
+//! begin  ┐ intents, as long as there is room            only those that were stored go on
+//! act    │ one POST for each intent                     bounded, never repeated
+//! finish ┘ what came of it                              together with the next intents
 //! tell     each journal entry, once it is stored
 //! ```
 //!
 //! A crash between any two lines is safe: before *begin* nothing was sent; after it the intent is
 //! stored, and a pass that finds an intent without an outcome puts it in doubt and asks the platform.
+//! An operator who acts between any two lines wins: every step names the revision it started from,
+//! and no intent is begun after an order that the plan did not know.
 
-use super::gather::{Gathered, Gatherer, Memory};
+use super::calls::{Calls, report_stored};
+use super::error::PassError;
+use super::gather::{Gathered, Gatherer};
 use super::lease::LeaseKeeper;
-use super::tell::{tell, tell_dry_run, tell_unstored};
+use super::memory::{Carried, Memory};
+use super::tell::{tell, tell_catalog, tell_order, tell_unstored};
 use crate::domain::ids::RunId;
 use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
-use crate::domain::policy::RetryPolicy;
 use crate::domain::reason::Reason;
-use crate::domain::recovery::{Change, State};
-use crate::domain::snapshot::Snapshot;
-use crate::domain::transition::Terms;
-use crate::domain::verdict::{Refusal, Remedy, Verdict};
-use crate::flow_service::ApiError;
-use crate::store::{Batch, StoreError};
-use futures_util::StreamExt;
+use crate::domain::recovery::Change;
+use crate::domain::schedule::after;
+use crate::store::{Batch, Queued, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -37,56 +37,13 @@ use tokio_util::sync::CancellationToken;
 /// is for a sandbox that has to be read dataflow by dataflow, slowly.
 const GATHER_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// How many intents are begun at a time. Whatever is begun when the process dies has to be found
-/// out about on the platform, so no more is begun than is sent within a few seconds.
-const BATCH: usize = 16;
-
-/// A reading that is older is not acted on; what is left is read again by the next pass, at once.
-const FRESH: Duration = Duration::from_secs(60);
-
 /// Whether the calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// They are.
     Live,
-    /// They are only told of.
+    /// They are only logged.
     DryRun,
-}
-
-/// Why a pass did not do all it set out to do.
-#[derive(Debug, thiserror::Error)]
-pub enum PassError {
-    /// The platform did not answer as it should.
-    #[error("cannot {doing}")]
-    Platform {
-        /// What was tried.
-        doing: &'static str,
-        /// The cause.
-        #[source]
-        source: ApiError,
-    },
-    /// The store did not.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Reading took too long.
-    #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
-    TooSlow {
-        /// The limit.
-        limit: Duration,
-    },
-    /// The lease ran out, so nothing was begun.
-    #[error("the lease on the store ran out before anything was sent")]
-    LeaseRanOut,
-    /// flowmend is stopping.
-    #[error("flowmend is stopping")]
-    Stopped,
-}
-
-impl PassError {
-    /// True if another daemon acts on the store now.
-    pub fn is_lease_lost(&self) -> bool {
-        matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
-    }
 }
 
 /// What a pass did.
@@ -105,12 +62,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// True if the next pass has something to do at once.
+    pub fn is_more_to_do(&self, now: Timestamp) -> bool {
+        self.next_due.is_some_and(|due| due <= now)
+    }
+
     /// How many entries of this kind were written.
     pub fn count(&self, event: Event) -> u32 {
         self.events.get(&event).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &Entry) {
         *self.events.entry(entry.event).or_default() += 1;
         // Not a run that was there before and is at work again.
         if entry.event == Event::Retriggered && entry.reason != Reason::SameRunAtWork {
@@ -136,33 +98,37 @@ impl Pass<'_> {
         unfinished: &mut Vec<Change>,
     ) -> Result<Report, PassError> {
         let mut report = Report::default();
-        let kept = std::mem::take(unfinished);
-        if let Err((error, kept)) = self.finish(kept, &mut report).await {
-            *unfinished = kept;
-            return Err(error.into());
-        }
+        self.finish(unfinished, &mut report).await?;
         let term = self.lease.term();
-        let gathered = self.lease.held_while(self.gather(memory)).await?;
+        let mut gathered = self.gather(memory).await?;
         // Whoever held the lease in between may have acted: what was read is stale.
         if self.lease.term() != term {
             return Err(PassError::LeaseRanOut);
         }
+        self.tell_news(&gathered, memory);
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, &mut report).await?;
-        report.postponed = plan.postponed;
         report.next_due = plan.next_due;
-        report.fault = gathered.fault;
-        for intents in plan.intents.chunks(BATCH) {
-            let read_at = gathered.read_at;
-            if read_at.duration_until(self.gatherer.service.now()).unsigned_abs() > FRESH {
-                report.next_due = Some(read_at);
-                break;
-            }
-            let begun = self.begin(intents, &mut report).await?;
-            let act = self.act(begun, &gathered.snapshot, unfinished, &mut report);
-            self.lease.held_while(act).await;
+        if gathered.more {
+            report.next_due = Some(gathered.snapshot.now);
         }
+        report.fault = gathered.fault.take();
+        self.remember(&gathered, &plan, memory);
+
+        let intents = plan.intents;
+        report.postponed = plan.postponed;
+        let calls = self.calls(&gathered);
+        let made = calls.make(intents, unfinished, &mut report).await;
         memory.issued.extend(report.issued.iter().cloned());
+        if !made? {
+            // The rest goes in the next pass: at once, or when the pause that Adobe asked for ends.
+            let service = self.gatherer.service;
+            report.next_due = Some(after(service.now(), service.pause_left().unwrap_or_default()));
+        }
+        if report.is_more_to_do(self.gatherer.service.now()) {
+            let Gathered { snapshot, read_at, .. } = gathered;
+            memory.carried = Some(Carried { runs: snapshot.runs, fresh: snapshot.fresh, read_at });
+        }
         Ok(report)
     }
 
@@ -174,140 +140,90 @@ impl Pass<'_> {
         }
     }
 
+    fn tell_news(&self, gathered: &Gathered, memory: &Memory) {
+        if gathered.first_catalog {
+            tell_catalog(&self.gatherer.sandbox.name, &memory.catalog);
+        }
+        gathered.new_orders.iter().for_each(tell_order);
+    }
+
     async fn record(
         &self,
         gathered: &Gathered,
         plan: &Plan,
         report: &mut Report,
     ) -> Result<(), PassError> {
-        let progress = gathered.progress.filter(|_| !plan.unfinished);
+        let snapshot = &gathered.snapshot;
+        let sandbox = &self.gatherer.sandbox.name;
+        // The first reading of a sandbox is over once everything in it is decided on.
+        let decided = !snapshot.first_pass || plan.deferred.is_empty();
+        let progress = gathered.progress.filter(|_| decided);
+        let looked_at = snapshot.recoveries.iter().map(|it| it.root_run_id.clone());
+        let queued = (!snapshot.queue.is_empty()).then(|| Queued {
+            sandbox: sandbox.clone(),
+            since: snapshot.now,
+            except: looked_at.collect(),
+        });
         let batch = Batch {
             changes: plan.changes.clone(),
             notes: plan.skipped.iter().chain(&plan.postponed).chain(&plan.news).cloned().collect(),
-            progress: progress.map(|progress| (self.gatherer.sandbox.name.clone(), progress)),
+            progress: progress.map(|progress| (sandbox.clone(), progress)),
+            queued,
             ..Batch::default()
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
-        let applied = batch.changes.iter().map(|change| &change.entry).zip(committed.applied);
-        let noted = batch.notes.iter().zip(committed.noted);
-        for (entry, _) in applied.chain(noted).filter(|(_, stored)| *stored) {
+        report_stored(&batch.changes, &committed.applied, report);
+        for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
             tell(entry);
             report.add(entry);
         }
         Ok(())
     }
 
-    /// Stores the intents; gives those that took effect. Nothing else may be sent.
-    async fn begin(
-        &self,
-        intents: &[Change],
-        report: &mut Report,
-    ) -> Result<Vec<Change>, PassError> {
-        if self.stop.is_cancelled() {
-            return Ok(Vec::new());
-        }
-        if self.lease.trust_left().await.is_zero() {
-            return Err(PassError::LeaseRanOut);
-        }
-        let batch = Batch { changes: intents.to_vec(), ..Batch::default() };
-        let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
-        let begun = batch.changes.into_iter().zip(committed.applied);
-        let begun: Vec<Change> =
-            begun.filter(|(_, applied)| *applied).map(|(change, _)| change).collect();
-        for intent in &begun {
-            tell(&intent.entry);
-            report.add(&intent.entry);
-        }
-        Ok(begun)
+    /// Keeps the listed runs that were not decided on.
+    fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
+        let listed = gathered.snapshot.listed.iter();
+        let mut runs: HashMap<&RunId, _> = listed.map(|run| (&run.id, run)).collect();
+        let deferred = plan.deferred.iter().filter_map(|id| runs.remove(id));
+        memory.deferred = deferred.map(|run| (run.id.clone(), run.clone())).collect();
     }
 
-    /// Makes the calls, a few at a time, and stores each outcome as it comes in.
-    async fn act(
-        &self,
-        intents: Vec<Change>,
-        snapshot: &Snapshot,
-        unfinished: &mut Vec<Change>,
-        report: &mut Report,
-    ) {
-        let calls = intents.into_iter().map(|intent| self.call(intent, snapshot));
-        let at_a_time = self.gatherer.settings.adobe.connection.max_concurrent_requests.max(1);
-        let mut outcomes = std::pin::pin!(
-            futures_util::stream::iter(calls).buffer_unordered(at_a_time).ready_chunks(BATCH)
-        );
-        while let Some(outcomes) = outcomes.next().await {
-            let outcomes = outcomes.into_iter().flatten().collect();
-            if let Err((error, outcomes)) = self.finish(outcomes, report).await {
-                let chain = crate::telemetry::chain(&error);
-                tracing::error!(error = chain, "outcomes not stored; the next pass tries again");
-                outcomes.iter().for_each(|change| tell_unstored(&change.entry));
-                unfinished.extend(outcomes);
-            }
+    fn calls<'c>(&'c self, gathered: &'c Gathered) -> Calls<'c> {
+        Calls {
+            service: self.gatherer.service,
+            store: self.gatherer.store,
+            lease: self.lease,
+            stop: self.stop,
+            mode: self.mode,
+            snapshot: &gathered.snapshot,
+            read_at: gathered.read_at,
+            orders_seen: gathered.orders_seen,
+            at_a_time: self.gatherer.settings.adobe.connection.max_concurrent_requests.max(1),
         }
     }
 
-    /// One call for one intent, and what it makes of the recovery.
-    async fn call(&self, intent: Change, snapshot: &Snapshot) -> Option<Change> {
-        let recovery = &intent.recovery;
-        let State::Triggering { asked, .. } = &recovery.state else { return None };
-        let terms = snapshot.terms(recovery);
-        let verdict = match self.mode {
-            Mode::DryRun => {
-                tell_dry_run(&intent.entry);
-                Verdict::Refused(Refusal {
-                    remedy: Remedy::Hold,
-                    reason: Reason::DryRun,
-                    detail: "nothing was sent".to_owned(),
-                })
-            }
-            Mode::Live => self.post(asked, snapshot, &terms.policy).await,
-        };
-        let now = self.gatherer.service.now();
-        recovery.settle(&verdict, Terms { now, ..terms })
-    }
-
-    /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and
-    /// well before the confirm window ends: listings are read as if it had left at once.
-    async fn post(&self, asked: &RunId, snapshot: &Snapshot, policy: &RetryPolicy) -> Verdict {
-        let trust_left = self.lease.trust_left().await;
-        let since_begun = snapshot.now.duration_until(self.gatherer.service.now()).unsigned_abs();
-        let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
-        // A call whose turn comes at once would leave even without any patience.
-        if self.stop.is_cancelled() || patience.is_zero() {
-            let detail = "nothing was sent".to_owned();
-            return Verdict::NotSent { reason: Reason::NotSent, detail };
-        }
-        let etag = snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
-        self.gatherer.service.retrigger(&snapshot.sandbox, asked, etag, patience).await
-    }
-
-    /// Stores outcomes and tells them.
-    ///
-    /// # Errors
-    /// With the outcomes that could not be stored and are worth keeping: none if the lease was lost,
-    /// because whoever has it now finds the intents and asks the platform.
+    /// Stores the outcomes that an earlier pass could not store. None is kept if the lease was lost:
+    /// whoever has it now finds the intents and asks the platform.
     async fn finish(
         &self,
-        outcomes: Vec<Change>,
+        unfinished: &mut Vec<Change>,
         report: &mut Report,
-    ) -> Result<(), (StoreError, Vec<Change>)> {
-        if outcomes.is_empty() {
+    ) -> Result<(), StoreError> {
+        if unfinished.is_empty() {
             return Ok(());
         }
-        let batch = Batch { changes: outcomes, ..Batch::default() };
+        let batch = Batch { changes: std::mem::take(unfinished), ..Batch::default() };
         match self.gatherer.store.commit(self.lease.owner(), &batch).await {
-            Ok(committed) => {
-                let stored = batch.changes.iter().zip(committed.applied);
-                for (change, _) in stored.filter(|(_, applied)| *applied) {
-                    tell(&change.entry);
-                    report.add(&change.entry);
-                }
-                Ok(())
-            }
+            Ok(committed) => report_stored(&batch.changes, &committed.applied, report),
             Err(error @ StoreError::LeaseLost) => {
                 batch.changes.iter().for_each(|change| tell_unstored(&change.entry));
-                Err((error, Vec::new()))
+                return Err(error);
             }
-            Err(error) => Err((error, batch.changes)),
+            Err(error) => {
+                *unfinished = batch.changes;
+                return Err(error);
+            }
         }
+        Ok(())
     }
 }

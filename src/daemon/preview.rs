@@ -1,7 +1,8 @@
 //! What the next pass would do, line by line, for people who want to know it first.
 
-use super::gather::Memory;
-use super::pass::{Pass, PassError};
+use super::error::PassError;
+use super::memory::Memory;
+use super::pass::Pass;
 use crate::domain::ids::{FlowId, RunId};
 use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
@@ -102,10 +103,11 @@ impl Pass<'_> {
     pub(super) async fn preview(&self, memory: &mut Memory) -> Result<Preview, PassError> {
         let gathered = self.gather(memory).await?;
         let plan = plan(&gathered.snapshot);
+        let open = self.gatherer.store.open_recoveries(&self.gatherer.sandbox.name).await?;
         Ok(Preview {
             read_at: gathered.snapshot.now,
-            lines: lines(&gathered.snapshot, &plan),
-            unfinished: plan.unfinished,
+            lines: lines(&gathered.snapshot, &open, &plan),
+            unfinished: !plan.deferred.is_empty(),
             next_due: plan.next_due,
             fault: gathered.fault,
         })
@@ -113,15 +115,18 @@ impl Pass<'_> {
 }
 
 /// One line for each open recovery, old or new, and for each run that is skipped.
-fn lines(snapshot: &Snapshot, plan: &Plan) -> Vec<Line> {
+fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
     let (changes, intents) = (by_root(&plan.changes), by_root(&plan.intents));
-    let postponed: HashMap<&RunId, Reason> = plan
-        .postponed
-        .iter()
-        .filter_map(|it| Some((it.root_run_id.as_ref()?, it.reason)))
-        .collect();
+    let read = plan.postponed.iter();
+    let read = read.filter_map(|it| Some((it.root_run_id.as_ref()?, it.reason)));
+    let admission = plan.admission(snapshot);
+    let queued = snapshot.queue.iter().map(|it| {
+        let why = admission.obstacle(&it.flow_id, it.ordered);
+        (&it.root_run_id, why.unwrap_or(Reason::FlowBusy))
+    });
+    let postponed: HashMap<&RunId, Reason> = read.chain(queued).collect();
     let adopted = plan.changes.iter().filter(|change| change.from_revision.is_none());
-    let recoveries = snapshot.recoveries.iter().chain(adopted.map(|change| &change.recovery));
+    let recoveries = open.iter().chain(adopted.map(|change| &change.recovery));
     let mut lines: Vec<(Timestamp, Line)> = recoveries
         .map(|recovery| {
             let root = &recovery.root_run_id;

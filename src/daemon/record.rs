@@ -2,7 +2,6 @@
 //! whether there is an outage. Nothing of it is counted along; each pass reads it anew.
 
 use super::catalog::Catalog;
-use super::tell::tell_order;
 use crate::domain::breaker::{
     Breaker, OUTCOMES_LOOKBACK, Outcome, Streak, Weather, streaks, weather,
 };
@@ -10,7 +9,6 @@ use crate::domain::hold::{Grounds, Holds};
 use crate::domain::ids::{FlowId, SandboxName};
 use crate::domain::journal::Event;
 use crate::domain::order::{self, Order};
-use crate::domain::recovery::Recovery;
 use crate::domain::schedule::before;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -26,6 +24,7 @@ const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub(super) struct Record {
     orders: Vec<Order>,
     streaks: HashMap<FlowId, Streak>,
+    unsupported: Vec<(FlowId, Timestamp)>,
     pub(super) weather: Weather,
 }
 
@@ -38,7 +37,7 @@ impl Record {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let orders = store.orders().await?;
-        let ends = store.unhealed(sandbox, before(now, LOOKBACK)).await?;
+        let ends = store.unsuccessful(sandbox, before(now, LOOKBACK)).await?;
         let resumed_at = |flow: &FlowId, name: &str| {
             order::in_force(&orders, sandbox, flow, name)
                 .filter(|order| !order.paused)
@@ -46,7 +45,8 @@ impl Record {
         };
         let streaks = streaks(&ends, resumed_at);
         let weather = read_weather(store, sandbox, &settings.breaker, now).await?;
-        Ok(Self { weather, orders, streaks })
+        let unsupported = store.unsupported_flows(sandbox).await?;
+        Ok(Self { weather, orders, streaks, unsupported })
     }
 
     /// The holds on the dataflows of `catalog`.
@@ -54,13 +54,12 @@ impl Record {
         &self,
         sandbox: &SandboxName,
         catalog: &Catalog,
-        recoveries: &[Recovery],
         settings: &Settings,
     ) -> Holds {
         let flows = catalog.flows().values().map(|dataflow| &dataflow.flow);
         let grounds = Grounds {
             sandbox,
-            recoveries,
+            unsupported: &self.unsupported,
             streaks: &self.streaks,
             orders: &self.orders,
             breaker: &settings.breaker,
@@ -68,12 +67,15 @@ impl Record {
         Holds::of(flows, grounds)
     }
 
-    /// Tells the orders that were given since the last pass, and remembers them in `known`.
-    pub(super) fn tell_orders(&self, known: &mut Option<Vec<Order>>) {
-        if let Some(known) = known {
-            self.orders.iter().filter(|order| !known.contains(order)).for_each(tell_order);
-        }
-        *known = Some(self.orders.clone());
+    /// The orders that were given since the last call; `known` remembers them.
+    pub(super) fn new_orders(&self, known: &mut Option<Vec<Order>>) -> Vec<Order> {
+        let known = known.replace(self.orders.clone()).unwrap_or_else(|| self.orders.clone());
+        self.orders.iter().filter(|order| !known.contains(order)).cloned().collect()
+    }
+
+    /// When the newest order was given.
+    pub(super) fn newest_order(&self) -> Option<Timestamp> {
+        self.orders.iter().map(|order| order.at).max()
     }
 }
 
@@ -84,13 +86,11 @@ async fn read_weather(
     breaker: &Breaker,
     now: Timestamp,
 ) -> Result<Weather, StoreError> {
-    const OUTCOMES: [Event; 4] = [Event::Recovered, Event::Scheduled, Event::Held, Event::GivenUp];
     let turns = [Event::OutageBegan, Event::OutageEnded];
     let turn = store.history(Some(sandbox), before(now, LOOKBACK), &turns).await?.pop();
     let began = turn.as_ref().filter(|it| it.event == Event::OutageBegan).map(Outcome::named_by);
     let reach = if began.is_some() { OUTCOMES_LOOKBACK } else { breaker.window };
     let since = turn.as_ref().map_or(Timestamp::MIN, |it| it.at).max(before(now, reach));
-    let entries = store.history(Some(sandbox), since, &OUTCOMES).await?;
-    let outcomes: Vec<Outcome> = entries.iter().filter_map(Outcome::of).collect();
+    let outcomes = store.outcomes(sandbox, since).await?;
     Ok(weather(began, &outcomes, breaker))
 }

@@ -37,6 +37,10 @@ macro_rules! line {
 /// DEBUG for the steps in between.
 pub(super) fn tell(entry: &Entry) {
     match entry.event {
+        // Once for each call that a pause stopped, and not for all that wait behind it.
+        Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
+            line!(info, entry);
+        }
         Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
             line!(debug, entry);
         }

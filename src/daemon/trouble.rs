@@ -1,7 +1,8 @@
 //! What goes wrong around the passes, told without noise: once when it begins, again every ten
 //! minutes while it lasts, once when it is over.
 
-use super::pass::{PassError, Report};
+use super::error::PassError;
+use super::pass::Report;
 use crate::clock::Clock;
 use crate::domain::ids::SandboxName;
 use crate::domain::journal::Event;
@@ -9,7 +10,7 @@ use crate::store::{Owner, StoreError};
 use crate::telemetry::chain;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const REPEAT: Duration = Duration::from_secs(10 * 60);
@@ -18,6 +19,11 @@ const REPEAT: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug)]
 pub(super) struct Troubles {
     clock: Arc<dyn Clock>,
+    lasting: Mutex<Lasting>,
+}
+
+#[derive(Debug, Default)]
+struct Lasting {
     sandboxes: HashMap<SandboxName, Trouble>,
     store: Option<Trouble>,
     holder: Option<Owner>,
@@ -33,11 +39,11 @@ struct Trouble {
 
 impl Troubles {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, sandboxes: HashMap::new(), store: None, holder: None }
+        Self { clock, lasting: Mutex::default() }
     }
 
     /// Tells how a pass ended, if that is news.
-    pub(super) fn pass_ended(&mut self, name: &SandboxName, result: &Result<Report, PassError>) {
+    pub(super) fn pass_ended(&self, name: &SandboxName, result: &Result<Report, PassError>) {
         let fault = match result {
             Err(PassError::Stopped) => return,
             Err(fault) => Some(fault),
@@ -48,14 +54,15 @@ impl Troubles {
         };
         let sandbox = name.as_str();
         let Some(fault) = fault else {
-            if let Some(trouble) = self.sandboxes.remove(name) {
+            if let Some(trouble) = self.lasting().sandboxes.remove(name) {
                 tracing::info!(sandbox, failed_passes = trouble.passes, "sandbox readable again");
             }
             return;
         };
         let (kind, error) = (fault.to_string(), chain(fault));
         let now = self.clock.monotonic();
-        let trouble = self.sandboxes.entry(name.clone()).or_insert_with(Trouble::new);
+        let mut lasting = self.lasting();
+        let trouble = lasting.sandboxes.entry(name.clone()).or_insert_with(Trouble::new);
         match trouble.is_news(&kind, now) {
             true => {
                 tracing::warn!(sandbox, error, failed_passes = trouble.passes, "pass incomplete")
@@ -65,32 +72,38 @@ impl Troubles {
     }
 
     /// Tells that the store cannot be used, if that is news.
-    pub(super) fn store_failed(&mut self, error: &StoreError) {
+    pub(super) fn store_failed(&self, error: &StoreError) {
         let (kind, error) = (error.to_string(), chain(error));
         let now = self.clock.monotonic();
-        if self.store.get_or_insert_with(Trouble::new).is_news(&kind, now) {
+        if self.lasting().store.get_or_insert_with(Trouble::new).is_news(&kind, now) {
             tracing::error!(error, "store not usable; waiting for it");
         }
     }
 
     /// Tells that another daemon acts, once.
-    pub(super) fn lease_held_by(&mut self, owner: &Owner, until: Timestamp) {
-        self.store = None;
-        if self.holder.as_ref() != Some(owner) {
+    pub(super) fn lease_held_by(&self, owner: &Owner, until: Timestamp) {
+        let mut lasting = self.lasting();
+        lasting.store = None;
+        if lasting.holder.as_ref() != Some(owner) {
             let (owner, until) = (owner.as_str(), until.to_string());
             tracing::info!(owner, until, "waiting: another flowmend works on this store");
         }
-        self.holder = Some(owner.clone());
+        lasting.holder = Some(owner.clone());
     }
 
     /// Tells that this daemon acts again, if it did not before.
-    pub(super) fn lease_held(&mut self) {
-        if self.store.take().is_some() {
+    pub(super) fn lease_held(&self) {
+        let mut lasting = self.lasting();
+        if lasting.store.take().is_some() {
             tracing::info!("store usable again");
         }
-        if let Some(owner) = self.holder.take() {
+        if let Some(owner) = lasting.holder.take() {
             tracing::info!(previous_owner = owner.as_str(), "taking over the store");
         }
+    }
+
+    fn lasting(&self) -> MutexGuard<'_, Lasting> {
+        self.lasting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -63,37 +63,23 @@ pub struct Unsuccessful {
     pub at: Timestamp,
 }
 
-/// The streaks that last, from the entries, oldest first, that tell of recoveries given up and that no
-/// success of their dataflow followed. A recovery counts if something was tried for it; `since` tells
-/// from when on those of a dataflow count.
+/// The streaks that last, from the unsuccessful recoveries, oldest first, that no success of their
+/// dataflow followed; `since` says from when on those of a dataflow count.
 pub fn streaks(
-    unhealed: &[Entry],
+    unsuccessful: &[Unsuccessful],
     since: impl Fn(&FlowId, &str) -> Option<Timestamp>,
 ) -> HashMap<FlowId, Streak> {
     let mut streaks: HashMap<FlowId, Streak> = HashMap::new();
-    for entry in unhealed.iter().filter(|entry| is_failure(entry)) {
-        let Some(root) = &entry.root_run_id else { continue };
+    for entry in unsuccessful {
         if since(&entry.flow_id, &entry.flow_name).is_some_and(|since| entry.at <= since) {
             continue;
         }
         let begun = || Streak { roots: Vec::new(), at: entry.at };
         let streak = streaks.entry(entry.flow_id.clone()).or_insert_with(begun);
-        streak.roots.push(root.clone());
+        streak.roots.push(entry.root_run_id.clone());
         streak.at = entry.at;
     }
     streaks
-}
-
-/// Something was tried and it did not help.
-fn is_failure(entry: &Entry) -> bool {
-    entry.new_run_id.is_some()
-        && matches!(
-            entry.reason,
-            Reason::AttemptsSpent
-                | Reason::TimeSpent
-                | Reason::WatchTimeout
-                | Reason::NotRetriggerable
-        )
 }
 
 /// The outcome of one re-triggered run.

@@ -8,9 +8,9 @@ use super::flow::Flow;
 use super::ids::{FlowId, RunId, SandboxName};
 use super::order::{self, Order};
 use super::reason::Reason;
-use super::recovery::{Recovery, State};
 use super::run::RunStatus;
-use std::collections::{HashMap, HashSet};
+use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// Why the runs of a dataflow are left alone for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub struct Holds {
 pub struct Grounds<'a> {
     /// The sandbox.
     pub sandbox: &'a SandboxName,
-    /// The recoveries that are not final.
-    pub recoveries: &'a [Recovery],
+    /// The dataflows of which Adobe said that their source does not support the action, and when.
+    pub unsupported: &'a [(FlowId, Timestamp)],
     /// The dataflows that keep failing.
     pub streaks: &'a HashMap<FlowId, Streak>,
     /// What operators ordered.
@@ -60,13 +60,12 @@ pub struct Grounds<'a> {
 impl Holds {
     /// The holds on `flows`.
     pub fn of<'a>(flows: impl Iterator<Item = &'a Flow>, grounds: Grounds<'_>) -> Self {
-        let unsupported = grounds.unsupported();
         let mut all = Self::default();
         for flow in flows {
             if let Some(run) = grounds.healed_by(flow) {
                 all.healed.insert(flow.id.clone(), run.clone());
             }
-            if let Some(hold) = grounds.hold(flow, &unsupported) {
+            if let Some(hold) = grounds.hold(flow) {
                 all.holds.insert(flow.id.clone(), hold);
             } else if let Some(news) = grounds.streak(flow, grounds.breaker.dataflow_warning) {
                 all.warnings.insert(flow.id.clone(), news);
@@ -81,8 +80,8 @@ impl Holds {
     }
 }
 
-impl<'a> Grounds<'a> {
-    fn hold(&self, flow: &Flow, unsupported: &HashSet<&FlowId>) -> Option<Hold> {
+impl Grounds<'_> {
+    fn hold(&self, flow: &Flow) -> Option<Hold> {
         let order = order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
         if order.is_some_and(|order| order.paused) {
             return Some(Hold { why: Reason::Paused, news: None });
@@ -91,9 +90,8 @@ impl<'a> Grounds<'a> {
             return Some(Hold { why: Reason::KeepsFailing, news: Some(news) });
         }
         // The recovery that found out has been told of.
-        unsupported
-            .contains(&flow.id)
-            .then_some(Hold { why: Reason::ActionUnsupported, news: None })
+        let hold = Hold { why: Reason::ActionUnsupported, news: None };
+        self.is_unsupported(flow).then_some(hold)
     }
 
     /// What to say of a dataflow whose streak is that long, if no later run is known to have succeeded.
@@ -112,31 +110,18 @@ impl<'a> Grounds<'a> {
         (last.status == RunStatus::Succeeded && later).then_some(&last.id)
     }
 
-    /// The dataflows of which the platform said that their source does not support the action, and
-    /// no operator ordered to go on since.
-    fn unsupported(&self) -> HashSet<&'a FlowId> {
-        let refused = self.recoveries.iter().filter(|recovery| {
-            matches!(recovery.state, State::Held { why: Reason::ActionUnsupported, .. })
-                && !self.resumed_since(recovery)
-        });
-        refused.map(|recovery| &recovery.flow_id).collect()
-    }
-
-    /// Whether an operator ordered to go on after this recovery changed last.
-    fn resumed_since(&self, recovery: &Recovery) -> bool {
-        let (flow_id, flow_name) = (&recovery.flow_id, &recovery.flow_name);
-        let order = order::in_force(self.orders, self.sandbox, flow_id, flow_name);
-        order.is_some_and(|order| !order.paused && order.at > recovery.updated_at)
+    /// The flow's source does not support the action, and no operator ordered to go on since.
+    fn is_unsupported(&self, flow: &Flow) -> bool {
+        let order = order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
+        let resumed = |at: &Timestamp| order.is_some_and(|it| !it.paused && it.at > *at);
+        self.unsupported.iter().any(|(id, at)| *id == flow.id && !resumed(at))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::failure::Failure;
     use crate::domain::flow::{FlowState, LastRun};
-    use jiff::Timestamp;
-    use std::time::Duration;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -163,34 +148,14 @@ mod tests {
         Order { sandbox: None, flow: None, paused, at: at(second), reason: String::new() }
     }
 
-    /// A recovery that is held because the source does not support the action, since second 100.
-    fn unsupported() -> Recovery {
-        Recovery {
-            root_run_id: RunId::new("root"),
-            sandbox: SandboxName::new("prod"),
-            flow_id: FlowId::new("f-1"),
-            flow_name: "crm".into(),
-            failed_at: at(0),
-            failure: Failure::default(),
-            state: State::Held { attempt: 1, why: Reason::ActionUnsupported },
-            attempts: Vec::new(),
-            refusals: 1,
-            ask_root: false,
-            ordered: false,
-            contested: false,
-            excused: Duration::ZERO,
-            excused_since: None,
-            revision: 1,
-            updated_at: at(100),
-        }
-    }
-
-    fn decide(flow: &Flow, streak: u32, orders: &[Order], recoveries: &[Recovery]) -> Holds {
+    fn decide(flow: &Flow, streak: u32, orders: &[Order], since: Option<i64>) -> Holds {
         let roots: Vec<RunId> = (1..=streak).map(|n| RunId::new(format!("root-{n}"))).collect();
+        let unsupported: Vec<_> =
+            since.map(|second| (flow.id.clone(), at(second))).into_iter().collect();
         let streaks = HashMap::from([(flow.id.clone(), Streak { roots, at: at(100) })]);
         let grounds = Grounds {
             sandbox: &SandboxName::new("prod"),
-            recoveries,
+            unsupported: &unsupported,
             streaks: &streaks,
             orders,
             breaker: &Breaker::default(),
@@ -209,7 +174,7 @@ mod tests {
             (9, Some("root-5"), None),
         ];
         for (streak, held_by, warned_by) in table {
-            let found = decide(&flow(None), streak, &[], &[]);
+            let found = decide(&flow(None), streak, &[], None);
             let held = found.holds.values().next();
             assert_eq!(held.map(|hold| hold.why), held_by.map(|_| Reason::KeepsFailing));
             let told = |news: Option<&News>| news.map(|news| news.run.to_string());
@@ -220,20 +185,20 @@ mod tests {
 
     #[test]
     fn a_run_that_succeeded_after_the_streak_ends_it() {
-        assert!(decide(&flow(Some(100)), 5, &[], &[]).why(&FlowId::new("f-1")).is_some());
-        assert!(decide(&flow(Some(101)), 5, &[], &[]).why(&FlowId::new("f-1")).is_none());
+        assert!(decide(&flow(Some(100)), 5, &[], None).why(&FlowId::new("f-1")).is_some());
+        assert!(decide(&flow(Some(101)), 5, &[], None).why(&FlowId::new("f-1")).is_none());
     }
 
     #[test]
     fn a_pause_is_first_and_an_unsupported_source_is_held_until_somebody_says_go_on() {
-        let why = |orders: &[Order], recoveries: &[Recovery]| {
-            decide(&flow(None), 0, orders, recoveries).why(&FlowId::new("f-1"))
+        let why = |orders: &[Order], since: Option<i64>| {
+            decide(&flow(None), 0, orders, since).why(&FlowId::new("f-1"))
         };
-        let held = [unsupported()];
-        assert_eq!(why(&[], &[]), None);
-        assert_eq!(why(&[], &held), Some(Reason::ActionUnsupported));
-        assert_eq!(why(&[order(true, 50)], &held), Some(Reason::Paused));
-        assert_eq!(why(&[order(false, 50)], &held), Some(Reason::ActionUnsupported), "before it");
-        assert_eq!(why(&[order(false, 101)], &held), None);
+        let held = Some(100);
+        assert_eq!(why(&[], None), None);
+        assert_eq!(why(&[], held), Some(Reason::ActionUnsupported));
+        assert_eq!(why(&[order(true, 50)], held), Some(Reason::Paused));
+        assert_eq!(why(&[order(false, 50)], held), Some(Reason::ActionUnsupported), "before it");
+        assert_eq!(why(&[order(false, 101)], held), None);
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Read [`plan`] first, then [`recovery`] and [`transition`].
 
+pub mod admission;
 pub mod backtest;
 pub mod breaker;
 pub mod comparison;

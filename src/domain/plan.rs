@@ -1,15 +1,19 @@
 //! The plan of one pass: from everything that is known, what to do next and why.
 //!
-//! [`plan`] is a pure function from a [`Snapshot`] to a [`Plan`]. It looks at every open recovery and
-//! at every failed run once, in three steps that a reader can follow from top to bottom:
+//! [`plan`] is a pure function from a [`Snapshot`] to a [`Plan`]. It looks at every recovery and at
+//! every failed run once, in three steps that a reader can follow from top to bottom:
 //!
-//! 1. **Advance** each open recovery by what was read of its runs.
+//! 1. **Advance** each recovery by what was read of its runs.
 //! 2. **Adopt** failed runs that belong to no recovery yet, or say why not.
-//! 3. **Choose** which of the due recoveries may re-trigger now, oldest failure first.
+//! 3. **Choose** which of the due recoveries that did not move may re-trigger now.
+//!
+//! A recovery makes at most one step in a pass. What becomes due by a step of this pass goes in the
+//! next one, which follows at once: a step that an operator overtook can lead to nothing.
 //!
 //! A listing that is not complete may lead to an adoption, but never to the conclusion that
 //! something is missing.
 
+use super::admission::Admission;
 use super::breaker::Outcome;
 use super::ids::{FlowId, RunId};
 use super::journal::{Entry, Event};
@@ -22,23 +26,22 @@ use super::snapshot::{CLOCK_SKEW, Snapshot};
 use super::transition::Terms;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 /// What to do, each with its reason.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// Steps of recoveries, to be stored before anything is sent.
+    /// Steps of recoveries that send nothing.
     pub changes: Vec<Change>,
-    /// Intents to re-trigger, to be stored after `changes`; only those that were stored are sent.
+    /// Intents to re-trigger, of other recoveries; only those that were stored are sent.
     pub intents: Vec<Change>,
     /// Runs that are left alone, each with its reason.
     pub skipped: Vec<Entry>,
-    /// Due recoveries that have to wait, each with its reason.
+    /// Due recoveries that were read and have to wait, each with its reason.
     pub postponed: Vec<Entry>,
     /// What is to be told of whole dataflows and of the sandbox.
     pub news: Vec<Entry>,
-    /// True if a failed run was neither adopted nor skipped for good: it has to be listed again.
-    pub unfinished: bool,
+    /// Listed runs that are neither adopted nor skipped yet: the next passes look at them again.
+    pub deferred: Vec<RunId>,
     /// When the next pass has something to do, if that is known.
     pub next_due: Option<Timestamp>,
 }
@@ -46,28 +49,52 @@ pub struct Plan {
 /// Plans one pass. Equal snapshots give equal plans.
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut plan = Plan::default();
-    let mut recoveries = advance_all(snapshot, &mut plan);
-    adopt_all(snapshot, &mut recoveries, &mut plan);
-    choose(snapshot, &recoveries, &mut plan);
+    let standing = advance_all(snapshot, &mut plan);
+    let taken_on = adopt_all(snapshot, &mut plan);
+    let mut admission = plan.admission(snapshot);
+    choose(snapshot, standing, &mut admission, &mut plan);
     plan.news = news(snapshot);
-    plan.next_due = next_due(snapshot, &recoveries, &plan);
+    plan.next_due = match taken_on {
+        TakenOn::All => next_due(snapshot, &admission, &plan),
+        TakenOn::Some => Some(snapshot.now),
+    };
     plan
 }
 
-/// Step 1: what was read of each recovery's runs moves it on, by one step at most.
-fn advance_all(snapshot: &Snapshot, plan: &mut Plan) -> Vec<Recovery> {
-    let mut claimed = snapshot.known.clone();
-    let mut recoveries = Vec::with_capacity(snapshot.recoveries.len());
-    for recovery in &snapshot.recoveries {
-        let Some(change) = advance(snapshot, recovery, &claimed) else {
-            recoveries.push(recovery.clone());
-            continue;
-        };
-        claimed.insert(change.recovery.latest_run().clone());
-        recoveries.push(change.recovery.clone());
-        plan.changes.push(change);
+impl Plan {
+    /// Who may call once the steps of this plan are stored.
+    pub fn admission<'a>(&self, snapshot: &'a Snapshot) -> Admission<'a> {
+        let moved: HashMap<&RunId, &Recovery> = self
+            .changes
+            .iter()
+            .chain(&self.intents)
+            .map(|change| (&change.recovery.root_run_id, &change.recovery))
+            .collect();
+        let stay = snapshot.recoveries.iter().filter(|it| !moved.contains_key(&it.root_run_id));
+        Admission::new(
+            &snapshot.admission,
+            &snapshot.flows,
+            snapshot.per_dataflow,
+            snapshot.now,
+            stay.chain(moved.values().copied()),
+        )
     }
-    recoveries
+}
+
+/// Step 1: what was read of each recovery's runs moves it on. Gives those that did not move.
+fn advance_all<'a>(snapshot: &'a Snapshot, plan: &mut Plan) -> Vec<&'a Recovery> {
+    let mut claimed = snapshot.known.clone();
+    let mut standing = Vec::new();
+    for recovery in &snapshot.recoveries {
+        match advance(snapshot, recovery, &claimed) {
+            Some(change) => {
+                claimed.insert(change.recovery.latest_run().clone());
+                plan.changes.push(change);
+            }
+            None => standing.push(recovery),
+        }
+    }
+    standing
 }
 
 fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -> Option<Change> {
@@ -140,11 +167,7 @@ fn advance_held(
     }
     let fresh = snapshot.fresh.contains(&recovery.flow_id);
     let gone = match why {
-        Reason::FlowDisabled
-        | Reason::NotSelected
-        | Reason::UnknownKind
-        | Reason::StreamingSource
-        | Reason::Destination => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
+        why if why.is_of_dataflow() => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
         // Causes of ours are gone when nothing names them any more.
         Reason::HeldByRule => terms.action() == Action::Retry,
         Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => {
@@ -156,27 +179,36 @@ fn advance_held(
     if gone { recovery.resume(terms) } else { None }
 }
 
+/// Whether every listed run was decided on.
+enum TakenOn {
+    All,
+    Some,
+}
+
 /// Step 2: failed runs that no recovery owns become recoveries, oldest failure first.
-fn adopt_all(snapshot: &Snapshot, recoveries: &mut Vec<Recovery>, plan: &mut Plan) {
-    let mut owned = snapshot.known.clone();
-    owned.extend(recoveries.iter().map(|recovery| recovery.latest_run().clone()));
+fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) -> TakenOn {
+    let mut owned: HashSet<&RunId> = snapshot.known.iter().collect();
+    let latest: Vec<RunId> =
+        plan.changes.iter().map(|change| change.recovery.latest_run().clone()).collect();
+    owned.extend(&latest);
     let mut fresh: Vec<&Run> = snapshot
         .listed
         .iter()
-        .filter(|run| snapshot.flows.contains_key(&run.flow_id) && owned.insert(run.id.clone()))
+        .filter(|run| snapshot.flows.contains_key(&run.flow_id) && owned.insert(&run.id))
         .collect();
     fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));
 
-    // After the first step nothing is `triggering` any more.
-    let in_doubt = |recovery: &&Recovery| matches!(recovery.state, State::InDoubt { .. });
-    let doubtful: Vec<Recovery> = recoveries.iter().filter(in_doubt).cloned().collect();
-    let mut adopted = 0;
+    let doubtful = still_in_doubt(snapshot, plan);
+    let (mut adopted, mut taken_on) = (0, TakenOn::All);
     for run in fresh {
         match fate(snapshot, run, &doubtful) {
             Fate::Ignore => {}
             Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
-            Fate::Later => plan.unfinished = true,
-            Fate::Adopt(..) if adopted == snapshot.max_adopted => plan.unfinished = true,
+            Fate::Later => plan.deferred.push(run.id.clone()),
+            Fate::Adopt(..) if adopted == snapshot.max_adopted => {
+                taken_on = TakenOn::Some;
+                plan.deferred.push(run.id.clone());
+            }
             Fate::Adopt(reason, failed_at) => {
                 adopted += 1;
                 let name = &snapshot.flows[&run.flow_id].flow.name;
@@ -185,11 +217,21 @@ fn adopt_all(snapshot: &Snapshot, recoveries: &mut Vec<Recovery>, plan: &mut Pla
                 let sandbox = &snapshot.sandbox;
                 let change =
                     Recovery::adopt(run, failed_at, failure.clone(), sandbox, name, reason, terms);
-                recoveries.push(change.recovery.clone());
                 plan.changes.push(change);
             }
         }
     }
+    taken_on
+}
+
+/// The recoveries that are in doubt once the steps so far are stored.
+fn still_in_doubt(snapshot: &Snapshot, plan: &Plan) -> Vec<Recovery> {
+    let moved: HashMap<&RunId, &Recovery> =
+        plan.changes.iter().map(|it| (&it.recovery.root_run_id, &it.recovery)).collect();
+    let in_doubt = |recovery: &&Recovery| matches!(recovery.state, State::InDoubt { .. });
+    let now =
+        snapshot.recoveries.iter().map(|it| moved.get(&it.root_run_id).copied().unwrap_or(it));
+    now.filter(in_doubt).cloned().collect()
 }
 
 /// What to do with a listed run that no recovery owns.
@@ -226,6 +268,9 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
     }
     if terms.action() == Action::Ignore {
         return Fate::Skip(Reason::IgnoredByRule);
+    }
+    if snapshot.first_pass && snapshot.succeeded_since(run) {
+        return Fate::Skip(Reason::SucceededSince);
     }
     if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
         return Fate::Later;
@@ -271,125 +316,67 @@ fn note(snapshot: &Snapshot, event: Event, reason: Reason, flow: &FlowId, run: &
     }
 }
 
-/// Step 3: which due recoveries may re-trigger in this pass.
-fn choose(snapshot: &Snapshot, recoveries: &[Recovery], plan: &mut Plan) {
-    let mut load = Load::of(recoveries, snapshot);
-    // What this very pass found to have been accepted is not in the store yet.
-    let found =
-        |change: &&Change| matches!(change.entry.event, Event::Retriggered | Event::Followed);
-    let found = u32::try_from(plan.changes.iter().filter(found).count()).unwrap_or(u32::MAX);
-    let mut allowance = snapshot.allowance(recoveries).saturating_sub(found);
-    let mut due: Vec<&Recovery> = recoveries
-        .iter()
-        .filter(|recovery| recovery.due().is_some_and(|due| due <= snapshot.now))
-        .collect();
-    // In an outage whatever was tried least is the next canary: another dataflow may be well again.
-    let tried = |recovery: &Recovery| match snapshot.weather.outage {
+/// Step 3: which of the due recoveries that did not move may re-trigger in this pass.
+fn choose(
+    snapshot: &Snapshot,
+    standing: Vec<&Recovery>,
+    admission: &mut Admission<'_>,
+    plan: &mut Plan,
+) {
+    let is_due = |recovery: &&Recovery| recovery.due().is_some_and(|due| due <= snapshot.now);
+    let mut due: Vec<&Recovery> = standing.into_iter().filter(is_due).collect();
+    // In an outage what was tried least is the next canary: another dataflow may work again.
+    let tried = |recovery: &Recovery| match snapshot.admission.weather.outage {
         Some(_) => recovery.attempts.len(),
         None => 0,
     };
-    due.sort_by(|a, b| {
-        (tried(a), a.failed_at, &a.root_run_id).cmp(&(tried(b), b.failed_at, &b.root_run_id))
-    });
+    due.sort_by_key(|it| (!it.ordered, tried(it), it.failed_at, it.root_run_id.clone()));
 
     for recovery in due {
         let terms = snapshot.terms(recovery);
         let quiet = snapshot.pause(recovery).filter(|_| !recovery.ordered);
-        // What limits are for comes first: whatever has to wait anyway was perhaps not read at all.
-        let postponed = if let Some(held) = snapshot.forbids(recovery, terms) {
-            Some(held)
-        } else if let Some(pause) = quiet {
-            plan.changes.extend(recovery.put_off(pause, terms));
-            continue;
-        } else if !load.has_room(&recovery.flow_id, snapshot.per_dataflow(&recovery.flow_id)) {
-            Some(Reason::FlowBusy)
-        } else if load.is_stormy(snapshot) && !recovery.ordered {
-            Some(Reason::Outage)
-        } else if allowance == 0 {
-            Some(Reason::RateLimited)
-        } else if !snapshot.is_ready(recovery, &terms.policy) {
-            Some(Reason::NotReread)
-        } else {
-            None
+        let obstacle = || admission.obstacle(&recovery.flow_id, recovery.ordered);
+        let not_ready =
+            || (!snapshot.is_ready(recovery, &terms.policy)).then_some(Reason::NotReread);
+        let waits_for = match (snapshot.forbids(recovery, terms), quiet) {
+            (Some(held), _) => Some(held),
+            (None, Some(pause)) => {
+                plan.changes.extend(recovery.put_off(pause, terms));
+                continue;
+            }
+            (None, None) => obstacle().or_else(not_ready),
         };
-        if let Some(reason) = postponed {
+        if let Some(reason) = waits_for {
             plan.postponed.push(recovery.postponed(reason, terms));
             plan.changes.extend(recovery.wait_for(reason, terms));
         } else if let Some(intent) = recovery.begin(terms) {
-            load.begin(&recovery.flow_id);
-            allowance -= 1;
+            admission.begin(&recovery.flow_id);
             plan.intents.push(intent);
         }
     }
 }
 
-/// Re-triggers under way, by dataflow.
-struct Load<'a> {
-    /// Begun or in doubt: at most one per dataflow, so that the run of a doubtful call can be told
-    /// from the run of another call.
-    unanswered: HashMap<&'a FlowId, u32>,
-    /// Those and the issued runs that have not ended.
-    under_way: HashMap<&'a FlowId, u32>,
-    /// Those of all dataflows, without the ones that have taken too long to tell anything.
-    canaries: u32,
-}
-
-impl<'a> Load<'a> {
-    fn of(recoveries: &'a [Recovery], snapshot: &Snapshot) -> Self {
-        let mut load = Self { unanswered: HashMap::new(), under_way: HashMap::new(), canaries: 0 };
-        let recent = before(snapshot.now, snapshot.canary_patience);
-        for recovery in recoveries {
-            match recovery.state {
-                State::Triggering { .. } | State::InDoubt { .. } => load.begin(&recovery.flow_id),
-                State::Watching { since, .. } => {
-                    *load.under_way.entry(&recovery.flow_id).or_default() += 1;
-                    load.canaries += u32::from(since >= recent);
-                }
-                _ => {}
-            }
-        }
-        load
-    }
-
-    fn begin(&mut self, flow: &'a FlowId) {
-        *self.unanswered.entry(flow).or_default() += 1;
-        *self.under_way.entry(flow).or_default() += 1;
-        self.canaries += 1;
-    }
-
-    /// True while an outage allows no more to be under way.
-    fn is_stormy(&self, snapshot: &Snapshot) -> bool {
-        let outage = snapshot.weather.outage.as_ref();
-        outage.is_some_and(|outage| self.canaries >= outage.allowed)
-    }
-
-    fn has_room(&self, flow: &FlowId, per_dataflow: u32) -> bool {
-        !self.unanswered.contains_key(flow)
-            && self.under_way.get(flow).copied().unwrap_or(0) < per_dataflow
-    }
-}
-
 /// When the next pass has something to do.
-fn next_due(snapshot: &Snapshot, recoveries: &[Recovery], plan: &Plan) -> Option<Timestamp> {
-    // What became due only in this pass may not have been read again for it: the next one does.
-    let unread = plan.postponed.iter().filter(|entry| entry.reason == Reason::NotReread);
-    let unread: HashSet<Option<&RunId>> = unread.map(|entry| entry.root_run_id.as_ref()).collect();
-    let just_due =
-        plan.changes.iter().any(|change| unread.contains(&Some(&change.recovery.root_run_id)));
-    if just_due {
+fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Option<Timestamp> {
+    let scheduled = plan.changes.iter().filter(|change| change.entry.event == Event::Scheduled);
+    let just_due = scheduled.filter_map(|it| it.recovery.due()).any(|due| due <= snapshot.now);
+    let roomy = |flow: &FlowId| admission.obstacle(flow, false).is_none();
+    let made_room = snapshot.queue.iter().any(|it| roomy(&it.flow_id));
+    if just_due || snapshot.more_due || made_room {
         return Some(snapshot.now);
     }
-    let minute = Duration::from_secs(60);
-    let freed = snapshot.accepted.iter().map(|&at| after(at, minute));
-    let own = recoveries.iter().filter_map(|recovery| match &recovery.state {
-        State::Waiting { due, .. } => Some(*due),
+    let confirmed = snapshot.recoveries.iter().filter_map(|recovery| match &recovery.state {
         State::InDoubt { since, .. } => {
             Some(after(*since, snapshot.terms(recovery).policy.confirm_window))
         }
         _ => None,
     });
-    let put_off = plan.changes.iter().filter_map(|change| change.recovery.due());
-    own.chain(put_off).chain(freed).filter(|&due| due > snapshot.now).min()
+    let limited = [Reason::RateLimited, Reason::Throttled];
+    let waits = plan.postponed.iter().any(|entry| limited.contains(&entry.reason));
+    let freed = admission.free_at().filter(|_| waits || !snapshot.queue.is_empty());
+    let moved = plan.changes.iter().filter_map(|change| change.recovery.due());
+    let all = confirmed.chain(moved).chain(freed).chain(snapshot.next_due);
+    all.filter(|&due| due > snapshot.now).min()
 }
 
 /// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
@@ -412,7 +399,7 @@ fn news(snapshot: &Snapshot) -> Vec<Entry> {
     let outcome = |event, outcome: &Outcome| {
         told(event, Reason::Outage, &outcome.flow_id, &outcome.run_id, None)
     };
-    let weather = &snapshot.weather;
+    let weather = &snapshot.admission.weather;
     let began = weather.outage.as_ref().map(|it| outcome(Event::OutageBegan, &it.began));
     let ended = weather.cleared.as_ref().map(|it| outcome(Event::OutageEnded, it));
     let mut news: Vec<Entry> = held.chain(warned).chain(healed).chain(began).chain(ended).collect();

@@ -176,14 +176,15 @@ reasons! {
     UnknownKind = "unknown_kind",
     /// The run failed before `poll.lookback` began.
     TooOld = "too_old",
+    /// The dataflow has succeeded since, before flowmend looked at it for the first time.
+    SucceededSince = "succeeded_since",
     /// The run carries no date, so its age and its due time cannot be told.
     NoDate = "no_date",
 }
 
 impl Reason {
-    /// True for a cause of a hold that the platform or the configuration can take away again; all
-    /// others wait for a person.
-    pub fn passes(self) -> bool {
+    /// True for a cause that lies in the dataflow as Adobe shows it.
+    pub fn is_of_dataflow(self) -> bool {
         matches!(
             self,
             Self::FlowDisabled
@@ -191,12 +192,21 @@ impl Reason {
                 | Self::UnknownKind
                 | Self::StreamingSource
                 | Self::Destination
-                | Self::NotFound
-                | Self::HeldByRule
-                | Self::KeepsFailing
-                | Self::Paused
-                | Self::ActionUnsupported
         )
+    }
+
+    /// True for a cause of a hold that the platform or the configuration can take away again; all
+    /// others wait for a person.
+    pub fn passes(self) -> bool {
+        self.is_of_dataflow()
+            || matches!(
+                self,
+                Self::NotFound
+                    | Self::HeldByRule
+                    | Self::KeepsFailing
+                    | Self::Paused
+                    | Self::ActionUnsupported
+            )
     }
 }
 

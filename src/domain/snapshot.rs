@@ -1,11 +1,12 @@
 //! Everything one pass knows about one sandbox, and the questions the plan asks of it.
 
-use super::breaker::Weather;
+use super::admission::Facts;
+use super::due::DueRecovery;
 use super::failure::Failure;
 use super::flow::{Flow, FlowKind, FlowState};
 use super::hold::Holds;
 use super::ids::{FlowId, RunId, SandboxName};
-use super::policy::{Limits, RetryPolicy};
+use super::policy::RetryPolicy;
 use super::quiet::{self, Pause, Quiet};
 use super::reason::Reason;
 use super::recovery::{Recovery, State};
@@ -46,13 +47,19 @@ pub struct Snapshot {
     /// The sandbox.
     pub sandbox: SandboxName,
     /// The selected dataflows, whatever their kind and state.
-    pub flows: HashMap<FlowId, Dataflow>,
-    /// Those of them that were read in this pass; nothing is sent for any other.
+    pub flows: Arc<HashMap<FlowId, Dataflow>>,
+    /// Those of them that were just read; nothing is sent for any other.
     pub fresh: HashSet<FlowId>,
     /// The policy of recoveries whose dataflow is selected no more.
     pub fallback: RetryPolicy,
-    /// The recoveries that are not final.
+    /// Every recovery under way, the due ones that this pass looks at, and held ones to be checked.
     pub recoveries: Vec<Recovery>,
+    /// The due ones that wait for others.
+    pub queue: Vec<DueRecovery>,
+    /// True if more could go at once than one pass takes.
+    pub more_due: bool,
+    /// When the next recovery becomes due that is not due yet.
+    pub next_due: Option<Timestamp>,
     /// The listed runs that may have to be adopted, in any order.
     pub listed: Vec<Run>,
     /// Those of all runs read in this pass that belong to a recovery, final ones included.
@@ -65,14 +72,16 @@ pub struct Snapshot {
     pub listings: HashMap<FlowId, FlowListing>,
     /// How far the client id that a run names can be trusted to tell whose it is.
     pub mark: Mark,
-    /// When each re-trigger of the last 24 hours was accepted, oldest first.
-    pub accepted: Vec<Timestamp>,
     /// Runs that began before this are left alone.
     pub adopt_since: Timestamp,
+    /// True until the sandbox was read to its end once: nothing is known of what came before.
+    pub first_pass: bool,
     /// How many recoveries may be taken on.
     pub max_adopted: usize,
-    /// The limits of the sandbox.
-    pub limits: Limits,
+    /// How many runs of a dataflow may be under way that is not in `flows`.
+    pub per_dataflow: u32,
+    /// What decides who may call now.
+    pub admission: Facts,
     /// Where chance comes from.
     pub jitter: Jitter,
     /// What to do with which failure, in order.
@@ -81,10 +90,6 @@ pub struct Snapshot {
     pub quiet: Arc<[Quiet]>,
     /// Dataflows that are held as a whole.
     pub holds: Holds,
-    /// Whether re-triggered runs keep failing all over the sandbox.
-    pub weather: Weather,
-    /// A watched run that was issued this long ago is no canary any more.
-    pub canary_patience: Duration,
 }
 
 /// Whether `createdClient` tells the runs we caused from others. Adobe describes the field, but not
@@ -141,10 +146,6 @@ impl Snapshot {
         quiet::pause(&self.quiet, &self.sandbox, flow, name, self.now)
     }
 
-    pub(super) fn per_dataflow(&self, flow: &FlowId) -> u32 {
-        self.flows.get(flow).map_or(self.limits.per_dataflow, |dataflow| dataflow.per_dataflow)
-    }
-
     /// Why the runs of this dataflow cannot be re-triggered, if that is known.
     pub(super) fn obstacle(&self, flow: &FlowId) -> Option<Reason> {
         let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
@@ -159,8 +160,8 @@ impl Snapshot {
         }
     }
 
-    /// True if the dataflow and the run that this recovery would ask for were read in this pass, and
-    /// both still call for it.
+    /// True if the dataflow and the run that this recovery would ask for were just read, and both
+    /// still call for it.
     pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
         let run = self.runs.get(recovery.target(policy));
         let failed = run.is_some_and(|run| {
@@ -181,28 +182,6 @@ impl Snapshot {
         self.holds.why(&recovery.flow_id).or(ruled)
     }
 
-    /// How many re-triggers the limits of the sandbox leave for this pass.
-    pub(super) fn allowance(&self, recoveries: &[Recovery]) -> u32 {
-        let unanswered = |from: Timestamp| {
-            let asked = recoveries.iter().filter_map(|recovery| match recovery.state {
-                State::Triggering { since, .. } | State::InDoubt { since, .. } => Some(since),
-                _ => None,
-            });
-            asked.filter(|&since| since > from).count()
-        };
-        let left = |limit: u32, window: Duration| {
-            let since = before(self.now, window);
-            let accepted = self.accepted.iter().filter(|&&at| at > since).count();
-            let used = accepted + unanswered(since);
-            match limit {
-                0 => u32::MAX,
-                limit => limit.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX)),
-            }
-        };
-        left(self.limits.retriggers_per_minute, Duration::from_secs(60))
-            .min(left(self.limits.retriggers_per_day, Duration::from_secs(24 * 60 * 60)))
-    }
-
     /// True if a run of the dataflow that began after the root run failed, and is none of our own,
     /// succeeded.
     pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
@@ -217,6 +196,14 @@ impl Snapshot {
             || listed.is_some_and(|listing| {
                 listing.runs.iter().any(|run| later(&run.id, &run.status, run.begun_at()))
             })
+    }
+
+    /// The newest run of the dataflow, if it succeeded after `run` began.
+    pub(super) fn succeeded_since(&self, run: &Run) -> bool {
+        let last = self.flows.get(&run.flow_id).and_then(|it| it.flow.last_run.as_ref());
+        last.is_some_and(|last| {
+            last.status == RunStatus::Succeeded && last.started_at > run.begun_at()
+        })
     }
 
     /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest

@@ -18,7 +18,6 @@ use crate::domain::run::{Run, RunStatus};
 use crate::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
 use reqwest::header::HeaderValue;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,12 +195,13 @@ impl FlowService {
         Ok(specs.into_iter().next())
     }
 
-    /// The runs of `flows` within `window` whose status is one of the configured values, or reads as
+    /// The runs of `flows`, and of other `wanted` ones where a whole sandbox is listed, within `window` whose status is one of the configured values, or reads as
     /// *failed*. Asks in the cheapest form the platform accepts; see `shapes`.
     pub async fn failed_runs(
         &self,
         sandbox: &SandboxName,
         flows: &[FlowId],
+        wanted: impl Fn(&FlowId) -> bool,
         window: Window,
     ) -> Listing<Run> {
         let begun = self.0.reader.gateway.clock.local_now();
@@ -211,13 +211,12 @@ impl FlowService {
             self.0.reader.failed_runs(sandbox, flows, window).await
         };
         // The platform may have been asked for more than is wanted, and may ignore a filter.
-        let flows: HashSet<&FlowId> = flows.iter().collect();
         let values = &self.0.reader.failed_status_values;
         let mut statuses: Vec<RunStatus> =
             values.iter().map(|value| RunStatus::parse(value)).collect();
         statuses.push(RunStatus::Failed);
         harvest.finish(self.0.reader.gateway.clock.at(begun), |run| {
-            flows.contains(&run.flow_id) && statuses.contains(&run.status)
+            wanted(&run.flow_id) && statuses.contains(&run.status)
         })
     }
 

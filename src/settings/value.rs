@@ -45,16 +45,23 @@ pub(super) fn duration(
     let [from, to] = [range.start(), range.end()].map(|end| format_duration(*end));
     let wanted = format!("give \"{from}\" to \"{to}\"");
     match &value.kind {
-        ValueKind::String(text) => {
-            let words = ["short", "long"];
-            in_range(parse_duration(text)?, range, &quoted(text.trim()), words, &wanted)
-        }
+        ValueKind::String(text) => duration_text(text, range),
         ValueKind::I64(number) if *number >= 0 => Err(without_unit(&number.to_string())),
         ValueKind::Float(number) if number.is_finite() && *number >= 0.0 => {
             Err(without_unit(&number.to_string()))
         }
         _ => Err(format!("{} is not a duration; {wanted}", describe(value))),
     }
+}
+
+/// A duration within `range`, from text.
+pub(super) fn duration_text(
+    text: &str,
+    range: &RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    let [from, to] = [range.start(), range.end()].map(|end| format_duration(*end));
+    let wanted = format!("give \"{from}\" to \"{to}\"");
+    in_range(parse_duration(text)?, range, &quoted(text.trim()), ["short", "long"], &wanted)
 }
 
 /// What to say of a value of the wrong type. Numbers in quotes are the usual one.

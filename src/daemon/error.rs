@@ -1,0 +1,44 @@
+//! Why a pass did not do all it set out to do.
+
+use crate::flow_service::{ApiError, ClockFault};
+use crate::store::StoreError;
+use std::time::Duration;
+
+/// Why a pass did not do all it set out to do.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The platform did not answer as it should.
+    #[error("cannot {doing}")]
+    Platform {
+        /// What was tried.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: ApiError,
+    },
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The time cannot be trusted, so nothing was decided.
+    #[error("nothing is decided while the time is in doubt")]
+    Clock(#[from] ClockFault),
+    /// Reading took too long.
+    #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The lease ran out, so nothing was begun.
+    #[error("the lease on the store ran out before anything was sent")]
+    LeaseRanOut,
+    /// flowmend is stopping.
+    #[error("flowmend is stopping")]
+    Stopped,
+}
+
+impl PassError {
+    /// True if another daemon acts on the store now.
+    pub fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
+    }
+}

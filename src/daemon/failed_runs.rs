@@ -1,0 +1,76 @@
+//! Which failed runs there are: a listing of what changed, and in a sweep a second one of the whole
+//! look-back window, held against what each dataflow says of its last run.
+
+use super::gather::Gatherer;
+use super::memory::Memory;
+use crate::domain::ids::{FlowId, RunId};
+use crate::domain::run::{Run, RunStatus};
+use crate::domain::schedule::before;
+use crate::flow_service::{Listing, Window};
+use jiff::Timestamp;
+use std::collections::HashSet;
+
+/// From when on failed runs are listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    /// Those that changed since then.
+    pub(super) changed: Timestamp,
+    /// In a sweep also those that began since then.
+    pub(super) begun: Option<Timestamp>,
+}
+
+impl Gatherer<'_> {
+    /// Lists failed runs. In a sweep each dataflow has just named its last run: if that failed in
+    /// the window and the listing does not show it, the platform understands our filter in another
+    /// way than we do. That form of the listing is not used again, and the runs are listed in
+    /// another.
+    pub(super) async fn list_failed(&self, memory: &Memory, since: Since) -> Listing<Run> {
+        loop {
+            let mut listing = self.list(memory, since).await;
+            let Some(begun) = since.begun.filter(|_| listing.is_complete()) else {
+                return listing;
+            };
+            let omitted = self.omitted(memory, begun, &listing).await;
+            // A run that is listed a little late is no omission.
+            let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
+            let is_settled = |run: &Run| run.aged_from().is_some_and(|at| at <= settled);
+            if !(omitted.iter().any(is_settled) && self.service.distrust_listing()) {
+                listing.items.extend(omitted);
+                return listing;
+            }
+        }
+    }
+
+    async fn list(&self, memory: &Memory, since: Since) -> Listing<Run> {
+        let mut flows: Vec<FlowId> = memory.catalog.flows().keys().cloned().collect();
+        flows.sort();
+        let wanted =
+            |flow: &FlowId| flows.binary_search(flow).is_ok() || memory.catalog.is_unknown(flow);
+        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, wanted, window);
+        let changed = list(Window::UpdatedSince(since.changed));
+        let Some(begun) = since.begun else { return changed.await };
+        // The two do not depend on each other.
+        let (mut changed, swept) = tokio::join!(changed, list(Window::BegunSince(begun)));
+        changed.items.extend(swept.items);
+        changed.fault = changed.fault.or(swept.fault);
+        changed
+    }
+
+    /// The failed last runs of dataflows that `listing` does not hold.
+    async fn omitted(&self, memory: &Memory, since: Timestamp, listing: &Listing<Run>) -> Vec<Run> {
+        let listed: HashSet<&RunId> = listing.items.iter().map(|run| &run.id).collect();
+        let dataflows = memory.catalog.flows().values();
+        let unlisted: Vec<RunId> = dataflows
+            .filter_map(|dataflow| dataflow.flow.last_run.as_ref())
+            .filter(|last| last.status == RunStatus::Failed && !listed.contains(&last.id))
+            .filter(|last| last.started_at.is_some_and(|at| at >= since))
+            .map(|last| last.id.clone())
+            .collect();
+        if unlisted.is_empty() {
+            return Vec::new();
+        }
+        let read = self.service.runs_by_id(&self.sandbox.name, &unlisted).await.items;
+        let in_window = |run: &Run| run.begun_at().is_some_and(|at| at >= since);
+        read.into_iter().filter(|run| run.status == RunStatus::Failed && in_window(run)).collect()
+    }
+}

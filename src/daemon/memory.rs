@@ -1,0 +1,84 @@
+//! What is remembered of a sandbox between passes; all of it can be read again.
+
+use super::catalog::Catalog;
+use crate::domain::ids::{FlowId, RunId};
+use crate::domain::order::Order;
+use crate::domain::run::Run;
+use crate::domain::schedule::after;
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// What was read this recently is not read again by a pass that follows at once.
+const JUST_READ: Duration = Duration::from_secs(20);
+/// How often the causes of holds are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// What is remembered of a sandbox between passes.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) catalog: Catalog,
+    /// Runs issued for us whose `createdClient` is yet to be looked at.
+    pub(super) issued: HashSet<RunId>,
+    /// The dataflows that were held as a whole.
+    pub(super) held: HashSet<FlowId>,
+    /// What operators have ordered; `None` before it was read.
+    pub(super) orders: Option<Vec<Order>>,
+    /// Listed failed runs that are neither adopted nor skipped yet.
+    pub(super) deferred: HashMap<RunId, Run>,
+    /// What a pass that follows at once need not read again.
+    pub(super) carried: Option<Carried>,
+    pub(super) check: Check,
+}
+
+/// What was just read.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) runs: HashMap<RunId, Run>,
+    /// The dataflows that were read.
+    pub(super) fresh: HashSet<FlowId>,
+    pub(super) read_at: Timestamp,
+}
+
+impl Carried {
+    pub(super) fn is_young(&self, now: Timestamp) -> bool {
+        self.read_at <= now && now < after(self.read_at, JUST_READ)
+    }
+}
+
+/// The round over the held recoveries: some in each pass, until all were looked at.
+#[derive(Debug, Default)]
+pub(super) enum Check {
+    /// The next round is due.
+    #[default]
+    Due,
+    /// A round is under way and goes on after this recovery.
+    After(RunId),
+    /// The next round begins then.
+    Idle(Timestamp),
+}
+
+impl Check {
+    /// Whether held recoveries are looked at in a pass at `now`, and after which one.
+    pub(super) fn next(&self, now: Timestamp) -> Option<Option<RunId>> {
+        match self {
+            Self::Due => Some(None),
+            Self::After(root) => Some(Some(root.clone())),
+            // A date far ahead is of a clock that was ahead.
+            Self::Idle(at) => (*at <= now || *at > after(now, CHECK_INTERVAL)).then_some(None),
+        }
+    }
+
+    /// The recovery `last` was the last one looked at; `None` if that was the end of the round.
+    pub(super) fn looked_at(&mut self, last: Option<RunId>, now: Timestamp) {
+        *self = match last {
+            Some(root) => Self::After(root),
+            None => Self::Idle(after(now, CHECK_INTERVAL)),
+        };
+    }
+
+    /// True while a round is under way.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self, Self::After(_))
+    }
+}

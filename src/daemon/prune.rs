@@ -1,0 +1,42 @@
+//! Removing old history, now and then.
+
+use super::Parts;
+use super::lease::LeaseKeeper;
+use super::trouble::Troubles;
+use crate::domain::schedule::before;
+use crate::store::StoreError;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How often old history is removed.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Removes old history of the whole store, whoever asks.
+#[derive(Debug, Default)]
+pub(super) struct Pruner {
+    done_at: Mutex<Option<Duration>>,
+}
+
+impl Pruner {
+    /// Removes what is too old, if it is time. To be called after a complete pass only: what a
+    /// failed pass takes for the time may be wrong by years.
+    pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, troubles: &Troubles) {
+        let Ok(now) = parts.service.trusted_now() else { return };
+        // Another sandbox's pass is at it.
+        let Ok(mut done_at) = self.done_at.try_lock() else { return };
+        let clock = parts.clock.monotonic();
+        if done_at.is_some_and(|at| clock < at + INTERVAL) {
+            return;
+        }
+        match parts.store.prune(lease.owner(), before(now, parts.settings.store.retention)).await {
+            Ok(count) => {
+                *done_at = Some(clock);
+                if count > 0 {
+                    tracing::info!(count, "old recoveries removed");
+                }
+            }
+            Err(StoreError::LeaseLost) => {}
+            Err(error) => troubles.store_failed(&error),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has a loop of its own, so
+//! that one that is slow or cannot be read delays no other.
+
+use super::Parts;
+use super::error::PassError;
+use super::gather::Gatherer;
+use super::lease::LeaseKeeper;
+use super::memory::Memory;
+use super::pass::{Pass, Report};
+use super::preview::Preview;
+use super::prune::Pruner;
+use super::trouble::Troubles;
+use crate::domain::ids::SandboxName;
+use crate::domain::recovery::Change;
+use crate::settings::SandboxSettings;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Waiting is cut into slices of this length, and each shows that the loop is alive.
+const SLICE: Duration = Duration::from_secs(10);
+/// The longest wait between passes while nothing can be reached, unless the poll interval is longer.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
+/// The shortest wait between passes that bring nothing forward.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What works on one sandbox.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) parts: Parts,
+    pub(super) lease: Arc<LeaseKeeper>,
+    pub(super) troubles: Arc<Troubles>,
+    pub(super) pruner: Arc<Pruner>,
+    pub(super) sandbox: SandboxSettings,
+    pub(super) memory: Memory,
+    /// Outcomes that are yet to be stored.
+    pub(super) unfinished: Vec<Change>,
+}
+
+impl Worker {
+    pub(super) fn name(&self) -> &SandboxName {
+        &self.sandbox.name
+    }
+
+    /// Makes passes until `stop`. A call under way is waited for; nothing new is begun.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) {
+        let mut failures = 0;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.lease.held() => {}
+            }
+            (self.parts.alive)();
+            let result = self.caught_pass(stop).await;
+            let complete = matches!(result, Some(Ok(Report { fault: None, .. })));
+            failures = if complete { 0 } else { failures + 1 };
+            if complete {
+                self.pruner.prune(&self.parts, &self.lease, &self.troubles).await;
+            }
+            let report = result.and_then(Result::ok);
+            let wait = self.next_wait(report.as_ref(), failures);
+            self.wait(wait, stop).await;
+        }
+    }
+
+    /// A pass that survives its own panic: the store is as the last commit left it, and what is
+    /// remembered between passes can be read again.
+    async fn caught_pass(&mut self, stop: &CancellationToken) -> Option<Result<Report, PassError>> {
+        let result = AssertUnwindSafe(self.pass(stop)).catch_unwind().await;
+        if result.is_err() {
+            self.memory = Memory::default();
+            tracing::error!("pass panicked; the next one starts afresh (please report this)");
+        }
+        result.ok()
+    }
+
+    /// One pass.
+    pub(super) async fn pass(&mut self, stop: &CancellationToken) -> Result<Report, PassError> {
+        let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
+        let result = pass.run(&mut self.memory, &mut self.unfinished).await;
+        (self.parts.alive)();
+        self.troubles.pass_ended(&self.sandbox.name, &result);
+        result
+    }
+
+    /// What the next pass would do.
+    pub(super) async fn preview(&mut self, stop: &CancellationToken) -> Result<Preview, PassError> {
+        let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
+        pass.preview(&mut self.memory).await
+    }
+
+    fn next_wait(&self, report: Option<&Report>, failures: u32) -> Duration {
+        let interval = self.parts.settings.poll.interval;
+        if failures > 0 {
+            let longest = LONGEST_BACKOFF.max(interval);
+            return interval.saturating_mul(1 << failures.min(8)).min(longest);
+        }
+        let Some(report) = report else { return interval };
+        let until_due = report.next_due.map(|due| {
+            let wait = self.parts.service.now().duration_until(due);
+            Duration::try_from(wait).unwrap_or_default()
+        });
+        let wait = until_due.unwrap_or(interval).min(interval);
+        // Never a busy loop: who did nothing takes a breath.
+        if report.events.is_empty() { wait.max(BREATH) } else { wait }
+    }
+
+    async fn wait(&self, wait: Duration, stop: &CancellationToken) {
+        let clock = &self.parts.clock;
+        let end = clock.monotonic() + wait;
+        loop {
+            let left = end.saturating_sub(clock.monotonic());
+            if left.is_zero() || stop.is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                () = clock.sleep(left.min(SLICE)) => (self.parts.alive)(),
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+}
+
+fn pass_over<'a>(
+    parts: &'a Parts,
+    lease: &'a LeaseKeeper,
+    sandbox: &'a SandboxSettings,
+    stop: &'a CancellationToken,
+) -> Pass<'a> {
+    Pass {
+        gatherer: Gatherer {
+            service: &parts.service,
+            store: parts.store.as_ref(),
+            settings: &parts.settings,
+            sandbox,
+            jitter: parts.jitter,
+        },
+        lease,
+        stop,
+        mode: parts.mode,
+    }
+}
