@@ -6,7 +6,7 @@ use flowmend::domain::ids::SandboxName;
 use flowmend::domain::order::Order;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, State};
-use flowmend::store::{Batch, Committed, Queued, Store};
+use flowmend::store::{Batch, Committed, Queued};
 use jiff::Timestamp;
 
 async fn order<P: Place>(world: &World<P>, second: i64) -> Timestamp {

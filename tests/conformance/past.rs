@@ -9,7 +9,7 @@ use flowmend::domain::ids::{FlowId, SandboxName};
 use flowmend::domain::journal::Event;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::store::{CallCount, Store};
+use flowmend::store::CallCount;
 
 /// A recovery of `flow` with an accepted attempt.
 async fn tried<P: Place>(world: &World<P>, root: &str, flow: &str) -> Recovery {

@@ -6,7 +6,6 @@ use flowmend::domain::due::DueRecovery;
 use flowmend::domain::ids::{FlowId, SandboxName};
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::store::Store;
 
 fn dev() -> SandboxName {
     SandboxName::new("dev")
