@@ -63,7 +63,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 2)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 3)").await;
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ fn batch_of_everything() -> Batch {
             prod(),
             Progress { watermark: at(1), swept_at: at(1), client_named: None },
         )),
+        ..Batch::default()
     }
 }
 

@@ -1,11 +1,14 @@
 //! The suite: one file for each thing a store is asked to do.
 
+pub(crate) mod deciding;
 pub(crate) mod lease;
+pub(crate) mod past;
 pub(crate) mod place;
 pub(crate) mod pruning;
 pub(crate) mod reading;
 pub(crate) mod round_trip;
 pub(crate) mod sharing;
+pub(crate) mod turns;
 pub(crate) mod world;
 pub(crate) mod writing;
 
@@ -38,7 +41,8 @@ macro_rules! suite {
                     a_change_moves_its_recovery_on
                     a_stale_change_is_left_out_and_the_others_are_stored
                     a_change_of_an_unknown_recovery_is_left_out
-                    changes_of_one_batch_build_on_each_other
+                    a_second_change_of_a_recovery_is_left_out
+                    what_follows_a_stale_change_is_left_out_with_it
                     attempts_are_appended_and_never_altered
                     a_run_that_is_set_to_work_again_may_be_issued_twice
                     a_note_is_stored_once_for_a_run_event_and_reason
@@ -64,6 +68,27 @@ macro_rules! suite {
                     the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
                     recoveries_given_up_are_told_until_their_dataflow_succeeds
                     an_empty_store_has_nothing_to_tell
+                }
+                turns {
+                    what_is_under_way_is_told_oldest_failure_first
+                    what_is_due_is_told_in_the_order_of_its_turns
+                    the_next_due_time_is_later_than_now
+                    recoveries_are_read_by_their_root_runs
+                    what_is_held_is_told_in_parts
+                    dataflows_without_support_are_told_with_their_last_change
+                }
+                past {
+                    begun_intents_are_counted_since_a_moment
+                    what_ended_without_success_is_told_until_its_dataflow_succeeds
+                    what_was_given_up_untried_or_for_another_reason_is_no_failure
+                    outcomes_are_those_that_entries_tell_of
+                }
+                deciding {
+                    a_recovery_amended_between_reading_and_committing_keeps_the_decision
+                    a_newer_order_stops_intents_and_nothing_else
+                    an_order_that_was_seen_stops_nothing
+                    waiting_for_others_is_excused_once
+                    a_change_of_the_batch_is_not_excused_by_it
                 }
                 pruning {
                     old_final_recoveries_go_with_their_attempts_and_entries

@@ -162,7 +162,9 @@ pub(crate) async fn the_journal_tells_of_a_run_in_the_order_of_writing<P: Place>
     let begun = step(&adopted.recovery, triggering(1, "root"));
     let accepted = accept(&begun.recovery, "issued");
     let watched = accepted.recovery.clone();
-    world.change([adopted, adopt("other"), begun, accepted]).await;
+    world.change([adopted, adopt("other")]).await;
+    world.put_change(begun).await;
+    world.put_change(accepted).await;
     let mut ended = step(&watched, recovered());
     ended.entry.reason = Reason::IssuedRunSucceeded;
     world.put_change(ended).await;

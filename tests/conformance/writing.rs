@@ -67,7 +67,7 @@ pub(crate) async fn a_stale_change_is_left_out_and_the_others_are_stored<P: Plac
             adopt("moved"),
         ],
         notes: vec![skip("skipped", Reason::TooOld)],
-        progress: None,
+        ..Batch::default()
     };
     batch.changes[0].entry.reason = Reason::Throttled;
     let committed = world.store.commit(&world.owner, &batch).await.unwrap();
@@ -85,16 +85,28 @@ pub(crate) async fn a_change_of_an_unknown_recovery_is_left_out<P: Place>() {
     assert_eq!(world.reasons("root").await, []);
 }
 
-pub(crate) async fn changes_of_one_batch_build_on_each_other<P: Place>() {
+pub(crate) async fn a_second_change_of_a_recovery_is_left_out<P: Place>() {
     let world = World::<P>::new().await;
     let adopted = adopt("root");
     let begun = step(&adopted.recovery, triggering(1, "root"));
     let accepted = accept(&begun.recovery, "issued");
-    let last = accepted.recovery.clone();
-    assert_eq!(world.change([adopted, begun, accepted]).await, [true, true, true]);
-    assert_eq!(world.get("root").await, Some(last));
-    let expected = [Reason::RunFailed, Reason::Due, Reason::Accepted];
-    assert_eq!(world.reasons("root").await, expected);
+    let first = adopted.recovery.clone();
+    assert_eq!(world.change([adopted, begun, accepted]).await, [true, false, false]);
+    assert_eq!(world.get("root").await, Some(first));
+    assert_eq!(world.get("issued").await, None);
+    assert_eq!(world.reasons("root").await, [Reason::RunFailed]);
+}
+
+pub(crate) async fn what_follows_a_stale_change_is_left_out_with_it<P: Place>() {
+    let world = World::<P>::new().await;
+    let read = world.put("root", waiting(1)).await;
+    let decided = world.put_change(step(&read, recovered())).await;
+    let stale = step(&read, waiting(2));
+    // Started from what the operator's decision made, by chance of the numbers.
+    let fitting = step(&stale.recovery, triggering(1, "root"));
+    assert_eq!(fitting.from_revision, Some(decided.revision));
+    assert_eq!(world.change([stale, fitting]).await, [false, false]);
+    assert_eq!(world.get("root").await, Some(decided));
 }
 
 pub(crate) async fn attempts_are_appended_and_never_altered<P: Place>() {
@@ -144,7 +156,7 @@ pub(crate) async fn a_note_repeats_no_entry_of_a_change<P: Place>() {
     let change = adopt("root");
     let mut repeated = change.entry.clone();
     repeated.detail = Some("the same again".to_owned());
-    let batch = Batch { changes: vec![change], notes: vec![repeated], progress: None };
+    let batch = Batch { changes: vec![change], notes: vec![repeated], ..Batch::default() };
     let committed = world.store.commit(&world.owner, &batch).await.unwrap();
     assert_eq!(committed, Committed { applied: vec![true], noted: vec![false] });
     assert_eq!(world.reasons("root").await, [Reason::RunFailed]);

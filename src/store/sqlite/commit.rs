@@ -1,45 +1,87 @@
 //! The one write.
 //!
-//! A change is two questions to the database, asked in the same breath as the write: is the
-//! revision still the one the change started from, and for a new recovery, does its root run
-//! belong to nobody yet? Whoever reads between two writes has nothing to overwrite.
+//! A batch costs a handful of statements, however many changes are in it: each statement takes all
+//! its rows as one JSON text. A change is two questions to the database, asked in the same breath
+//! as the write: is the revision still the one the change started from, and for a new recovery,
+//! does its root run belong to nobody yet? Whoever reads between two writes has nothing to
+//! overwrite.
 
 use super::fault::cannot;
 use super::lease;
 use super::read::json_array;
-use super::rows::{bind_attempt, bind_entry, bind_order, bind_recovery, revision_column};
+use super::rows::revision_column;
+use super::rows::{ATTEMPT, AttemptRow, ENTRY, EntryRow, RECOVERY, RecoveryRow, bind_order};
 use crate::domain::ids::{RunId, SandboxName};
 use crate::domain::journal::Entry;
 use crate::domain::order::Order;
-use crate::domain::recovery::{Change, Recovery, State};
+use crate::domain::recovery::{Change, State};
 use crate::store::{Batch, Committed, Owner, Progress, Queued, StoreError};
 use jiff::Timestamp;
-use sqlx::Row;
+use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 const WHAT: &str = "record what was decided";
 
-/// Both answer how many attempts are stored, or with no row if the change must be left out.
-const INSERT: &str = "
-    INSERT INTO recoveries (
-        root_run_id, sandbox, flow_id, flow_name, failed_at, state, attempt, due, asked, since,
-        absences, issued, why, refusals, ask_root, revision, updated_at, ordered, failure,
-        contested, excused, excused_since
+/// Both write what still fits, and answer with the root runs of what they wrote.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    insert(
+        "recoveries",
+        RECOVERY,
+        "NOT EXISTS (SELECT 1 FROM attempts WHERE issued = new.value ->> 'root_run_id')
+         ON CONFLICT (root_run_id) DO NOTHING RETURNING root_run_id",
     )
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-           ?20, ?21, ?22
-    WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE issued = ?1)
-    ON CONFLICT (root_run_id) DO NOTHING
-    RETURNING 0";
-const UPDATE: &str = "
-    UPDATE recoveries SET
-        sandbox = ?2, flow_id = ?3, flow_name = ?4, failed_at = ?5, state = ?6, attempt = ?7,
-        due = ?8, asked = ?9, since = ?10, absences = ?11, issued = ?12, why = ?13,
-        refusals = ?14, ask_root = ?15, revision = ?16, updated_at = ?17, ordered = ?18,
-        failure = ?19, contested = ?20, excused = ?21, excused_since = ?22
-    WHERE root_run_id = ?1 AND revision = ?23
-    RETURNING (SELECT count(*) FROM attempts WHERE attempts.root_run_id = ?1)";
+});
+static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let set: Vec<String> =
+        RECOVERY.iter().map(|column| format!("{column} = new.value ->> '{column}'")).collect();
+    format!(
+        "UPDATE recoveries SET {} FROM json_each(?1) AS new
+         WHERE recoveries.root_run_id = new.value ->> 'root_run_id'
+           AND recoveries.revision = new.value ->> 'from_revision'
+         RETURNING root_run_id",
+        set.join(", ")
+    )
+});
+
+/// An attempt is never changed once it is stored.
+static APPEND: LazyLock<String> =
+    LazyLock::new(|| insert("attempts", ATTEMPT, "TRUE ON CONFLICT DO NOTHING"));
+
+static WRITE: LazyLock<String> =
+    LazyLock::new(|| insert("journal", ENTRY, "TRUE ORDER BY new.key"));
+static NOTE: LazyLock<String> = LazyLock::new(|| {
+    insert(
+        "journal",
+        ENTRY,
+        "NOT EXISTS (
+             SELECT 1 FROM journal AS old
+             WHERE old.run_id = new.value ->> 'run_id' AND old.event = new.value ->> 'event'
+               AND old.reason = new.value ->> 'reason'
+         )
+         ORDER BY new.key RETURNING run_id, event, reason",
+    )
+});
+
+/// The statement that inserts into `table` those rows of a JSON array for which `condition` holds.
+fn insert(table: &str, columns: &[&str], condition: &str) -> String {
+    let values: Vec<String> =
+        columns.iter().map(|column| format!("new.value ->> '{column}'")).collect();
+    format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM json_each(?1) AS new WHERE {condition}",
+        columns.join(", "),
+        values.join(", ")
+    )
+}
+
+/// A row of `recoveries` with the revision that has to be stored for it to be written.
+#[derive(Debug, Serialize)]
+struct ChangeRow {
+    #[serde(flatten)]
+    recovery: RecoveryRow,
+    from_revision: Option<i64>,
+}
 
 /// Stores `batch`; if there is an `owner`, on condition that it holds the lease.
 pub(super) async fn commit(
@@ -51,31 +93,17 @@ pub(super) async fn commit(
     if let Some(owner) = owner {
         lease::require(&mut transaction, owner).await?;
     }
-    let mut committed = Committed::default();
-    let newest_order: Option<i64> = sqlx::query_scalar("SELECT max(at) FROM orders")
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(cannot(WHAT))?;
-    let outdated =
-        batch.orders_seen.is_some_and(|seen| newest_order > seen.map(Timestamp::as_millisecond));
-    let mut seen = HashSet::new();
-    for change in &batch.changes {
-        let first = seen.insert(&change.recovery.root_run_id);
-        let intent = matches!(change.recovery.state, State::Triggering { .. });
-        let fits = first && !(outdated && intent);
-        committed.applied.push(fits && apply(&mut transaction, change).await?);
-    }
+    let outdated = is_outdated(&mut transaction, batch.orders_seen).await?;
+    let applied = apply_all(&mut transaction, &batch.changes, outdated).await?;
+    let noted = write_notes(&mut transaction, &batch.notes).await?;
     if let Some(queued) = &batch.queued {
         excuse(&mut transaction, queued, &batch.changes).await?;
-    }
-    for note in &batch.notes {
-        committed.noted.push(write_entry(&mut transaction, note, Repeated::Dropped).await?);
     }
     if let Some((sandbox, progress)) = &batch.progress {
         write_progress(&mut transaction, sandbox, progress).await?;
     }
     transaction.commit().await.map_err(cannot(WHAT))?;
-    Ok(committed)
+    Ok(Committed { applied, noted })
 }
 
 /// Stores an operator's order in place of the one with the same scope.
@@ -92,71 +120,123 @@ pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), Stor
     Ok(())
 }
 
-/// Stores a change with its entry; `false` if it no longer fits what is stored.
-async fn apply(connection: &mut SqliteConnection, change: &Change) -> Result<bool, StoreError> {
-    let recovery = &change.recovery;
-    let query = match change.from_revision {
-        None => bind_recovery(sqlx::query(INSERT), recovery),
-        Some(revision) => {
-            bind_recovery(sqlx::query(UPDATE), recovery).bind(revision_column(revision))
-        }
-    };
-    let row = query.fetch_optional(&mut *connection).await.map_err(cannot(WHAT))?;
-    let Some(row) = row else { return Ok(false) };
-    let stored: i64 = row.try_get(0).map_err(cannot(WHAT))?;
-    append_attempts(connection, recovery, usize::try_from(stored).unwrap_or(0)).await?;
-    write_entry(connection, &change.entry, Repeated::Kept).await?;
-    Ok(true)
+/// Whether an operator gave an order that the batch does not know of.
+async fn is_outdated(
+    connection: &mut SqliteConnection,
+    orders_seen: Option<Option<Timestamp>>,
+) -> Result<bool, StoreError> {
+    let Some(seen) = orders_seen else { return Ok(false) };
+    let newest: Option<i64> = sqlx::query_scalar("SELECT max(at) FROM orders")
+        .fetch_one(connection)
+        .await
+        .map_err(cannot(WHAT))?;
+    Ok(newest > seen.map(Timestamp::as_millisecond))
 }
 
-/// Attempts are never changed once they are stored, so only those after the first `stored` are new.
-async fn append_attempts(
+/// Stores the changes that fit, with their entries; for each, whether it did.
+async fn apply_all(
     connection: &mut SqliteConnection,
-    recovery: &Recovery,
-    stored: usize,
+    changes: &[Change],
+    outdated: bool,
+) -> Result<Vec<bool>, StoreError> {
+    let mut roots = HashSet::new();
+    let candidates: Vec<bool> = changes
+        .iter()
+        .map(|change| {
+            let first = roots.insert(&change.recovery.root_run_id);
+            let intent = matches!(change.recovery.state, State::Triggering { .. });
+            first && !(outdated && intent)
+        })
+        .collect();
+    let tried = || changes.iter().zip(&candidates).filter(|(_, it)| **it).map(|(change, _)| change);
+    let (new, moved): (Vec<&Change>, Vec<&Change>) =
+        tried().partition(|change| change.from_revision.is_none());
+    // What is issued in this batch is known before any run is adopted.
+    let mut stored = apply(connection, &UPDATE, &moved).await?;
+    stored.extend(apply(connection, &INSERT, &new).await?);
+    let applied: Vec<bool> = changes
+        .iter()
+        .zip(candidates)
+        .map(|(change, tried)| tried && stored.contains(change.recovery.root_run_id.as_str()))
+        .collect();
+    let entries = changes.iter().zip(&applied).filter(|(_, applied)| **applied);
+    let entries: Vec<EntryRow> = entries.map(|(change, _)| EntryRow::from(&change.entry)).collect();
+    write(connection, &WRITE, &entries).await?;
+    Ok(applied)
+}
+
+/// Runs `statement` over the changes and appends the attempts of those it stored; their root runs.
+async fn apply(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    changes: &[&Change],
+) -> Result<HashSet<String>, StoreError> {
+    if changes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<ChangeRow> = changes
+        .iter()
+        .map(|change| ChangeRow {
+            recovery: RecoveryRow::from(&change.recovery),
+            from_revision: change.from_revision.map(revision_column),
+        })
+        .collect();
+    let stored: Vec<String> = sqlx::query_scalar(statement)
+        .bind(json(&rows))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(cannot(WHAT))?;
+    let stored: HashSet<String> = stored.into_iter().collect();
+    let recoveries = changes.iter().map(|change| &change.recovery);
+    let attempts: Vec<AttemptRow> = recoveries
+        .filter(|recovery| stored.contains(recovery.root_run_id.as_str()))
+        .flat_map(AttemptRow::of)
+        .collect();
+    write(connection, &APPEND, &attempts).await?;
+    Ok(stored)
+}
+
+/// Appends the notes that the journal does not have yet; for each, whether it was new.
+async fn write_notes(
+    connection: &mut SqliteConnection,
+    notes: &[Entry],
+) -> Result<Vec<bool>, StoreError> {
+    if notes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut seen = HashSet::new();
+    let first: Vec<bool> =
+        notes.iter().map(|note| seen.insert((&note.run_id, note.event, note.reason))).collect();
+    let rows = notes.iter().zip(&first).filter(|(_, first)| **first);
+    let rows: Vec<EntryRow> = rows.map(|(note, _)| EntryRow::from(note)).collect();
+    let written: Vec<(String, String, String)> = sqlx::query_as(NOTE.as_str())
+        .bind(json(&rows))
+        .fetch_all(connection)
+        .await
+        .map_err(cannot(WHAT))?;
+    let written: HashSet<(&str, &str, &str)> =
+        written.iter().map(|(run, event, reason)| (&**run, &**event, &**reason)).collect();
+    let is_new = |note: &Entry| {
+        written.contains(&(note.run_id.as_str(), note.event.as_str(), note.reason.as_str()))
+    };
+    Ok(notes.iter().zip(first).map(|(note, first)| first && is_new(note)).collect())
+}
+
+/// Runs a statement that answers nothing over `rows`, if there are any.
+async fn write<T: Serialize>(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    rows: &[T],
 ) -> Result<(), StoreError> {
-    for attempt in recovery.attempts.iter().skip(stored) {
-        let insert = sqlx::query(
-            "INSERT INTO attempts (root_run_id, number, asked, issued, etag, accepted_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        );
-        bind_attempt(insert, &recovery.root_run_id, attempt)
-            .execute(&mut *connection)
-            .await
-            .map_err(cannot(WHAT))?;
+    if !rows.is_empty() {
+        sqlx::query(statement).bind(json(rows)).execute(connection).await.map_err(cannot(WHAT))?;
     }
     Ok(())
 }
 
-/// What becomes of an entry whose run, event and reason the journal has already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeated {
-    Kept,
-    Dropped,
-}
-
-/// Appends to the journal; whether it did.
-async fn write_entry(
-    connection: &mut SqliteConnection,
-    entry: &Entry,
-    repeated: Repeated,
-) -> Result<bool, StoreError> {
-    let insert = sqlx::query(
-        "INSERT INTO journal (
-             at, sandbox, flow_id, flow_name, run_id, root_run_id, event, reason, attempt,
-             max_attempts, new_run_id, etag, due, detail, rule, failure
-         )
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-         WHERE ?17 OR NOT EXISTS (
-             SELECT 1 FROM journal WHERE run_id = ?5 AND event = ?7 AND reason = ?8
-         )",
-    );
-    let written = bind_entry(insert, entry)
-        .bind(repeated == Repeated::Kept)
-        .execute(connection)
-        .await
-        .map_err(cannot(WHAT))?;
-    Ok(written.rows_affected() > 0)
+/// Rows as one JSON text; they are made of texts and numbers only, so this cannot fail.
+fn json<T: Serialize>(rows: &[T]) -> String {
+    serde_json::to_string(rows).unwrap_or_default()
 }
 
 /// Marks the wait of what is due and waits for others.

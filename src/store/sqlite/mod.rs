@@ -12,6 +12,8 @@ mod fault;
 mod lease;
 mod open;
 mod past;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod read;
 mod rows;

@@ -15,17 +15,17 @@ use std::collections::HashSet;
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
 
+pub(super) const OPEN_RECOVERIES: &str = "SELECT * FROM recoveries
+         WHERE sandbox = ?1 AND state NOT IN ('recovered', 'given_up', 'dismissed')
+         ORDER BY failed_at, root_run_id";
+
 /// The open recoveries of `sandbox`, oldest failure first.
 pub(super) async fn open_recoveries(
     readers: &SqlitePool,
     sandbox: &SandboxName,
 ) -> Result<Vec<Recovery>, StoreError> {
     // The condition has to be spelled as in the index `recoveries_open` for the index to be used.
-    let query = sqlx::query_as(
-        "SELECT * FROM recoveries
-         WHERE sandbox = ?1 AND state NOT IN ('recovered', 'given_up', 'dismissed')
-         ORDER BY failed_at, root_run_id",
-    );
+    let query = sqlx::query_as(OPEN_RECOVERIES);
     load(readers, query.bind(sandbox.as_str())).await
 }
 
@@ -73,36 +73,36 @@ fn bind_filter<'q, T>(query: Query<'q, T>, filter: &'q Filter) -> Query<'q, T> {
         .bind(filter.flow.as_ref().map(|flow| flow.as_str()))
 }
 
+pub(super) const RECOVERY_OF: &str = "SELECT * FROM recoveries WHERE root_run_id = (
+             SELECT root_run_id FROM recoveries WHERE root_run_id = ?1
+             UNION ALL
+             SELECT root_run_id FROM attempts WHERE issued = ?1
+             LIMIT 1
+         )";
+
 /// The recovery that `run` is the root run or an issued run of.
 pub(super) async fn recovery_of(
     readers: &SqlitePool,
     run: &RunId,
 ) -> Result<Option<Recovery>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT * FROM recoveries WHERE root_run_id = (
-             SELECT root_run_id FROM recoveries WHERE root_run_id = ?1
-             UNION ALL
-             SELECT root_run_id FROM attempts WHERE issued = ?1
-             LIMIT 1
-         )",
-    );
+    let query = sqlx::query_as(RECOVERY_OF);
     Ok(load(readers, query.bind(run.as_str())).await?.pop())
 }
+
+pub(super) const KNOWN_RUNS: &str = "SELECT asked.key FROM json_each(?1) AS asked
+         WHERE EXISTS (SELECT 1 FROM recoveries WHERE root_run_id = asked.value)
+            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)";
 
 /// Those of `runs` that belong to a recovery.
 pub(super) async fn known_runs(
     readers: &SqlitePool,
     runs: &[RunId],
 ) -> Result<HashSet<RunId>, StoreError> {
-    let places: Vec<i64> = sqlx::query_scalar(
-        "SELECT asked.key FROM json_each(?1) AS asked
-         WHERE EXISTS (SELECT 1 FROM recoveries WHERE root_run_id = asked.value)
-            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)",
-    )
-    .bind(json_array(runs.iter().map(RunId::as_str)))
-    .fetch_all(readers)
-    .await
-    .map_err(cannot("look up runs"))?;
+    let places: Vec<i64> = sqlx::query_scalar(KNOWN_RUNS)
+        .bind(json_array(runs.iter().map(RunId::as_str)))
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("look up runs"))?;
     let known = places.into_iter().filter_map(|place| runs.get(usize::try_from(place).ok()?));
     Ok(known.cloned().collect())
 }
@@ -148,17 +148,17 @@ pub(super) async fn progress(
     }))
 }
 
+pub(super) const JOURNAL: &str = "SELECT * FROM journal
+         WHERE run_id = ?1 OR root_run_id = ?1 OR new_run_id = ?1
+         ORDER BY id";
+
 /// The journal's entries about `run`, oldest first.
 pub(super) async fn journal(readers: &SqlitePool, run: &RunId) -> Result<Vec<Entry>, StoreError> {
-    let rows: Vec<EntryRow> = sqlx::query_as(
-        "SELECT * FROM journal
-         WHERE run_id = ?1 OR root_run_id = ?1 OR new_run_id = ?1
-         ORDER BY id",
-    )
-    .bind(run.as_str())
-    .fetch_all(readers)
-    .await
-    .map_err(cannot("read the journal"))?;
+    let rows: Vec<EntryRow> = sqlx::query_as(JOURNAL)
+        .bind(run.as_str())
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("read the journal"))?;
     rows.into_iter().map(EntryRow::read).collect()
 }
 
@@ -225,6 +225,10 @@ pub(super) async fn orders(readers: &SqlitePool) -> Result<Vec<Order>, StoreErro
     rows.into_iter().map(OrderRow::read).collect()
 }
 
+pub(super) const ATTEMPTS: &str = "SELECT * FROM attempts
+         WHERE root_run_id IN (SELECT value FROM json_each(?1))
+         ORDER BY root_run_id, number";
+
 /// Runs `query` and fetches the attempts of everything it finds with one more statement; both see
 /// the same moment.
 pub(super) async fn load(
@@ -234,15 +238,11 @@ pub(super) async fn load(
     let failed = cannot("read the recoveries");
     let mut snapshot = readers.begin().await.map_err(failed)?;
     let rows: Vec<RecoveryRow> = query.fetch_all(&mut *snapshot).await.map_err(failed)?;
-    let attempts: Vec<AttemptRow> = sqlx::query_as(
-        "SELECT * FROM attempts
-         WHERE root_run_id IN (SELECT value FROM json_each(?1))
-         ORDER BY root_run_id, number",
-    )
-    .bind(json_array(rows.iter().map(|row| row.root_run_id.as_str())))
-    .fetch_all(&mut *snapshot)
-    .await
-    .map_err(failed)?;
+    let attempts: Vec<AttemptRow> = sqlx::query_as(ATTEMPTS)
+        .bind(json_array(rows.iter().map(|row| row.root_run_id.as_str())))
+        .fetch_all(&mut *snapshot)
+        .await
+        .map_err(failed)?;
     snapshot.commit().await.map_err(failed)?;
     assemble(rows, attempts)
 }

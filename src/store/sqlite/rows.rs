@@ -12,6 +12,7 @@ use crate::domain::reason::Reason;
 use crate::domain::recovery::{Attempt, Recovery, State};
 use crate::store::StoreError;
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteArguments;
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use std::time::Duration;
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 /// A row of `recoveries`.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, Serialize, sqlx::FromRow)]
 pub(super) struct RecoveryRow {
     pub(super) root_run_id: String,
     sandbox: String,
@@ -47,7 +48,7 @@ pub(super) struct RecoveryRow {
 }
 
 /// A row of `attempts`.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, Serialize, sqlx::FromRow)]
 pub(super) struct AttemptRow {
     root_run_id: String,
     number: i64,
@@ -57,9 +58,10 @@ pub(super) struct AttemptRow {
     accepted_at: i64,
 }
 
-/// A row of `journal`.
-#[derive(Debug, sqlx::FromRow)]
+/// A row of `journal`; its key is not written but made.
+#[derive(Debug, Serialize, sqlx::FromRow)]
 pub(super) struct EntryRow {
+    #[serde(skip)]
     id: i64,
     at: i64,
     sandbox: String,
@@ -132,68 +134,122 @@ impl<'a> From<&'a State> for StateColumns<'a> {
     }
 }
 
-/// Binds the columns of `recoveries` in the order of the statements: 22 values.
-pub(super) fn bind_recovery<'q>(query: Query<'q>, recovery: &'q Recovery) -> Query<'q> {
-    let state = StateColumns::from(&recovery.state);
-    query
-        .bind(recovery.root_run_id.as_str())
-        .bind(recovery.sandbox.as_str())
-        .bind(recovery.flow_id.as_str())
-        .bind(&recovery.flow_name)
-        .bind(recovery.failed_at.as_millisecond())
-        .bind(recovery.state.name())
-        .bind(state.attempt)
-        .bind(state.due.map(Timestamp::as_millisecond))
-        .bind(state.asked.map(RunId::as_str))
-        .bind(state.since.map(Timestamp::as_millisecond))
-        .bind(state.absences)
-        .bind(state.issued.map(RunId::as_str))
-        .bind(state.why)
-        .bind(recovery.refusals)
-        .bind(recovery.ask_root)
-        .bind(revision_column(recovery.revision))
-        .bind(recovery.updated_at.as_millisecond())
-        .bind(recovery.ordered)
-        .bind(failure_column(&recovery.failure))
-        .bind(recovery.contested)
-        .bind(i64::try_from(recovery.excused.as_millis()).unwrap_or(i64::MAX))
-        .bind(recovery.excused_since.map(Timestamp::as_millisecond))
+/// The columns of `recoveries`: the fields of [`RecoveryRow`].
+pub(super) const RECOVERY: &[&str] = &[
+    "root_run_id",
+    "sandbox",
+    "flow_id",
+    "flow_name",
+    "failed_at",
+    "state",
+    "attempt",
+    "due",
+    "asked",
+    "since",
+    "absences",
+    "issued",
+    "why",
+    "refusals",
+    "ask_root",
+    "ordered",
+    "revision",
+    "updated_at",
+    "failure",
+    "contested",
+    "excused",
+    "excused_since",
+];
+
+/// The columns of `attempts`: the fields of [`AttemptRow`].
+pub(super) const ATTEMPT: &[&str] =
+    &["root_run_id", "number", "asked", "issued", "etag", "accepted_at"];
+
+/// The columns of `journal` but its key: the fields of [`EntryRow`].
+pub(super) const ENTRY: &[&str] = &[
+    "at",
+    "sandbox",
+    "flow_id",
+    "flow_name",
+    "run_id",
+    "root_run_id",
+    "event",
+    "reason",
+    "attempt",
+    "max_attempts",
+    "new_run_id",
+    "etag",
+    "due",
+    "detail",
+    "rule",
+    "failure",
+];
+
+impl From<&Recovery> for RecoveryRow {
+    fn from(recovery: &Recovery) -> Self {
+        let state = StateColumns::from(&recovery.state);
+        Self {
+            root_run_id: recovery.root_run_id.to_string(),
+            sandbox: recovery.sandbox.to_string(),
+            flow_id: recovery.flow_id.to_string(),
+            flow_name: recovery.flow_name.clone(),
+            failed_at: recovery.failed_at.as_millisecond(),
+            state: recovery.state.name().to_owned(),
+            attempt: state.attempt.map(i64::from),
+            due: state.due.map(Timestamp::as_millisecond),
+            asked: state.asked.map(RunId::to_string),
+            since: state.since.map(Timestamp::as_millisecond),
+            absences: state.absences.map(i64::from),
+            issued: state.issued.map(RunId::to_string),
+            why: state.why.map(str::to_owned),
+            refusals: i64::from(recovery.refusals),
+            ask_root: recovery.ask_root,
+            ordered: recovery.ordered,
+            revision: revision_column(recovery.revision),
+            updated_at: recovery.updated_at.as_millisecond(),
+            failure: failure_column(&recovery.failure),
+            contested: recovery.contested,
+            excused: i64::try_from(recovery.excused.as_millis()).unwrap_or(i64::MAX),
+            excused_since: recovery.excused_since.map(Timestamp::as_millisecond),
+        }
+    }
 }
 
-/// Binds the columns of `attempts` in the order of the table: 6 values.
-pub(super) fn bind_attempt<'q>(
-    query: Query<'q>,
-    root: &'q RunId,
-    attempt: &'q Attempt,
-) -> Query<'q> {
-    query
-        .bind(root.as_str())
-        .bind(attempt.number)
-        .bind(attempt.asked.as_str())
-        .bind(attempt.issued.as_str())
-        .bind(attempt.etag.as_ref().map(Etag::as_str))
-        .bind(attempt.accepted_at.as_millisecond())
+impl AttemptRow {
+    /// The rows of the attempts of `recovery`.
+    pub(super) fn of(recovery: &Recovery) -> impl Iterator<Item = Self> + '_ {
+        recovery.attempts.iter().map(|attempt| Self {
+            root_run_id: recovery.root_run_id.to_string(),
+            number: i64::from(attempt.number),
+            asked: attempt.asked.to_string(),
+            issued: attempt.issued.to_string(),
+            etag: attempt.etag.as_ref().map(Etag::to_string),
+            accepted_at: attempt.accepted_at.as_millisecond(),
+        })
+    }
 }
 
-/// Binds the columns of `journal` after its id, in the order of the table: 16 values.
-pub(super) fn bind_entry<'q>(query: Query<'q>, entry: &'q Entry) -> Query<'q> {
-    query
-        .bind(entry.at.as_millisecond())
-        .bind(entry.sandbox.as_str())
-        .bind(entry.flow_id.as_str())
-        .bind(&entry.flow_name)
-        .bind(entry.run_id.as_str())
-        .bind(entry.root_run_id.as_ref().map(RunId::as_str))
-        .bind(entry.event.as_str())
-        .bind(entry.reason.as_str())
-        .bind(entry.attempt)
-        .bind(entry.max_attempts)
-        .bind(entry.new_run_id.as_ref().map(RunId::as_str))
-        .bind(entry.etag.as_ref().map(Etag::as_str))
-        .bind(entry.due.map(Timestamp::as_millisecond))
-        .bind(entry.detail.as_deref())
-        .bind(entry.rule.as_deref())
-        .bind(entry.failure.as_ref().map(failure_column))
+impl From<&Entry> for EntryRow {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            id: 0,
+            at: entry.at.as_millisecond(),
+            sandbox: entry.sandbox.to_string(),
+            flow_id: entry.flow_id.to_string(),
+            flow_name: entry.flow_name.clone(),
+            run_id: entry.run_id.to_string(),
+            root_run_id: entry.root_run_id.as_ref().map(RunId::to_string),
+            event: entry.event.as_str().to_owned(),
+            reason: entry.reason.as_str().to_owned(),
+            attempt: entry.attempt.map(i64::from),
+            max_attempts: entry.max_attempts.map(i64::from),
+            new_run_id: entry.new_run_id.as_ref().map(RunId::to_string),
+            etag: entry.etag.as_ref().map(Etag::to_string),
+            due: entry.due.map(Timestamp::as_millisecond),
+            detail: entry.detail.clone(),
+            rule: entry.rule.clone(),
+            failure: entry.failure.as_ref().map(failure_column),
+        }
+    }
 }
 
 /// Binds the columns of `orders` in the order of the table: 5 values.
