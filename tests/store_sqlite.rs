@@ -63,7 +63,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 3)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 4)").await;
 }
 
 #[tokio::test]
@@ -388,4 +388,162 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() 
     assert_eq!((recovery.failure, recovery.excused), (Failure::default(), Duration::ZERO));
     let entry = store.journal(&RunId::new("root")).await.unwrap().pop().unwrap();
     assert_eq!((entry.rule, entry.failure), (None, None));
+}
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+async fn ask(store: &SqliteStore, owner: &str, second: i64) -> Lease {
+    store.lease(&Owner::new(owner), at(second), TTL).await.unwrap()
+}
+
+fn is_held_by(lease: Lease, name: &str) -> bool {
+    matches!(lease, Lease::HeldBy { owner, .. } if owner.as_str() == name)
+}
+
+#[tokio::test]
+async fn the_lease_of_a_handle_that_is_gone_is_free_at_once_and_that_of_a_living_one_is_not() {
+    let (_directory, path) = nowhere();
+    let first = SqliteStore::open(&path).await.unwrap();
+    let second = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&first, "a", 0).await, Lease::Granted);
+    assert!(is_held_by(ask(&second, "b", 1).await, "a"));
+    // Nor does another owner at the same handle take the holder for dead.
+    assert!(is_held_by(ask(&first, "b", 1).await, "a"));
+    drop(first);
+    assert_eq!(ask(&second, "b", 2).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_holder_without_the_lock_is_never_taken_for_dead() {
+    let (_directory, path) = nowhere();
+    let stopped = SqliteStore::open(&path).await.unwrap();
+    let holder = SqliteStore::open(&path).await.unwrap();
+    let third = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&stopped, "a", 0).await, Lease::Granted);
+    assert_eq!(ask(&holder, "b", 60).await, Lease::Granted, "it ran out");
+    drop(stopped);
+    // The lock is free now, and the holder of the lease lives.
+    assert!(is_held_by(ask(&third, "c", 61).await, "b"));
+    assert_eq!(ask(&holder, "b", 80).await, Lease::Renewed);
+    assert!(is_held_by(ask(&third, "c", 81).await, "b"));
+    drop(holder);
+    assert_eq!(ask(&third, "c", 82).await, Lease::Granted, "it had the lock since it renewed");
+}
+
+#[tokio::test]
+async fn whoever_lost_the_lease_leaves_the_lock_to_its_new_holder() {
+    let (_directory, path) = nowhere();
+    let first = SqliteStore::open(&path).await.unwrap();
+    let second = SqliteStore::open(&path).await.unwrap();
+    let third = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&first, "a", 0).await, Lease::Granted);
+    assert_eq!(ask(&second, "b", 60).await, Lease::Granted);
+    assert!(is_held_by(ask(&first, "a", 61).await, "b"));
+    assert_eq!(ask(&second, "b", 80).await, Lease::Renewed);
+    drop(second);
+    assert_eq!(ask(&third, "c", 81).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_lock_file_that_was_removed_speaks_for_nothing() {
+    let (directory, path) = nowhere();
+    let first = SqliteStore::open(&path).await.unwrap();
+    let second = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&first, "a", 0).await, Lease::Granted);
+    fs::remove_file(directory.path().join("flowmend.db-lock")).unwrap();
+    assert!(is_held_by(ask(&second, "b", 1).await, "a"));
+}
+
+#[tokio::test]
+async fn without_a_lock_file_a_lease_ends_by_its_time_alone() {
+    let (directory, path) = nowhere();
+    fs::create_dir(directory.path().join("flowmend.db-lock")).unwrap();
+    let first = SqliteStore::open(&path).await.unwrap();
+    let second = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&first, "a", 0).await, Lease::Granted);
+    drop(first);
+    assert!(is_held_by(ask(&second, "b", 59).await, "a"));
+    assert_eq!(ask(&second, "b", 60).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_lease_from_the_future_counts_as_none_unless_it_was_asked_for_so_long() {
+    let (directory, path) = nowhere();
+    // No lock, so that only the times speak.
+    fs::create_dir(directory.path().join("flowmend.db-lock")).unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&store, "a", 1_000_000).await, Lease::Granted);
+    assert_eq!(ask(&store, "b", 0).await, Lease::Granted, "its clock was ahead");
+
+    let long = 10 * TTL;
+    assert_eq!(store.lease(&Owner::new("b"), at(0), long).await.unwrap(), Lease::Renewed);
+    assert!(is_held_by(ask(&store, "c", 0).await, "b"));
+    assert_eq!(ask(&store, "c", 600).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_robs_no_holder_that_lives() {
+    let (_directory, path) = nowhere();
+    let first = SqliteStore::open(&path).await.unwrap();
+    let second = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(ask(&first, "a", 1_000_000).await, Lease::Granted);
+    assert!(is_held_by(ask(&second, "b", 0).await, "a"));
+    assert_eq!(ask(&first, "a", 0).await, Lease::Renewed);
+}
+
+#[tokio::test]
+async fn a_store_is_new_when_it_was_made_or_empty_and_never_again() {
+    let (_directory, path) = nowhere();
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert!(store.is_new());
+    store.close().await;
+    assert!(!SqliteStore::open(&path).await.unwrap().is_new());
+    fs::write(&path, "").unwrap();
+    assert!(SqliteStore::open(&path).await.unwrap().is_new());
+}
+
+#[tokio::test]
+async fn a_store_that_is_damaged_in_the_middle_is_refused() {
+    let (_directory, path) = nowhere();
+    make(&path).await;
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+        INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at, state, why,
+            refusals, ask_root, ordered, revision, updated_at)
+        SELECT 'root ' || i, 'prod', 'flow', 'name', i, 'recovered', 'run_succeeded', 0, 0, 0, 1, i
+        FROM n";
+    by_hand(&path, many).await;
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xff);
+    fs::write(&path, &bytes).unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
+    assert!(error.to_string().contains("stop flowmend and restore a backup"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), bytes, "it was changed");
+}
+
+#[tokio::test]
+async fn a_backup_that_is_made_beside_the_daemon_is_restored() {
+    let (directory, path) = nowhere();
+    let daemon = Owner::new("the daemon");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.lease(&daemon, at(0), TTL).await.unwrap();
+    store.commit(&daemon, &progress(1)).await.unwrap();
+    let backup = directory.path().join("backup.db");
+    by_hand(&path, &format!("VACUUM INTO '{}'", backup.display())).await;
+    store.commit(&daemon, &progress(2)).await.unwrap();
+    store.close().await;
+
+    for log in ["flowmend.db-wal", "flowmend.db-shm"] {
+        let _ = fs::remove_file(directory.path().join(log));
+    }
+    fs::copy(&backup, &path).unwrap();
+    let restored = SqliteStore::open(&path).await.unwrap();
+    assert!(!restored.is_new());
+    assert_eq!(restored.progress(&prod()).await.unwrap(), progress(1).progress.map(|(_, it)| it));
+    assert_eq!(ask(&restored, "restarted", 2).await, Lease::Granted);
 }

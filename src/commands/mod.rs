@@ -171,7 +171,14 @@ impl OpenStore {
     async fn open(settings: &Settings, mode: Mode) -> anyhow::Result<Self> {
         let path = &settings.store.path;
         match mode {
-            Mode::Live => Ok(Self { store: Arc::new(SqliteStore::open(path).await?), copy: None }),
+            Mode::Live => {
+                let store = SqliteStore::open(path).await?;
+                if store.is_new() {
+                    let store = std::path::absolute(path)?.display().to_string();
+                    tracing::warn!(store, "new store: earlier re-triggers are unknown");
+                }
+                Ok(Self { store: Arc::new(store), copy: None })
+            }
             Mode::DryRun => {
                 let directory = tempfile::tempdir()?;
                 let copy = directory.path().join("dry-run.db");

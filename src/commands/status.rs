@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 /// A table longer than this is for scripts.
 const ROWS: u32 = 200;
 
+/// How many recoveries are in memory at a time.
+const PAGE: u32 = 500;
+
 pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow::Result<Exit> {
     let settings = match load(&args.config, &environment) {
         Ok(settings) => settings,
@@ -27,25 +30,24 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
         state: state.map(|value| value.get_name().to_owned()),
         sandbox: args.sandbox,
         flow: args.flow,
-        limit: (!args.json).then_some(ROWS),
+        limit: Some(ROWS),
+        after: None,
     };
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let counts = store.count_by_state(&filter).await?;
-    let recoveries = store.recoveries(&filter).await?;
     let orders = store.orders().await?;
     let mut pauses: Vec<Order> = order::pauses(&orders).into_iter().cloned().collect();
     for pause in &mut pauses {
         name_flow(&store, pause).await?;
     }
+    if args.json {
+        write_json(&store, filter, &counts, &pauses).await?;
+    } else {
+        let recoveries = store.recoveries(&filter).await?;
+        let table = table_report(&counts, &recoveries, SystemClock::new().now());
+        print(&(pauses.iter().map(pause).collect::<String>() + &table))?;
+    }
     store.close().await;
-    let report = match args.json {
-        true => json_report(&counts, &recoveries, &pauses)?,
-        false => {
-            let table = table_report(&counts, &recoveries, SystemClock::new().now());
-            pauses.iter().map(pause).collect::<String>() + &table
-        }
-    };
-    print(&report)?;
     Ok(Exit::Done)
 }
 
@@ -67,27 +69,48 @@ fn pause(order: &Order) -> String {
     format!("paused since {}: {}{why}\n", seconds(order.at), order.scope())
 }
 
-fn json_report(
+/// Writes everything as one JSON document, a page at a time: a history may be long.
+async fn write_json(
+    store: &SqliteStore,
+    mut filter: Filter,
     counts: &[(String, u64)],
-    recoveries: &[Recovery],
     pauses: &[Order],
-) -> anyhow::Result<String> {
+) -> anyhow::Result<()> {
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
-    let recoveries: Vec<Value> = recoveries.iter().map(as_json).collect();
-    let pauses: Vec<Value> = pauses
-        .iter()
-        .map(|order| {
-            json!({
-                "sandbox": order.sandbox.as_ref().map(|sandbox| sandbox.as_str()),
-                "flow": order.flow.as_ref().map(|flow| flow.as_str()),
-                "since": order.at.to_string(),
-                "reason": order.reason,
-            })
-        })
-        .collect();
-    let document = json!({ "states": states, "paused": pauses, "recoveries": recoveries });
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    let pauses: Vec<Value> = pauses.iter().map(pause_as_json).collect();
+    // The keys of a document are in alphabetical order, so the recoveries stand in the middle.
+    let paused = inside(&serde_json::to_string_pretty(&pauses)?);
+    let states = inside(&serde_json::to_string_pretty(&states)?);
+    print(&format!("{{\n  \"paused\": {paused},\n  \"recoveries\": ["))?;
+    filter.limit = Some(PAGE);
+    let mut separator = "";
+    loop {
+        let page = store.recoveries(&filter).await?;
+        let Some(last) = page.last() else { break };
+        filter.after = Some((last.updated_at, last.root_run_id.clone()));
+        for recovery in &page {
+            let shown = inside(&inside(&serde_json::to_string_pretty(&as_json(recovery))?));
+            print(&format!("{separator}\n    {shown}"))?;
+            separator = ",";
+        }
+    }
+    let end = if separator.is_empty() { "" } else { "\n  " };
+    Ok(print(&format!("{end}],\n  \"states\": {states}\n}}\n"))?)
+}
+
+/// JSON text one level deeper. A text in JSON holds no line break, so each one is layout.
+fn inside(json: &str) -> String {
+    json.replace('\n', "\n  ")
+}
+
+fn pause_as_json(order: &Order) -> Value {
+    json!({
+        "sandbox": order.sandbox.as_ref().map(|sandbox| sandbox.as_str()),
+        "flow": order.flow.as_ref().map(|flow| flow.as_str()),
+        "since": order.at.to_string(),
+        "reason": order.reason,
+    })
 }
 
 fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestamp) -> String {

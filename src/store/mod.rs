@@ -128,7 +128,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// How many recoveries are in each state, by state name, in the order of
     /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without one may be left out.
-    /// The limit of `filter` does not count here.
+    /// The limit of `filter` and where its page begins do not count here.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// The recovery that `run` is the root run or an issued run of.
@@ -292,6 +292,9 @@ pub struct Filter {
     pub flow: Option<FlowId>,
     /// At most so many; `None` for all.
     pub limit: Option<u32>,
+    /// Only what comes after a recovery that last changed at this instant and has this root run:
+    /// the last one of the page before.
+    pub after: Option<(Timestamp, RunId)>,
 }
 
 /// Why the store could not do it.

@@ -60,6 +60,7 @@ macro_rules! suite {
                 reading {
                     open_recoveries_are_those_of_the_sandbox_that_are_not_final
                     recoveries_are_shown_newest_change_first_and_filtered
+                    recoveries_are_read_in_pages_that_leave_none_out
                     recoveries_are_counted_by_state
                     a_recovery_is_found_by_its_root_run_and_by_every_issued_run
                     known_runs_are_found_among_a_thousand

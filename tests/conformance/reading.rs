@@ -62,8 +62,13 @@ pub(crate) async fn recoveries_are_shown_newest_change_first_and_filtered<P: Pla
     assert_eq!(shown(Filter { state: state("unheard"), ..Filter::default() }).await, "");
     assert_eq!(shown(Filter { sandbox: Some(prod()), ..Filter::default() }).await, "b d a");
     assert_eq!(shown(Filter { flow: flow.clone(), ..Filter::default() }).await, "d c a");
-    let all_of_it =
-        Filter { state: state("recovered"), sandbox: Some(prod()), flow, limit: Some(9) };
+    let all_of_it = Filter {
+        state: state("recovered"),
+        sandbox: Some(prod()),
+        flow,
+        limit: Some(9),
+        after: None,
+    };
     assert_eq!(shown(all_of_it).await, "d");
 }
 
@@ -240,4 +245,20 @@ pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {
     assert_eq!(store.accepted_since(&prod(), at(0)).await.unwrap(), []);
     assert_eq!(store.progress(&prod()).await.unwrap(), None);
     assert_eq!(store.journal(&run("root")).await.unwrap(), []);
+}
+
+pub(crate) async fn recoveries_are_read_in_pages_that_leave_none_out<P: Place>() {
+    let world = World::<P>::new().await;
+    for nth in 0..7 {
+        world.put(&format!("root-{nth}"), waiting(1)).await;
+    }
+    let all = world.store.recoveries(&Filter::default()).await.unwrap();
+    let (mut paged, mut filter) = (Vec::new(), Filter { limit: Some(2), ..Filter::default() });
+    loop {
+        let page = world.store.recoveries(&filter).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.after = Some((last.updated_at, last.root_run_id.clone()));
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
 }

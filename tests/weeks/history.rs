@@ -259,9 +259,17 @@ impl History {
             6..9 if self.sleeper.is_none() => {
                 let passes_left = self.rng.u32(1..=5);
                 self.tell(format!("sleeps for {passes_left} passes; a successor takes over"));
+                let sleeps_on_lease = store.leased_until().is_some_and(|until| until > self.now());
                 self.sleeper = Some(Sleeper { passing, store, passes_left });
+                let mut successor = self.house.start().await;
+                if sleeps_on_lease {
+                    let early = successor.daemon.once(&CancellationToken::new()).await;
+                    if !matches!(early, Err(OnceError::Busy { .. })) {
+                        return Err(format!("two hold the lease: {early:?}"));
+                    }
+                }
                 self.advance(self.house.settings.store.lease + Duration::from_secs(1));
-                self.process = Some(self.house.start().await);
+                self.process = Some(successor);
                 Ok(())
             }
             _ => {
@@ -277,8 +285,8 @@ impl History {
         }
     }
 
-    /// Another process takes the place of one that died: once the lease ran out, or at once
-    /// because it was given back.
+    /// Another process takes the place of one that died: at once because the lock of the dead one
+    /// is free or its lease was given back, or once the lease ran out.
     async fn succeed(&mut self, dead: Owner, store: Arc<CrashingStore>) -> Result<(), String> {
         let leased_until = store.leased_until();
         drop(store);
@@ -296,8 +304,13 @@ impl History {
                 if way == 1 && leased_until.is_some_and(|until| until > self.now()) {
                     let stop = CancellationToken::new();
                     let early = process.daemon.once(&stop).await;
+                    // Its lock is free. Only one that lacked the lock, because another sleeps on
+                    // it, is waited for.
                     if !matches!(early, Err(OnceError::Busy { .. })) {
-                        return Err(format!("two hold the lease: {early:?}"));
+                        self.tell("dies; another acts at once".to_owned());
+                        let at = self.platform_now();
+                        self.process = Some(process);
+                        return self.passed(at, early);
                     }
                 }
                 self.tell(format!("dies; another begins {downtime} s after its lease ran out"));

@@ -17,6 +17,10 @@ mod code {
     pub(super) const NOTADB: i32 = 26;
 }
 
+/// What to do about a damaged file.
+pub(super) const DAMAGED: &str = "the file is damaged; stop flowmend and restore a backup, or save \
+    what can be saved with sqlite3's `.recover`";
+
 /// Turns a database error into "the store cannot `what`".
 pub(super) fn cannot(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Copy {
     move |error| match error {
@@ -61,10 +65,7 @@ pub(super) fn hint(error: &sqlx::Error) -> &'static str {
              (SQLite keeps two more files beside it)"
         }
         Some(code::IOERR) => "the disk reports an error; see the system's log",
-        Some(code::CORRUPT | code::NOTADB) => {
-            "the file is damaged; stop flowmend and restore a backup, or save what can be saved \
-             with sqlite3's `.recover`"
-        }
+        Some(code::CORRUPT | code::NOTADB) => DAMAGED,
         Some(code::CONSTRAINT) => {
             "a rule of its schema forbids the value; nothing was stored; please report this"
         }

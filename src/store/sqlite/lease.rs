@@ -1,6 +1,7 @@
 //! The lease: one row that names who may act.
 
 use super::fault::cannot;
+use super::lock::Lock;
 use crate::domain::schedule::after;
 use crate::store::{Lease, Owner, StoreError};
 use jiff::Timestamp;
@@ -16,56 +17,89 @@ pub(super) async fn begin(
     writer.begin_with("BEGIN IMMEDIATE").await.map_err(cannot(what))
 }
 
-/// Takes or renews the lease.
+/// The row of the lease.
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    owner: String,
+    expires_at: i64,
+    ttl: i64,
+    lock: Option<String>,
+}
+
+impl Row {
+    /// Whether its owner keeps the lease from others who ask for `ttl` at `now`.
+    fn keeps(&self, lock: &Lock, now: Timestamp, ttl: Duration) -> bool {
+        let now = now.as_millisecond();
+        if self.expires_at <= now {
+            return false;
+        }
+        let alive = self.lock.as_deref().and_then(|identity| lock.is_alive(identity));
+        alive.unwrap_or_else(|| {
+            // A lease that ends later than it can was dated by a clock that was ahead.
+            let longest = self.ttl.max(milliseconds(ttl));
+            self.expires_at <= now.saturating_add(longest)
+        })
+    }
+
+    fn holder(self) -> Result<Lease, StoreError> {
+        let Self { owner, expires_at: until, .. } = self;
+        let until = Timestamp::from_millisecond(until).map_err(|_| StoreError::Corrupt {
+            what: format!("a lease that ends at {until} ms"),
+        })?;
+        Ok(Lease::HeldBy { owner: Owner::new(owner), until })
+    }
+}
+
+/// Takes or renews the lease, and tries for the lock along with it.
 pub(super) async fn take(
     writer: &SqlitePool,
+    lock: &Lock,
     owner: &Owner,
     now: Timestamp,
     ttl: Duration,
 ) -> Result<Lease, StoreError> {
     const WHAT: &str = "take the lease";
     let mut transaction = begin(writer, WHAT).await?;
-    let ours = require(&mut transaction, owner).await;
-    let taken = sqlx::query(
-        "INSERT INTO lease (id, owner, expires_at) VALUES (1, ?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
-         WHERE lease.owner = excluded.owner OR lease.expires_at <= ?3",
-    )
-    .bind(owner.as_str())
-    .bind(after(now, ttl).as_millisecond())
-    .bind(now.as_millisecond())
-    .execute(&mut *transaction)
-    .await
-    .map_err(cannot(WHAT))?
-    .rows_affected();
-    let lease = match (taken, ours) {
-        (0, _) => holder(&mut transaction).await?,
-        (_, Ok(())) => Lease::Renewed,
-        (_, Err(StoreError::LeaseLost)) => Lease::Granted,
-        (_, Err(error)) => return Err(error),
-    };
-    transaction.commit().await.map_err(cannot(WHAT))?;
-    Ok(lease)
-}
-
-async fn holder(connection: &mut SqliteConnection) -> Result<Lease, StoreError> {
-    let (owner, until): (String, i64) = sqlx::query_as("SELECT owner, expires_at FROM lease")
-        .fetch_one(connection)
+    let row: Option<Row> = sqlx::query_as("SELECT owner, expires_at, ttl, lock FROM lease")
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(cannot("read who holds the lease"))?;
-    let until = Timestamp::from_millisecond(until)
-        .map_err(|_| StoreError::Corrupt { what: format!("a lease that ends at {until} ms") })?;
-    Ok(Lease::HeldBy { owner: Owner::new(owner), until })
+    let ours = row.as_ref().is_some_and(|row| row.owner == owner.as_str());
+    if let Some(row) = row.filter(|row| !ours && row.keeps(lock, now, ttl)) {
+        // Whoever lost the lease must not stand in the way of its new holder.
+        lock.free(owner);
+        return row.holder();
+    }
+    sqlx::query("INSERT OR REPLACE INTO lease (id, owner, expires_at, ttl, lock) VALUES (1, ?1, ?2, ?3, ?4)")
+        .bind(owner.as_str())
+        .bind(after(now, ttl).as_millisecond())
+        .bind(milliseconds(ttl))
+        // Only a holder of the lock may be taken for dead when the lock is free.
+        .bind(lock.hold(owner))
+        .execute(&mut *transaction)
+        .await
+        .map_err(cannot(WHAT))?;
+    transaction.commit().await.map_err(cannot(WHAT))?;
+    Ok(if ours { Lease::Renewed } else { Lease::Granted })
+}
+
+fn milliseconds(ttl: Duration) -> i64 {
+    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Gives the lease back, if it is `owner`'s.
-pub(super) async fn release(writer: &SqlitePool, owner: &Owner) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM lease WHERE owner = ?1")
+pub(super) async fn release(
+    writer: &SqlitePool,
+    lock: &Lock,
+    owner: &Owner,
+) -> Result<(), StoreError> {
+    let released = sqlx::query("DELETE FROM lease WHERE owner = ?1")
         .bind(owner.as_str())
         .execute(writer)
         .await
-        .map_err(cannot("give the lease back"))?;
-    Ok(())
+        .map_err(cannot("give the lease back"));
+    lock.free(owner);
+    released.map(|_| ())
 }
 
 /// Fails unless the lease is `owner`'s; holds until the transaction of `connection` ends.

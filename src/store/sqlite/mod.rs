@@ -10,6 +10,7 @@ mod commit;
 mod copy;
 mod fault;
 mod lease;
+mod lock;
 mod open;
 mod past;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub struct SqliteStore {
     /// A single connection, so that writers queue here and not at the file.
     writer: SqlitePool,
     readers: SqlitePool,
+    lock: lock::Lock,
+    is_new: bool,
 }
 
 impl SqliteStore {
@@ -69,6 +72,11 @@ impl SqliteStore {
     pub async fn copy(path: &Path, copy: &Path) -> Result<Self, StoreError> {
         copy::copy(path, copy).await
     }
+
+    /// Whether opening it made it: nothing is known of what was re-triggered before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
 }
 
 #[async_trait]
@@ -79,11 +87,11 @@ impl Store for SqliteStore {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StoreError> {
-        lease::take(&self.writer, owner, now, ttl).await
+        lease::take(&self.writer, &self.lock, owner, now, ttl).await
     }
 
     async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        lease::release(&self.writer, owner).await
+        lease::release(&self.writer, &self.lock, owner).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
@@ -227,5 +235,6 @@ impl Store for SqliteStore {
         // The writer goes last: whoever closes last empties the write-ahead log, and a reader may not.
         self.readers.close().await;
         self.writer.close().await;
+        self.lock.close();
     }
 }

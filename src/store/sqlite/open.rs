@@ -6,6 +6,7 @@
 
 use super::SqliteStore;
 use super::fault;
+use super::lock::Lock;
 use crate::store::StoreError;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
@@ -22,6 +23,12 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 /// The mark that the first migration puts into the file's header.
 const APPLICATION_ID: i64 = 1_718_381_924;
 
+/// One finding is enough to refuse the file. Odd values are no damage: reading names them.
+const CHECKS: [&str; 2] = [
+    "PRAGMA ignore_check_constraints = ON; PRAGMA quick_check('recoveries')",
+    "PRAGMA quick_check('attempts'); PRAGMA ignore_check_constraints = OFF",
+];
+
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -33,16 +40,25 @@ pub(super) async fn for_writing(path: &Path) -> Result<SqliteStore, StoreError> 
     let place = Place::new(path)?;
     place.create_if_missing()?;
     // A first look that cannot write. If it fails, the second look below says why.
-    if let Err(error @ StoreError::Unusable { .. }) = place.look_read_only().await {
-        return Err(error);
-    }
+    let found = match place.look_read_only().await {
+        Err(error @ StoreError::Unusable { .. }) => return Err(error),
+        found => found.ok(),
+    };
     let mut connection = place.connect(&place.options()).await?;
-    let prepared = place.prepare(&mut connection).await;
+    let prepared = match found {
+        Some(Found::Store { .. }) => place.check(&mut connection).await,
+        _ => Ok(()),
+    };
+    let prepared = match prepared {
+        Ok(()) => place.prepare(&mut connection).await,
+        damaged => damaged,
+    };
     connection.close().await.map_err(|error| place.cannot_open(error))?;
     prepared?;
     let writer = place.pool(place.options(), 1).await?;
     let readers = place.pool(place.options().read_only(true), READERS).await?;
-    Ok(SqliteStore { writer, readers })
+    let is_new = found == Some(Found::Nothing);
+    Ok(SqliteStore { writer, readers, lock: Lock::beside(&place.path), is_new })
 }
 
 /// Opens the store in the file `path` as it is.
@@ -62,7 +78,8 @@ pub(super) async fn for_reading(path: &Path) -> Result<SqliteStore, StoreError> 
         Found::Store { .. } => {}
     }
     let readers = place.pool(place.options().read_only(true), READERS).await?;
-    Ok(SqliteStore { writer: readers.clone(), readers })
+    let lock = Lock::beside(&place.path);
+    Ok(SqliteStore { writer: readers.clone(), readers, lock, is_new: false })
 }
 
 /// What a usable file holds.
@@ -234,6 +251,26 @@ impl Place {
         Err(self.unusable(
             "it is the SQLite database of another program; let store.url name another file",
         ))
+    }
+
+    /// Checks the structure of what a doubled call depends on. The journal is by far the largest
+    /// table, and damage there shows when it is read.
+    async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        for check in CHECKS {
+            let found: Result<String, _> =
+                sqlx::query_scalar(check).fetch_one(&mut *connection).await;
+            match found {
+                Ok(found) if found == "ok" => {}
+                Ok(_) => return Err(self.damaged()),
+                Err(error) if fault::is_not_a_database(&error) => return Err(self.damaged()),
+                Err(error) => return Err(self.cannot_open(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn damaged(&self) -> StoreError {
+        self.unusable(fault::DAMAGED)
     }
 
     /// Brings the file to the newest schema, in one transaction: a crash leaves the old one.

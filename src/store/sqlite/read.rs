@@ -39,11 +39,17 @@ pub(super) async fn recoveries(
          WHERE (?1 IS NULL OR state = ?1)
            AND (?2 IS NULL OR sandbox = ?2)
            AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
+           AND updated_at <= ?5 AND (updated_at < ?5 OR root_run_id > ?6)
          ORDER BY updated_at DESC, root_run_id
          LIMIT ?4",
     );
     // A negative limit is SQLite's word for none.
-    load(readers, bind_filter(query, filter).bind(filter.limit.map_or(-1, i64::from))).await
+    let query = bind_filter(query, filter).bind(filter.limit.map_or(-1, i64::from));
+    let (at, run) = match &filter.after {
+        Some((at, run)) => (at.as_millisecond(), run.as_str()),
+        None => (i64::MAX, ""),
+    };
+    load(readers, query.bind(at).bind(run)).await
 }
 
 /// How many recoveries are in each state, in the order of [`State::NAMES`].

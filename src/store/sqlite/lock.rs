@@ -1,0 +1,104 @@
+//! The lock of the operating system beside the store: proof that the holder of a lease lives.
+//!
+//! The kernel frees it when the process ends, however that happens. A stopped process keeps it.
+//! It never replaces the lease; it only shows that a holder on this machine is gone.
+
+use crate::store::Owner;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The lock file of one handle on a store. The file stays when the lock is free: to remove it would
+/// let two processes lock two files of one name.
+#[derive(Debug)]
+pub(super) struct Lock {
+    path: PathBuf,
+    held: Mutex<Option<Held>>,
+}
+
+/// A lock that this handle holds.
+#[derive(Debug)]
+struct Held {
+    owner: Owner,
+    identity: String,
+    /// Keeps the lock for as long as it is open.
+    _file: File,
+}
+
+impl Lock {
+    /// The lock of the store in the file `store`; the lock file is made when it is first needed.
+    pub(super) fn beside(store: &Path) -> Self {
+        let mut path = store.as_os_str().to_owned();
+        path.push("-lock");
+        Self { path: path.into(), held: Mutex::default() }
+    }
+
+    /// Tries to hold the lock for `owner`, who has the lease. Returns what identifies the lock;
+    /// `None` if it is not `owner`'s, or cannot be had here at all.
+    pub(super) fn hold(&self, owner: &Owner) -> Option<String> {
+        let mut held = self.held();
+        if held.is_none() {
+            let (file, identity) = self.open()?;
+            file.try_lock().ok()?;
+            *held = Some(Held { owner: owner.clone(), identity, _file: file });
+        }
+        held.as_ref().filter(|held| held.owner == *owner).map(|held| held.identity.clone())
+    }
+
+    /// Whether the holder that left `identity` is dead or alive; `None` if the lock cannot tell,
+    /// because it is another lock or another machine's.
+    pub(super) fn is_alive(&self, identity: &str) -> Option<bool> {
+        let held = self.held();
+        if held.as_ref().is_some_and(|held| held.identity == identity) {
+            return Some(true);
+        }
+        let (file, ours) = self.open()?;
+        (ours == identity).then(|| match file.try_lock() {
+            Ok(()) => Some(false),
+            Err(std::fs::TryLockError::WouldBlock) => Some(true),
+            Err(std::fs::TryLockError::Error(_)) => None,
+        })?
+    }
+
+    /// Frees the lock if it is held for `owner`.
+    pub(super) fn free(&self, owner: &Owner) {
+        self.held().take_if(|held| held.owner == *owner);
+    }
+
+    /// Frees the lock, whoever it is held for.
+    pub(super) fn close(&self) {
+        self.held().take();
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the lock file. Without one there is nothing but the end of the lease to go by.
+    fn open(&self) -> Option<(File, String)> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&self.path).ok()?;
+        let identity = identity(&file).ok()?;
+        Some((file, identity))
+    }
+}
+
+/// Names the running kernel and the very file, so that neither a copied store nor a lock file that
+/// was removed and made again speaks for a holder that still lives.
+#[cfg(unix)]
+fn identity(file: &File) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let file = file.metadata()?;
+    Ok(format!("{} {}:{}", boot.trim(), file.dev(), file.ino()))
+}
+
+/// Other systems do not name their running kernel.
+#[cfg(not(unix))]
+fn identity(_file: &File) -> io::Result<String> {
+    Err(io::ErrorKind::Unsupported.into())
+}
