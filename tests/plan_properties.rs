@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use flowmend::domain::admission::{Admission, Allowance, Facts};
 use flowmend::domain::breaker::{Breaker, Weather};
+use flowmend::domain::due::DueRecovery;
 use flowmend::domain::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::hold::{Grounds, Holds};
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
@@ -11,7 +13,7 @@ use flowmend::domain::order::Order;
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
 use flowmend::domain::quiet::{self, Quiet};
-use flowmend::domain::reading::{ReadingList, Turns};
+use flowmend::domain::reading::ReadingList;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::domain::rule::{Action, Matcher, Rule, Scope};
@@ -45,8 +47,8 @@ enum Step {
     End(bool),
     /// A dataflow is switched on or off.
     Enable(u8, bool),
-    /// A pass runs while the platform answers its calls like this.
-    Pass { answer: Answer, complete: bool },
+    /// A pass runs while the platform answers its calls like this, and an operator may act meanwhile.
+    Pass { answer: Answer, complete: bool, operator: Option<(Moment, Act)> },
 }
 
 /// How the platform answers a call.
@@ -65,6 +67,26 @@ enum Answer {
     CrashBeforeCall,
 }
 
+/// When an operator acts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    /// After the pass has read, before it records.
+    WhileReading,
+    /// After it has recorded, before it begins its intents.
+    BeforeBeginning,
+}
+
+/// What an operator does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    /// Dismisses every recovery that can be dismissed.
+    Dismiss,
+    /// Orders a re-trigger of each that can be re-triggered.
+    Retry,
+    /// Pauses everything.
+    Pause,
+}
+
 struct World {
     now: Timestamp,
     runs: BTreeMap<RunId, Run>,
@@ -80,6 +102,10 @@ struct World {
     orders: Vec<Order>,
     /// When each call was accepted: the truth.
     accepted: Vec<Timestamp>,
+    /// When each intent was begun.
+    begun: Vec<Timestamp>,
+    /// What operators dismissed, and have not taken back.
+    dismissed: HashSet<RunId>,
 }
 
 /// What is in force besides the policy of retries.
@@ -132,6 +158,8 @@ impl World {
             conduct,
             orders: Vec::new(),
             accepted: Vec::new(),
+            begun: Vec::new(),
+            dismissed: HashSet::new(),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             runs: BTreeMap::new(),
             root_of: HashMap::new(),
@@ -175,8 +203,25 @@ impl World {
     fn snapshot(&self, complete: bool) -> Snapshot {
         let open: Vec<Recovery> =
             self.store.values().filter(|r| !r.state.is_final()).cloned().collect();
-        let turns = Turns { sandbox: 50, per_dataflow: 1, least_tried_first: false };
-        let mut wanted = ReadingList::of(&open, self.now, false, turns, |_| self.policy);
+        let facts = self.facts();
+        let flows: HashMap<FlowId, Dataflow> =
+            (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect();
+        let holds = self.holds();
+        let admission = Admission::new(&facts, &flows, 1, self.now, open.iter());
+        let turns = admission.turns(self.due(&open), |it| {
+            let quiet = quiet::pause(&self.conduct.quiet, &prod(), &it.flow_id, "", self.now);
+            !it.ordered && (holds.why(&it.flow_id).is_some() || quiet.is_some())
+        });
+        let looked_at = |it: &Recovery| {
+            let root = &it.root_run_id;
+            let waiting = matches!(it.state, State::Waiting { .. });
+            !waiting || turns.calls.contains(root) || turns.moves.contains(root)
+        };
+        let next_due = open.iter().filter_map(Recovery::due).filter(|due| *due > self.now).min();
+        let recoveries: Vec<Recovery> = open.into_iter().filter(looked_at).collect();
+        let calls = turns.calls.iter().cloned().collect();
+        let of: Vec<&Recovery> = recoveries.iter().collect();
+        let mut wanted = ReadingList::of(&of, &calls, Some(self.now), |_| self.policy);
         let fresh = match self.sweeping {
             true => (0..FLOWS).map(flow_id).collect(),
             false => wanted.flows.drain(..).collect(),
@@ -189,7 +234,7 @@ impl World {
             .filter(|(index, _)| complete || index % 2 == 0)
             .map(|(_, run)| run.clone())
             .collect();
-        let listings = open
+        let listings = recoveries
             .iter()
             .filter(|r| matches!(r.state, State::InDoubt { .. } | State::Triggering { .. }))
             .map(|r| {
@@ -200,27 +245,62 @@ impl World {
         Snapshot {
             now: self.now,
             sandbox: SandboxName::new("prod"),
-            flows: (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect(),
+            flows: Arc::new(flows),
             fresh,
             fallback: self.policy,
-            holds: self.holds(&open),
-            recoveries: open,
+            holds,
+            recoveries,
+            queue: turns.queued,
+            more_due: turns.more,
+            next_due,
             listed: seen.iter().filter(|run| run.status == RunStatus::Failed).cloned().collect(),
             known: self.known(),
             runs: seen.into_iter().map(|run| (run.id.clone(), run)).collect(),
             missing: HashSet::new(),
             listings,
             mark: Mark::Proven("flowmend".into()),
-            accepted: self.known_acceptances(),
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
-            limits: self.conduct.limits.clone(),
+            first_pass: false,
+            per_dataflow: 1,
+            admission: facts,
             jitter: Jitter::new(7),
             rules: self.conduct.rules.clone(),
             quiet: self.conduct.quiet.clone(),
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let minute = Duration::from_secs(60);
+        let recent: Vec<&Timestamp> =
+            self.begun.iter().filter(|at| **at > before(self.now, minute)).collect();
+        let limit = self.conduct.limits.retriggers_per_minute;
+        let oldest = recent.iter().min().map(|at| **at);
+        let per_minute = Allowance::of(limit, minute, recent.len() as u64, oldest);
+        Facts {
+            allowances: [per_minute, Allowance::UNLIMITED],
+            throttled_until: None,
             weather: Weather::default(),
             canary_patience: Duration::from_secs(1800),
         }
+    }
+
+    /// What the store says is due, in its order.
+    fn due(&self, open: &[Recovery]) -> Vec<DueRecovery> {
+        let is_due = |it: &&Recovery| it.due().is_some_and(|due| due <= self.now);
+        let mut due: Vec<DueRecovery> = open
+            .iter()
+            .filter(is_due)
+            .map(|it| DueRecovery {
+                root_run_id: it.root_run_id.clone(),
+                flow_id: it.flow_id.clone(),
+                failed_at: it.failed_at,
+                attempts: u32::try_from(it.attempts.len()).unwrap(),
+                ordered: it.ordered,
+            })
+            .collect();
+        due.sort_by_key(|it| (!it.ordered, it.failed_at, it.root_run_id.clone()));
+        due
     }
 
     fn dataflow(&self, n: u8) -> Dataflow {
@@ -241,24 +321,16 @@ impl World {
         Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }
     }
 
-    fn holds(&self, open: &[Recovery]) -> Holds {
+    fn holds(&self) -> Holds {
         let flows: Vec<Flow> = (0..FLOWS).map(|n| self.dataflow(n).flow).collect();
         let grounds = Grounds {
             sandbox: &SandboxName::new("prod"),
-            recoveries: open,
+            unsupported: &[],
             streaks: &HashMap::new(),
             orders: &self.orders,
             breaker: &Breaker::default(),
         };
         Holds::of(flows.iter(), grounds)
-    }
-
-    /// What the daemon knows of `accepted`.
-    fn known_acceptances(&self) -> Vec<Timestamp> {
-        let attempts = self.store.values().flat_map(|recovery| &recovery.attempts);
-        let mut known: Vec<Timestamp> = attempts.map(|attempt| attempt.accepted_at).collect();
-        known.sort();
-        known
     }
 
     fn known(&self) -> HashSet<RunId> {
@@ -269,23 +341,79 @@ impl World {
             .collect()
     }
 
-    fn apply(&mut self, change: &Change) {
+    /// The one conditional write; whether it took effect.
+    fn apply(&mut self, change: &Change) -> bool {
         let root = &change.recovery.root_run_id;
         let stored = self.store.get(root).map(|recovery| recovery.revision);
-        assert_eq!(stored, change.from_revision, "a change starts from what is stored");
-        self.store.insert(root.clone(), change.recovery.clone());
+        let fits = stored == change.from_revision;
+        if fits {
+            self.store.insert(root.clone(), change.recovery.clone());
+        }
+        fits
     }
 
-    fn pass(&mut self, answer: Answer, complete: bool) {
+    /// What the due recoveries go through that have to wait for others.
+    fn queue(&mut self, snapshot: &Snapshot) {
+        for waiting in &snapshot.queue {
+            let recovery = self.store.get_mut(&waiting.root_run_id).unwrap();
+            let waits = matches!(recovery.state, State::Waiting { .. });
+            if waits && !recovery.ordered && recovery.excused_since.is_none() {
+                recovery.excused_since = Some(snapshot.now);
+                recovery.revision += 1;
+            }
+        }
+    }
+
+    fn pass(&mut self, answer: Answer, complete: bool, operator: Option<(Moment, Act)>) {
         let snapshot = self.snapshot(complete);
         let decided = plan(&snapshot);
-        assert_eq!(decided, plan(&snapshot), "planning twice gives the same plan");
+        // Rebuilt, so that the order of its maps differs.
+        assert_eq!(decided, plan(&self.snapshot(complete)), "equal snapshots give equal plans");
         self.check(&snapshot, &decided);
-        decided.changes.iter().chain(&decided.intents).for_each(|change| self.apply(change));
+        let orders_seen = self.orders.len();
+        let acts = |world: &mut Self, moment| {
+            if let Some((_, act)) = operator.filter(|(at, _)| *at == moment) {
+                world.act(act);
+            }
+        };
+        acts(self, Moment::WhileReading);
+        for change in &decided.changes {
+            let applied = self.apply(change);
+            assert!(applied || operator.is_some(), "a change starts from what is stored");
+        }
+        self.queue(&snapshot);
+        acts(self, Moment::BeforeBeginning);
         for intent in &decided.intents {
-            self.call(&intent.recovery, answer);
+            let root = &intent.recovery.root_run_id;
+            if orders_seen == self.orders.len() && self.apply(intent) {
+                assert!(!self.dismissed.contains(root), "nothing is sent for what is dismissed");
+                self.begun.push(self.now);
+                self.call(&intent.recovery, answer);
+            }
+        }
+        for root in &self.dismissed {
+            let kept = matches!(self.store[root].state, State::Dismissed { .. });
+            assert!(kept, "a dismissal was overwritten: {:?}", self.store[root]);
         }
         self.check_truth();
+    }
+
+    fn act(&mut self, act: Act) {
+        if act == Act::Pause {
+            return self.order(true);
+        }
+        let terms =
+            Terms { policy: self.policy, rule: None, jitter: Jitter::new(7), now: self.now };
+        for recovery in self.store.values().cloned().collect::<Vec<_>>() {
+            let change = match act {
+                Act::Dismiss => recovery.dismiss("by hand", terms),
+                _ if recovery.state.is_final() => None,
+                _ => recovery.retry(terms),
+            };
+            if change.is_some_and(|change| self.apply(&change)) && act == Act::Dismiss {
+                self.dismissed.insert(recovery.root_run_id);
+            }
+        }
     }
 
     fn call(&mut self, recovery: &Recovery, answer: Answer) {
@@ -314,16 +442,21 @@ impl World {
         let terms =
             Terms { policy: self.policy, rule: None, jitter: Jitter::new(7), now: self.now };
         let change = recovery.settle(&verdict, terms).expect("a begun recovery can be settled");
-        self.apply(&change);
+        assert!(self.apply(&change), "nobody touches what is under way");
     }
 
     /// What must hold of every plan.
     fn check(&self, snapshot: &Snapshot, plan: &Plan) {
+        let mut roots = HashSet::new();
+        for change in plan.changes.iter().chain(&plan.intents) {
+            assert!(roots.insert(&change.recovery.root_run_id), "one step for each recovery");
+        }
         let mut flows = HashSet::new();
         for intent in &plan.intents {
             let recovery = &intent.recovery;
             assert!(flows.insert(&recovery.flow_id), "one call per dataflow at a time");
-            assert!(recovery.attempt() <= self.policy.max_attempts, "attempts stay within budget");
+            let budgeted = recovery.attempt() <= self.policy.max_attempts || recovery.ordered;
+            assert!(budgeted, "attempts stay within budget");
             let State::Triggering { asked, .. } = &recovery.state else { panic!() };
             assert_eq!(
                 self.runs[asked].status,
@@ -335,6 +468,9 @@ impl World {
             assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
             assert!(snapshot.fresh.contains(&recovery.flow_id), "nor for one not read again");
             let bad = self.runs[asked].errors.iter().any(|error| error.code == BAD);
+            if recovery.ordered {
+                continue;
+            }
             assert!(!bad || self.conduct.rules.is_empty(), "nor for what a rule holds");
             assert!(!self.orders.last().is_some_and(|order| order.paused), "nor in a pause");
             let quiet = quiet::pause(
@@ -394,7 +530,7 @@ impl World {
         for _ in 0..400 {
             self.now = after(self.now, Duration::from_secs(120));
             self.end_runs(true);
-            self.pass(Answer::Accept, true);
+            self.pass(Answer::Accept, true, None);
             if self.store.values().all(|recovery| recovery.state.is_final()) {
                 return;
             }
@@ -408,6 +544,10 @@ impl World {
         let (sandbox, flow, at) = (None, None, self.now);
         self.orders.push(Order { sandbox, flow, paused, at, reason: String::new() });
     }
+}
+
+fn prod() -> SandboxName {
+    SandboxName::new("prod")
 }
 
 fn flow_id(n: u8) -> FlowId {
@@ -426,6 +566,14 @@ fn answers() -> impl Strategy<Value = Answer> {
     ]
 }
 
+fn moments() -> impl Strategy<Value = Moment> {
+    prop_oneof![Just(Moment::WhileReading), Just(Moment::BeforeBeginning)]
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![2 => Just(Act::Dismiss), 2 => Just(Act::Retry), 1 => Just(Act::Pause)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (1_u16..900).prop_map(Step::Wait),
@@ -435,7 +583,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(Step::End),
         1 => (0..FLOWS, any::<bool>()).prop_map(|(flow, on)| Step::Enable(flow, on)),
         5 => (answers(), prop::bool::weighted(0.8))
-            .prop_map(|(answer, complete)| Step::Pass { answer, complete }),
+            .prop_map(|(answer, complete)| Step::Pass { answer, complete, operator: None }),
+        2 => (answers(), moments(), acts()).prop_map(|(answer, moment, act)| Step::Pass {
+            answer,
+            complete: true,
+            operator: Some((moment, act)),
+        }),
     ];
     prop::collection::vec(step, 1..80)
 }
@@ -454,7 +607,7 @@ fn take(world: &mut World, step: Step) {
         Step::Scheduled(flow) => drop(world.make_run(flow, RunStatus::InProgress, "scheduler")),
         Step::End(well) => world.end_runs(well),
         Step::Enable(flow, on) => world.enabled[flow as usize] = on,
-        Step::Pass { answer, complete } => world.pass(answer, complete),
+        Step::Pass { answer, complete, operator } => world.pass(answer, complete, operator),
     }
 }
 
@@ -489,8 +642,10 @@ proptest! {
             match &recovery.state {
                 State::Recovered { .. } => {}
                 State::GivenUp { why: Reason::AttemptsSpent } => {
-                    prop_assert_eq!(spent, max_attempts as usize);
+                    // An operator may have ordered more.
+                    prop_assert!(spent >= max_attempts as usize);
                 }
+                State::Dismissed { .. } => prop_assert!(world.dismissed.contains(root)),
                 State::GivenUp { why: Reason::WatchTimeout | Reason::NotRetriggerable } => {}
                 other => prop_assert!(false, "{root} ended as {other:?}"),
             }
@@ -512,7 +667,7 @@ proptest! {
         }
         for _ in 0..6 {
             let decided = plan(&world.snapshot(true));
-            decided.changes.iter().for_each(|change| world.apply(change));
+            decided.changes.iter().for_each(|change| assert!(world.apply(change)));
             if decided.changes.is_empty() {
                 return Ok(());
             }
