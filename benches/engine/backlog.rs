@@ -14,6 +14,9 @@ use std::time::Duration;
 /// No backlog is waited for any longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// What a pass leaves for the next one is not to be measured here; `paced` does.
+const EVERY_SECOND: &str = "[poll]\ninterval = \"1s\"\n";
+
 /// One backlog as it was worked off.
 #[derive(Debug, Default)]
 struct Round {
@@ -40,12 +43,12 @@ pub(crate) fn at_once(runs: usize, rounds: usize) -> anyhow::Result<Vec<Row>> {
         row(
             "to a bare client",
             format!("{:.1}× (of {bare:.2} s)", middle(|it| it.daemon / it.bare)),
-            "≤ 2×",
+            "",
         ),
         row(
             "to one at 1,000/s",
             format!("{:.1}× (of {paced:.2} s)", middle(|it| it.daemon / it.paced)),
-            "",
+            "≤ 2×",
         ),
         row("requests", format!("{}", middle(|it| it.requests as f64)), ""),
         row("peak RSS", format!("{:.1} MB", middle(|it| it.memory)), "≤ 60 MB"),
@@ -65,7 +68,7 @@ fn round(runs: usize) -> anyhow::Result<Round> {
         *time = seconds(&client, platform.wait_for(runs, LIMIT)?);
     }
     let mut platform = Platform::start(furniture)?;
-    let home = Home::new(&platform, PER_SECOND_MAX, "")?;
+    let home = Home::new(&platform, PER_SECOND_MAX, EVERY_SECOND)?;
     let daemon = home.daemon()?;
     let count = platform.wait_for(runs, LIMIT)?;
     // The last answers are yet to be stored.
