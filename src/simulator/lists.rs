@@ -1,30 +1,34 @@
 //! `GET /flows` and `GET /runs`.
 
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::json;
 
-use super::flow::Flow;
+use super::flow::FlowKey;
 use super::query::Field;
 use super::query::Filterable;
 use super::query::Query;
 use super::query::Resource;
 use super::run::Run;
+use super::view::FlowView;
 use super::wire::FlowItem;
 use super::wire::List;
 use super::wire::RunItem;
 use super::world::World;
 
 /// The flows of a sandbox that a query asks for.
-pub(super) fn flows(world: &World, sandbox: &str, query: &Query) -> Value {
-    let mut flows: Vec<&Flow> = world.flows.iter().filter(|flow| flow.sandbox == sandbox).collect();
-    flows.sort_by_key(|flow| std::cmp::Reverse(flow.created_at));
-    let views = flows.into_iter().map(|flow| world.view_flow(flow));
+pub(super) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
+    let mut keys: Vec<FlowKey> = match query.any_of(Field::Id) {
+        Some(ids) => ids.iter().filter_map(|id| world.flow_key(id)).collect(),
+        None => (0..world.flows.len()).collect(),
+    };
+    keys.retain(|key| world.flows[*key].sandbox == sandbox);
+    keys.sort_by_key(|key| (std::cmp::Reverse(world.flows[*key].created_at), *key));
+    let views = keys.into_iter().map(|key| FlowView { key, world });
     answer(world, Resource::Flows, query, views, FlowItem::new)
 }
 
 /// The runs of a sandbox that a query asks for.
-pub(super) fn runs(world: &World, sandbox: &str, query: &Query) -> Value {
+pub(super) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let delay = i64::try_from(world.quirks.listing_delay_ms).unwrap_or(i64::MAX);
     let listed_before = world.now_ms().saturating_sub(delay);
     let views = candidates(world, query)
@@ -45,16 +49,18 @@ fn candidates<'w>(world: &'w World, query: &Query) -> Box<dyn Iterator<Item = &'
     Box::new(world.runs.newest_first())
 }
 
+/// The answer as text: a page as a tree of values would take longer than all else.
 fn answer<V: Filterable, T: Serialize>(
     world: &World,
     resource: Resource,
     query: &Query,
     views: impl Iterator<Item = V>,
     publish: impl Fn(&V) -> T,
-) -> Value {
+) -> String {
     if query.count {
-        return json!({ "count": query.count_of(views) });
+        return json!({ "count": query.count_of(views) }).to_string();
     }
     let page = query.page_of(resource, views, world.quirks.href_repeats_filters);
-    json!(List::new(page.items.iter().map(publish).collect(), page.next))
+    let list = List::new(page.items.iter().map(publish).collect(), page.next);
+    serde_json::to_string(&list).expect("what is published is valid JSON")
 }

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::Uri;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::header::IF_MATCH;
 use axum::middleware;
 use axum::response::IntoResponse;
@@ -33,6 +34,7 @@ use super::retrigger;
 use super::run::Author;
 use super::spec::Spec;
 use super::token;
+use super::view::FlowView;
 use super::wire;
 use super::wire::FlowItem;
 use super::wire::RunItem;
@@ -65,20 +67,24 @@ async fn list_flows(
     State(app): State<App>,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let world = app.world();
     let query = Query::parse(Resource::Flows, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(Json(lists::flows(&world, &caller.sandbox, &query)))
+    Ok(json_text(lists::flows(&world, &caller.sandbox, &query)))
 }
 
 async fn list_runs(
     State(app): State<App>,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let world = app.world();
     let query = Query::parse(Resource::Runs, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(Json(lists::runs(&world, &caller.sandbox, &query)))
+    Ok(json_text(lists::runs(&world, &caller.sandbox, &query)))
+}
+
+fn json_text(text: String) -> Response {
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 async fn read_flow(
@@ -87,11 +93,11 @@ async fn read_flow(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
     let world = app.world();
-    let flow = world.flow_key(&id).map(|key| &world.flows[key]);
-    let flow = flow
-        .filter(|flow| flow.sandbox == caller.sandbox)
+    let key = world
+        .flow_key(&id)
+        .filter(|key| world.flows[*key].sandbox == caller.sandbox)
         .ok_or_else(|| Refusal::not_found("flows", &id))?;
-    let item = FlowItem::new(&world.view_flow(flow));
+    let item = FlowItem::new(&FlowView { key, world: &world });
     Ok(Json(wire::single(item, world.quirks.bare_single_gets)))
 }
 

@@ -1,8 +1,8 @@
 //! Every run of the world, found by key, by id, by flow and by age.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use super::flow::FlowKey;
 use super::run::Run;
@@ -14,22 +14,22 @@ const CAPACITY: usize = 250_000;
 /// Runs and the ways to find them.
 #[derive(Debug, Default)]
 pub(super) struct RunLog {
-    runs: BTreeMap<RunKey, Run>,
+    /// By key, from `first` on.
+    runs: VecDeque<Run>,
+    first: RunKey,
     by_id: HashMap<String, RunKey>,
     by_age: BTreeSet<(i64, RunKey)>,
     by_flow: HashMap<FlowKey, BTreeSet<(i64, RunKey)>>,
-    next_key: RunKey,
 }
 
 impl RunLog {
     pub(super) fn insert(&mut self, run: Run) -> RunKey {
-        let key = self.next_key;
-        self.next_key += 1;
+        let key = self.first + self.runs.len() as RunKey;
         let age = (run.created_at, key);
         self.by_id.insert(run.id.clone(), key);
         self.by_age.insert(age);
         self.by_flow.entry(run.flow).or_default().insert(age);
-        self.runs.insert(key, run);
+        self.runs.push_back(run);
         if self.runs.len() > CAPACITY {
             self.forget_oldest();
         }
@@ -37,8 +37,9 @@ impl RunLog {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((key, run)) = self.runs.pop_first() else { return };
-        let age = (run.created_at, key);
+        let Some(run) = self.runs.pop_front() else { return };
+        let age = (run.created_at, self.first);
+        self.first += 1;
         self.by_id.remove(&run.id);
         self.by_age.remove(&age);
         if let Some(runs) = self.by_flow.get_mut(&run.flow) {
@@ -47,11 +48,16 @@ impl RunLog {
     }
 
     pub(super) fn get(&self, key: RunKey) -> Option<&Run> {
-        self.runs.get(&key)
+        self.runs.get(self.place(key)?)
     }
 
     pub(super) fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
-        self.runs.get_mut(&key)
+        let place = self.place(key)?;
+        self.runs.get_mut(place)
+    }
+
+    fn place(&self, key: RunKey) -> Option<usize> {
+        key.checked_sub(self.first)?.try_into().ok()
     }
 
     pub(super) fn key_of(&self, id: &str) -> Option<RunKey> {
@@ -60,7 +66,7 @@ impl RunLog {
 
     /// All runs, newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &Run> {
-        self.by_age.iter().rev().filter_map(|(_, key)| self.runs.get(key))
+        self.by_age.iter().rev().filter_map(|(_, key)| self.get(*key))
     }
 
     /// The runs of one flow, newest first.

@@ -1,6 +1,7 @@
 //! Flows and runs as a caller sees them: with what is around them, and with the quirks in force.
 
 use super::flow::Flow;
+use super::flow::FlowKey;
 use super::query::Field;
 use super::query::Filterable;
 use super::query::Value;
@@ -20,20 +21,13 @@ pub(super) struct RunView<'w> {
 /// A flow and its surroundings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FlowView<'w> {
-    pub(super) flow: &'w Flow,
-    pub(super) last_run: Option<&'w Run>,
+    pub(super) key: FlowKey,
     pub(super) world: &'w World,
 }
 
 impl World {
     pub(super) fn view_run<'w>(&'w self, run: &'w Run) -> RunView<'w> {
         RunView { run, flow: &self.flows[run.flow], world: self }
-    }
-
-    pub(super) fn view_flow<'w>(&'w self, flow: &'w Flow) -> FlowView<'w> {
-        let key = self.flow_key(&flow.id);
-        let last_run = key.and_then(|key| self.runs.of_flow(key).next());
-        FlowView { flow, last_run, world: self }
     }
 }
 
@@ -49,9 +43,17 @@ impl RunView<'_> {
     }
 }
 
-impl FlowView<'_> {
-    pub(super) fn last_run_state(&self) -> Option<&'static str> {
-        self.last_run.map(|run| self.world.quirks.spell(run.status))
+impl<'w> FlowView<'w> {
+    pub(super) fn flow(&self) -> &'w Flow {
+        &self.world.flows[self.key]
+    }
+
+    pub(super) fn last_run(&self) -> Option<&'w Run> {
+        self.world.runs.of_flow(self.key).next()
+    }
+
+    fn last_run_state(&self) -> Option<&'static str> {
+        self.last_run().map(|run| self.world.quirks.spell(run.status))
     }
 }
 
@@ -73,20 +75,21 @@ impl Filterable for RunView<'_> {
 
 impl Filterable for FlowView<'_> {
     fn value(&self, field: Field) -> Value<'_> {
-        let is_destination = self.flow.setup.spec.is_destination();
+        let flow = self.flow();
+        let is_destination = flow.setup.spec.is_destination();
         // Adobe publishes the one that is true, and leaves out the other.
         let flag = |present: bool| if present { Value::Text("true") } else { Value::Absent };
         match field {
-            Field::Id => Value::Text(&self.flow.id),
-            Field::Name => Value::Text(&self.flow.setup.name),
-            Field::State => Value::Text(self.flow.state.as_str()),
-            Field::FlowSpecId => Value::Text(self.flow.setup.spec.id()),
+            Field::Id => Value::Text(&flow.id),
+            Field::Name => Value::Text(&flow.setup.name),
+            Field::State => Value::Text(flow.state.as_str()),
+            Field::FlowSpecId => Value::Text(flow.setup.spec.id()),
             Field::IsSourceFlow => flag(!is_destination),
             Field::IsDestinationFlow => flag(is_destination),
             Field::LastRunState => self.last_run_state().map_or(Value::Absent, Value::Text),
-            Field::LastRunStarted => self.last_run.and_then(|run| run.started_at).into(),
-            Field::Created => Value::Time(self.flow.created_at),
-            Field::Updated => Value::Time(self.flow.updated_at),
+            Field::LastRunStarted => self.last_run().and_then(|run| run.started_at).into(),
+            Field::Created => Value::Time(flow.created_at),
+            Field::Updated => Value::Time(flow.updated_at),
             _ => Value::Absent,
         }
     }

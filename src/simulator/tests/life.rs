@@ -9,6 +9,7 @@ use crate::simulator::FlowState;
 use crate::simulator::Outcome;
 use crate::simulator::RunStatus;
 use crate::simulator::Spec;
+use crate::simulator::view::FlowView;
 use crate::simulator::wire::FlowItem;
 use crate::simulator::wire::RunItem;
 
@@ -228,7 +229,7 @@ fn the_same_seed_and_clock_give_the_same_world() {
 
 /// Everything in a world, as published.
 pub(super) fn publish(world: &World) -> String {
-    let flows = world.flows.iter().map(|flow| FlowItem::new(&world.view_flow(flow)));
+    let flows = (0..world.flows.len()).map(|key| FlowItem::new(&FlowView { key, world }));
     let runs = world.runs.newest_first().map(|run| RunItem::new(&world.view_run(run)));
     let flows = serde_json::to_string(&flows.collect::<Vec<_>>()).unwrap();
     flows + &serde_json::to_string(&runs.collect::<Vec<_>>()).unwrap()

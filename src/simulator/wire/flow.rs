@@ -72,7 +72,7 @@ struct LastRun<'w> {
 
 impl<'w> FlowItem<'w> {
     pub(in crate::simulator) fn new(view: &FlowView<'w>) -> Self {
-        let FlowView { flow, world, .. } = *view;
+        let (flow, world) = (view.flow(), view.world);
         let quirks = &world.quirks;
         let spec = flow.setup.spec;
         let etag = etag(flow.stamp, flow.updated_at);
@@ -108,7 +108,7 @@ impl<'w> FlowItem<'w> {
             last_operation: json!({
                 "started": flow.created_at, "updated": 0, "operation": "create",
             }),
-            last_run_details: view.last_run.map(|run| LastRun {
+            last_run_details: view.last_run().map(|run| LastRun {
                 id: &run.id,
                 state: run.status.spelled(quirks.status_spelling),
                 started_at: run.started_at.map(|at| quirks.publish_time(at)),
@@ -121,7 +121,7 @@ impl<'w> FlowItem<'w> {
 impl ScheduleParams {
     /// Only batch flows have one.
     fn new(view: &FlowView<'_>) -> Option<Self> {
-        let setup = &view.flow.setup;
+        let setup = &view.flow().setup;
         let every = setup.every.filter(|_| setup.spec.is_batch_source())?;
         let minutes = millis(every) / 60_000;
         let (frequency, interval) = match minutes {
@@ -130,8 +130,8 @@ impl ScheduleParams {
             // A demo runs flows more often than Adobe would allow, and publishes what it would.
             minutes => ("minute", minutes.max(15)),
         };
-        let start = view.flow.created_at / 1000;
-        let as_text = view.flow.stamp.is_multiple_of(2);
+        let start = view.flow().created_at / 1000;
+        let as_text = view.flow().stamp.is_multiple_of(2);
         let number = |n: i64| if as_text { json!(n.to_string()) } else { json!(n) };
         Some(Self {
             start_time: number(start),
@@ -143,7 +143,7 @@ impl ScheduleParams {
 }
 
 fn inherited_attributes(view: &FlowView<'_>) -> Value {
-    let spec = view.flow.setup.spec;
+    let spec = view.flow().setup.spec;
     let (flag, source, target) = if spec.is_destination() {
         ("isDestinationFlow", PROFILE_STORE, spec.connection_spec_id())
     } else {
@@ -166,6 +166,6 @@ fn inherited_attributes(view: &FlowView<'_>) -> Value {
 
 /// The id of something that belongs to the flow and is nothing else to us.
 fn related_id(view: &FlowView<'_>, which: u16) -> String {
-    let stamp = view.world.flow_key(&view.flow.id).unwrap_or_default();
-    format!("{stamp:08x}-{which:04x}-4000-8000-{:012x}", view.flow.created_at)
+    let stamp = view.key;
+    format!("{stamp:08x}-{which:04x}-4000-8000-{:012x}", view.flow().created_at)
 }

@@ -15,6 +15,7 @@ use crate::simulator::FlowSetup;
 use crate::simulator::RunSetup;
 use crate::simulator::Spec;
 use crate::simulator::World;
+use crate::simulator::view::FlowView;
 
 fn published_run(setup: impl FnOnce(&str) -> RunSetup) -> Value {
     let now = Timestamp::from_millisecond(1_597_213_529_158).unwrap();
@@ -83,7 +84,7 @@ fn a_flow_tells_its_direction_its_schedule_in_seconds_and_its_last_run() {
     let every = Some(Duration::from_secs(900));
     let id = world.add_flow(FlowSetup { every, ..FlowSetup::batch("s3-flow") });
     let run = world.add_run(RunSetup::failed(&id)).unwrap();
-    let flow = json!(FlowItem::new(&world.view_flow(&world.flows[0])));
+    let flow = json!(FlowItem::new(&FlowView { key: 0, world: &world }));
     assert_eq!(flow["inheritedAttributes"]["properties"], json!({ "isSourceFlow": true }));
     let schedule = &flow["scheduleParams"];
     assert_eq!(schedule["frequency"], "minute");
