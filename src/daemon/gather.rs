@@ -212,14 +212,31 @@ impl Gatherer<'_> {
         flows.sort();
         let since = progress
             .map_or(adopt_since, |progress| before(progress.watermark, self.settings.poll.overlap));
-        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, window);
-        let mut changed = list(Window::UpdatedSince(since)).await;
+        let mut changed = self.list_parts(&flows, since, Window::UpdatedSince).await;
         if sweep && changed.is_complete() {
-            let swept = list(Window::BegunSince(adopt_since)).await;
+            let swept = self.list_parts(&flows, adopt_since, Window::BegunSince).await;
             changed.items.extend(swept.items);
             changed.fault = swept.fault;
         }
         changed
+    }
+
+    /// The failed runs of a window, part by part.
+    async fn list_parts(
+        &self,
+        flows: &[FlowId],
+        since: Timestamp,
+        window: fn(Timestamp) -> Window,
+    ) -> Listing<Run> {
+        let list = |since| self.service.failed_runs(&self.sandbox.name, flows, window(since));
+        let mut all = list(since).await;
+        while let Some(rest) = all.until {
+            let part = list(rest).await;
+            all.items.extend(part.items);
+            all.fault = part.fault;
+            all.until = part.until;
+        }
+        all
     }
 
     /// The same in a sweep, where each dataflow has just named its last run. If that failed in the
