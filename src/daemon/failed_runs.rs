@@ -47,10 +47,20 @@ impl Gatherer<'_> {
         let wanted =
             |flow: &FlowId| flows.binary_search(flow).is_ok() || memory.catalog.is_unknown(flow);
         let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, wanted, window);
-        let changed = list(Window::UpdatedSince(since.changed));
+        // What is too long for one listing is read part by part, to the end.
+        let parts = async |since, window: fn(Timestamp) -> Window| {
+            let mut all = list(window(since)).await;
+            while let Some(rest) = all.until {
+                let part = list(window(rest)).await;
+                all.items.extend(part.items);
+                (all.fault, all.until) = (part.fault, part.until);
+            }
+            all
+        };
+        let changed = parts(since.changed, Window::UpdatedSince);
         let Some(begun) = since.begun else { return changed.await };
         // The two do not depend on each other.
-        let (mut changed, swept) = tokio::join!(changed, list(Window::BegunSince(begun)));
+        let (mut changed, swept) = tokio::join!(changed, parts(begun, Window::BegunSince));
         changed.items.extend(swept.items);
         changed.fault = changed.fault.or(swept.fault);
         changed

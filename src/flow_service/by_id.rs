@@ -27,18 +27,35 @@ impl Reader {
         let wanted: BTreeSet<&str> =
             ids.iter().copied().filter(|id| wire::is_usable_id(id)).collect();
         let ids: Vec<&str> = wanted.iter().copied().collect();
+        let mut chunks = ids.chunks(IDS_PER_REQUEST.min(self.page_size));
         let mut harvest = Harvest::default();
-        for chunk in ids.chunks(IDS_PER_REQUEST.min(self.page_size)) {
-            harvest.merge(match self.list_of_ids(of, sandbox, chunk, read).await {
-                Some(listed) => listed,
-                None => self.one_by_one(of, sandbox, chunk, read).await,
-            });
-            if harvest.fault.is_some() {
-                break;
-            }
+        // The first goes alone, to see whether a list is accepted.
+        if let Some(first) = chunks.next() {
+            harvest.merge(self.chunk_of_ids(of, sandbox, first, read).await);
+        }
+        let mut rest = stream::iter(chunks)
+            .map(|chunk| self.chunk_of_ids(of, sandbox, chunk, read))
+            .buffered(self.max_concurrent);
+        while harvest.fault.is_none()
+            && let Some(next) = rest.next().await
+        {
+            harvest.merge(next);
         }
         harvest.insist_on_names();
         harvest.finish(self.gateway.clock.at(begun), |item| wanted.contains(item.id()))
+    }
+
+    async fn chunk_of_ids<T: Identified>(
+        &self,
+        of: Kind,
+        sandbox: &SandboxName,
+        ids: &[&str],
+        read: fn(&Value) -> Option<T>,
+    ) -> Harvest<T> {
+        match self.list_of_ids(of, sandbox, ids, read).await {
+            Some(listed) => listed,
+            None => self.one_by_one(of, sandbox, ids, read).await,
+        }
     }
 
     /// `None` if they have to be asked for one by one.

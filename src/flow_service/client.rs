@@ -195,8 +195,9 @@ impl FlowService {
         Ok(specs.into_iter().next())
     }
 
-    /// The runs of `flows`, and of other `wanted` ones where a whole sandbox is listed, within `window` whose status is one of the configured values, or reads as
-    /// *failed*. Asks in the cheapest form the platform accepts; see `shapes`.
+    /// The runs of `flows` within `window` whose status is one of the configured values, or reads as
+    /// *failed*; of the runs that are listed beside them, those whose flow is `wanted`. Asks in the cheapest form the platform accepts; see `shapes`. If they are more than
+    /// `max_pages` hold, the oldest part is read, and [`Listing::until`] says where the rest begins.
     pub async fn failed_runs(
         &self,
         sandbox: &SandboxName,
@@ -205,8 +206,8 @@ impl FlowService {
         window: Window,
     ) -> Listing<Run> {
         let begun = self.0.reader.gateway.clock.local_now();
-        let harvest = if flows.is_empty() {
-            Harvest::default()
+        let (harvest, until) = if flows.is_empty() {
+            Default::default()
         } else {
             self.0.reader.failed_runs(sandbox, flows, window).await
         };
@@ -215,9 +216,10 @@ impl FlowService {
         let mut statuses: Vec<RunStatus> =
             values.iter().map(|value| RunStatus::parse(value)).collect();
         statuses.push(RunStatus::Failed);
-        harvest.finish(self.0.reader.gateway.clock.at(begun), |run| {
-            wanted(&run.flow_id) && statuses.contains(&run.status)
-        })
+        let begun_at = self.0.reader.gateway.clock.at(begun);
+        let listing =
+            harvest.finish(begun_at, |run| wanted(&run.flow_id) && statuses.contains(&run.status));
+        Listing { until, ..listing }
     }
 
     /// The runs of `flow` made since `created_since`, whatever their status, and those without a

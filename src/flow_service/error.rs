@@ -108,7 +108,7 @@ pub enum ApiError {
         setting: &'static str,
     },
     /// The listing goes on after as many pages as are read at most.
-    #[error("the listing has more than {pages} pages; the rest is read later, or raise the limit")]
+    #[error("the listing has more than {pages} pages; raise adobe.max_pages")]
     TooManyPages {
         /// The limit.
         pages: usize,

@@ -3,22 +3,61 @@
 use super::Window;
 use super::error::ApiError;
 use super::listing::Harvest;
-use super::reader::Reader;
+use super::reader::{Reader, unreadable};
 use super::shapes::{Feature, Scope, Shape, concerns_form};
 use super::wire;
 use crate::domain::ids::{FlowId, SandboxName};
 use crate::domain::run::Run;
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 impl Reader {
-    /// Looks for the cheapest form that is accepted, and reads the failed runs in it.
+    /// Reads the failed runs of `window`. Where they have too many pages, only those of its oldest part
+    /// that has not: then the time is given from which on the rest has to be asked for.
     pub(super) async fn failed_runs(
         &self,
         sandbox: &SandboxName,
         flows: &[FlowId],
         window: Window,
-    ) -> Harvest<Run> {
+    ) -> (Harvest<Run>, Option<Timestamp>) {
+        let now = self.gateway.clock.now();
+        let (mut shape, whole) = self.in_cheapest_shape(sandbox, flows, window).await;
+        let mut too_many = whole.has_too_many_pages();
+        while too_many
+            && self.shapes.allows(Feature::Until)
+            && let Some(half) = shape.first_half(now)
+        {
+            shape = half;
+            let part = self.in_shape(&shape, sandbox, flows).await;
+            too_many = part.has_too_many_pages();
+            match &part.fault {
+                // The same form was accepted without an end.
+                Some(error) if part.pages == 0 && concerns_form(error) => {
+                    self.shapes.refuse(Feature::Until, error);
+                    break;
+                }
+                Some(_) if too_many && part.items().any(|run| shape.ends_before(run)) => {
+                    self.shapes.refuse(Feature::Until, &unreadable("a later run is listed"));
+                }
+                Some(_) if too_many => {}
+                Some(_) => return (part, None),
+                None => match shape.resumes_at(now) {
+                    Some(rest) => return (part, Some(rest)),
+                    None => break,
+                },
+            }
+        }
+        (whole, None)
+    }
+
+    /// Looks for the cheapest form that is accepted, and reads the failed runs in it.
+    async fn in_cheapest_shape(
+        &self,
+        sandbox: &SandboxName,
+        flows: &[FlowId],
+        window: Window,
+    ) -> (Shape, Harvest<Run>) {
         let mut left_out = BTreeSet::new();
         let mut last: Option<(Feature, ApiError)> = None;
         loop {
@@ -31,7 +70,7 @@ impl Reader {
                 if let Some((feature, error)) = last.filter(|_| !refused) {
                     self.shapes.refuse(feature, &error);
                 }
-                return harvest;
+                return (shape, harvest);
             };
             if let Some(feature) = shape.named_in(&error) {
                 self.shapes.refuse(feature, &error);
@@ -42,7 +81,7 @@ impl Reader {
                 left_out.insert(feature);
                 last = Some((feature, error));
             } else {
-                return harvest;
+                return (shape, harvest);
             }
         }
     }

@@ -14,12 +14,15 @@ pub struct Listing<T> {
     pub begun_at: Timestamp,
     /// Why it is incomplete; `None` if it is not.
     pub fault: Option<ApiError>,
+    /// Where the window held too much for one listing: everything before this time was read, and the
+    /// rest is listed by asking for what is since then. `None` if the whole window was read.
+    pub until: Option<Timestamp>,
 }
 
 impl<T> Listing<T> {
     /// True if everything that was asked for was read.
     pub fn is_complete(&self) -> bool {
-        self.fault.is_none()
+        self.fault.is_none() && self.until.is_none()
     }
 }
 
@@ -88,6 +91,14 @@ impl<T: Identified> Harvest<T> {
         }
     }
 
+    pub(super) fn items(&self) -> impl Iterator<Item = &T> {
+        self.items.iter()
+    }
+
+    pub(super) fn has_too_many_pages(&self) -> bool {
+        matches!(self.fault, Some(ApiError::TooManyPages { .. }))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -98,7 +109,7 @@ impl<T: Identified> Harvest<T> {
             tracing::warn!(items = self.nameless, "items without an id were left out of a listing");
         }
         let items = self.items.into_iter().filter(|item| wanted(item)).collect();
-        Listing { items, begun_at, fault: self.fault }
+        Listing { items, begun_at, fault: self.fault, until: None }
     }
 
     /// Makes items without an id a fault: any of them could be the one that is looked for.

@@ -33,6 +33,11 @@ impl Filter {
         let before = at.as_millisecond().saturating_sub(1);
         Self(format!("{}{}{before}", encode(property), encode(">")))
     }
+
+    /// `property` is earlier than `at`.
+    pub(super) fn before(property: &str, at: Timestamp) -> Self {
+        Self(format!("{}{}{}", encode(property), encode("<"), at.as_millisecond()))
+    }
 }
 
 /// The address of a listing's page. `limit` is documented up to 100.
@@ -133,13 +138,14 @@ mod tests {
             Filter::one_of("flowId", ["a-1", "b-2"]),
             Filter::one_of("metrics.statusSummary.status", ["failed", "Failed"]),
             Filter::since("updatedAt", Timestamp::from_millisecond(1_593_134_665_782).unwrap()),
+            Filter::before("updatedAt", Timestamp::from_millisecond(1_593_134_665_790).unwrap()),
         ];
         let url = listing(&platform(), "runs", &filters, 500, Some("a+b/c=="));
         assert_eq!(
             url.as_str(),
             "https://platform.example/data/foundation/flowservice/runs?property=flowId==a-1,b-2\
              &property=metrics.statusSummary.status==failed,Failed\
-             &property=updatedAt%3E1593134665781&limit=100&continuationToken=a%2Bb%2Fc%3D%3D"
+             &property=updatedAt%3E1593134665781&property=updatedAt%3C1593134665790&limit=100&continuationToken=a%2Bb%2Fc%3D%3D"
         );
     }
 

@@ -11,7 +11,8 @@ use super::Window;
 use super::error::{Answered, ApiError};
 use super::query::Filter;
 use crate::domain::ids::FlowId;
-use crate::domain::schedule::before;
+use crate::domain::run::Run;
+use crate::domain::schedule::{after, before};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -45,6 +46,9 @@ pub(super) enum Feature {
     RunIds,
     /// Several ids of flows. Shown.
     FlowIds,
+    /// An end of the time besides its beginning: two filters on one property. Shown nowhere, and asked
+    /// for only where a listing has too many pages.
+    Until,
 }
 
 /// How the flows of a listing of runs are named.
@@ -59,10 +63,20 @@ pub(super) enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) scope: Scope,
-    time: Filter,
+    time: Span,
     /// One request for each; `None` asks for every status.
     statuses: Vec<Option<Filter>>,
     features: BTreeSet<Feature>,
+}
+
+/// The time that a listing is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Span {
+    property: &'static str,
+    since: Timestamp,
+    until: Option<Timestamp>,
+    /// How much earlier than wanted it begins; see [`LONGEST_RUN`].
+    lead: Duration,
 }
 
 /// What was learnt.
@@ -99,10 +113,10 @@ impl Shapes {
         };
         let time = match window {
             Window::UpdatedSince(since) if with(Feature::UpdatedAt) => {
-                Filter::since("updatedAt", since)
+                Span { property: "updatedAt", since, until: None, lead: Duration::ZERO }
             }
-            Window::UpdatedSince(since) => made_since(before(since, LONGEST_RUN), &mut with),
-            Window::BegunSince(since) => made_since(since, &mut with),
+            Window::UpdatedSince(since) => made_since(since, LONGEST_RUN, &mut with),
+            Window::BegunSince(since) => made_since(since, Duration::ZERO, &mut with),
         };
         const STATUS: &str = "metrics.statusSummary.status";
         let one = |spelling: &String| Some(Filter::one_of(STATUS, [spelling.as_str()]));
@@ -151,12 +165,12 @@ impl Shapes {
 
 /// `createdAt` where it is accepted, because every run has it and it is never before the start by
 /// more than a moment in Adobe's examples; else `startedAtUTC`, whose use is documented.
-fn made_since(since: Timestamp, with: &mut impl FnMut(Feature) -> bool) -> Filter {
-    if with(Feature::CreatedAt) {
-        Filter::since("createdAt", since)
-    } else {
-        Filter::since("metrics.durationSummary.startedAtUTC", since)
-    }
+fn made_since(since: Timestamp, lead: Duration, with: &mut impl FnMut(Feature) -> bool) -> Span {
+    let property = match with(Feature::CreatedAt) {
+        true => "createdAt",
+        false => "metrics.durationSummary.startedAtUTC",
+    };
+    Span { property, since: before(since, lead), until: None, lead }
 }
 
 impl Shape {
@@ -166,10 +180,40 @@ impl Shape {
             Scope::Whole => None,
             _ => Some(Filter::one_of("flowId", flows.iter().map(FlowId::as_str))),
         };
+        let Span { property, since, until, .. } = self.time;
+        let end = until.map(|until| Filter::before(property, until));
+        let since = Filter::since(property, since);
         let one = |status: &Option<Filter>| {
-            flows.iter().chain(status).chain([&self.time]).cloned().collect()
+            flows.iter().chain(status).chain([&since]).chain(&end).cloned().collect()
         };
         self.statuses.iter().map(one).collect()
+    }
+
+    /// The first half of the time this form asks for, where that has an end or ends at `now`; `None`
+    /// where it cannot be halved.
+    pub(super) fn first_half(&self, now: Timestamp) -> Option<Self> {
+        let since = self.time.since.as_millisecond();
+        let until = self.time.until.unwrap_or(now).as_millisecond();
+        let half = until.saturating_sub(since) / 2;
+        let middle = Timestamp::from_millisecond(since + half).ok().filter(|_| half > 0)?;
+        let time = Span { until: Some(middle), ..self.time.clone() };
+        Some(Self { time, ..self.clone() })
+    }
+
+    /// From when on the rest of the window has to be asked for, after a form with an end was read.
+    /// `None` where that is later than `now`, and so could not be kept as progress.
+    pub(super) fn resumes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(after(self.time.until?, self.time.lead)).filter(|at| *at <= now)
+    }
+
+    /// True if `run` does not belong into this form's time: the platform ignores the end of it.
+    pub(super) fn ends_before(&self, run: &Run) -> bool {
+        let at = match self.time.property {
+            "updatedAt" => run.updated_at,
+            "createdAt" => run.created_at,
+            _ => run.started_at,
+        };
+        self.time.until.zip(at).is_some_and(|(until, at)| at >= until)
     }
 
     /// Flows named in one request.
@@ -190,7 +234,7 @@ impl Shape {
             Feature::WholeSandbox | Feature::FlowList => answered.complaint.says(&["flowid"]),
             Feature::Status if self.features.contains(&Feature::StatusList) => false,
             Feature::StatusList | Feature::Status => answered.complaint.says(&["statussummary"]),
-            Feature::RunIds | Feature::FlowIds => false,
+            Feature::RunIds | Feature::FlowIds | Feature::Until => false,
         };
         let mut named = self.features.iter().copied().filter(names);
         named.next().filter(|_| named.next().is_none())

@@ -7,5 +7,6 @@ mod auth;
 mod fixtures;
 mod forms;
 mod listings;
+mod parts;
 mod retrigger;
 mod server;
