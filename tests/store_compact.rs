@@ -210,27 +210,62 @@ impl Story {
     }
 }
 
+async fn leased(path: &Path) -> (SqliteStore, Owner) {
+    let (store, owner) = (SqliteStore::open(path).await.unwrap(), Owner::new("the daemon"));
+    store.lease(&owner, Timestamp::UNIX_EPOCH, Duration::from_secs(60)).await.unwrap();
+    (store, owner)
+}
+
+/// Stores the first changes of all stories, then all second ones, and so on.
+async fn tell(store: &SqliteStore, owner: &Owner, stories: &[Vec<Change>]) {
+    for step in 0..stories[0].len() {
+        let changes: Vec<Change> = stories.iter().map(|story| story[step].clone()).collect();
+        let batch = Batch { changes, ..Batch::default() };
+        let applied = store.commit(owner, &batch).await.unwrap().applied;
+        assert_eq!(applied, vec![true; stories.len()]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_removed_takes_along_what_it_alone_spoke_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("flowmend.db");
+    let (store, owner) = leased(&path).await;
+    let stories: Vec<Vec<Change>> = (0..60).map(Story::whole).collect();
+    tell(&store, &owner, &stories).await;
+    let kept: Vec<&Recovery> = stories[57..].iter().map(|story| &story[6].recovery).collect();
+
+    let removed = store.prune(&owner, kept[0].updated_at).await.unwrap();
+    assert_eq!(removed, 57);
+    for recovery in kept {
+        let read = store.recovery_of(&recovery.root_run_id).await.unwrap();
+        assert_eq!(read.as_ref(), Some(recovery));
+    }
+    let mut connection = connect(&path).await;
+    let counts = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM flows),
+                      (SELECT count(*) FROM failures)";
+    let left: (i64, i64, i64) = sqlx::query_as(counts).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, (9, 3, 3));
+
+    store.prune(&owner, Timestamp::MAX).await.unwrap();
+    let left: (i64, i64, i64) = sqlx::query_as(counts).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, (0, 0, 0));
+}
+
 #[tokio::test]
 async fn a_finished_recovery_takes_at_most_two_kilobytes() {
     const RECOVERIES: u64 = 2_000;
     const AT_ONCE: usize = 40;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flowmend.db");
-    let store = SqliteStore::open(&path).await.unwrap();
-    let owner = Owner::new("the daemon");
-    store.lease(&owner, Timestamp::UNIX_EPOCH, Duration::from_secs(60)).await.unwrap();
+    let (store, owner) = leased(&path).await;
     store.close().await;
     let empty = std::fs::metadata(&path).unwrap().len();
 
     let store = SqliteStore::open(&path).await.unwrap();
     let stories: Vec<Vec<Change>> = (0..RECOVERIES).map(Story::whole).collect();
     for together in stories.chunks(AT_ONCE) {
-        for step in 0..together[0].len() {
-            let changes: Vec<Change> = together.iter().map(|story| story[step].clone()).collect();
-            let batch = Batch { changes, ..Batch::default() };
-            let applied = store.commit(&owner, &batch).await.unwrap().applied;
-            assert_eq!(applied, [true; AT_ONCE]);
-        }
+        tell(&store, &owner, together).await;
     }
     let last = stories.last().unwrap().last().unwrap();
     let root = &last.recovery.root_run_id;

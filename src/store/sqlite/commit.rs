@@ -29,7 +29,7 @@ const WHAT: &str = "record what was decided";
 const ROOT: &str = "(SELECT run_id FROM runs WHERE id = root)";
 
 /// Both write what still fits, and answer with the root runs of what they wrote.
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
     insert(
         "recovery",
         RECOVERY,
@@ -40,7 +40,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
         ),
     )
 });
-static UPDATE: LazyLock<String> = LazyLock::new(|| {
+pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
         RECOVERY[1..].iter().map(|column| format!("{column} = {}", value(column))).collect();
     format!(
@@ -53,11 +53,12 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// An attempt is never changed once it is stored.
-static APPEND: LazyLock<String> =
+pub(super) static APPEND: LazyLock<String> =
     LazyLock::new(|| insert("attempt", ATTEMPT, "TRUE ON CONFLICT DO NOTHING"));
 
-static WRITE: LazyLock<String> = LazyLock::new(|| insert("entry", ENTRY, "TRUE ORDER BY new.key"));
-static NOTE: LazyLock<String> = LazyLock::new(|| {
+pub(super) static WRITE: LazyLock<String> =
+    LazyLock::new(|| insert("entry", ENTRY, "TRUE ORDER BY new.key"));
+pub(super) static NOTE: LazyLock<String> = LazyLock::new(|| {
     insert(
         "entry",
         ENTRY,
@@ -238,6 +239,13 @@ fn json<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }
 
+pub(super) const EXCUSE: &str = "UPDATE recovery SET excused_since = ?2, revision = revision + 1
+         WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2 AND NOT ordered
+           AND excused_since IS NULL
+           AND root NOT IN (
+               SELECT id FROM runs WHERE run_id IN (SELECT value FROM json_each(?3))
+           )";
+
 /// Marks the wait of what is due and waits for others.
 async fn excuse(
     connection: &mut SqliteConnection,
@@ -245,20 +253,13 @@ async fn excuse(
     changes: &[Change],
 ) -> Result<(), StoreError> {
     let changed = changes.iter().map(|change| &change.recovery.root_run_id);
-    sqlx::query(
-        "UPDATE recovery SET excused_since = ?2, revision = revision + 1
-         WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2 AND NOT ordered
-           AND excused_since IS NULL
-           AND root NOT IN (
-               SELECT id FROM runs WHERE run_id IN (SELECT value FROM json_each(?3))
-           )",
-    )
-    .bind(queued.sandbox.as_str())
-    .bind(queued.since.as_millisecond())
-    .bind(json_array(queued.except.iter().chain(changed).map(RunId::as_str)))
-    .execute(connection)
-    .await
-    .map_err(cannot(WHAT))?;
+    sqlx::query(EXCUSE)
+        .bind(queued.sandbox.as_str())
+        .bind(queued.since.as_millisecond())
+        .bind(json_array(queued.except.iter().chain(changed).map(RunId::as_str)))
+        .execute(connection)
+        .await
+        .map_err(cannot(WHAT))?;
     Ok(())
 }
 

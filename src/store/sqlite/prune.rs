@@ -15,14 +15,14 @@ const KEYS_PER_TRANSACTION: i64 = 10_000;
 const WHAT: &str = "remove what is old";
 
 /// Attempts go with their recovery, by the foreign key.
-const OLD_RECOVERIES: &str = "
+pub(super) const OLD_RECOVERIES: &str = "
     DELETE FROM recovery WHERE root IN (
         SELECT root FROM recovery
         WHERE updated_at < ?1 AND state IN ('recovered', 'given_up', 'dismissed')
         LIMIT ?2
     )";
 
-const OLD_ENTRIES: &str = "
+pub(super) const OLD_ENTRIES: &str = "
     DELETE FROM entry WHERE id IN (
         SELECT id FROM entry
         WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM recovery WHERE recovery.root = entry.root)
@@ -30,7 +30,7 @@ const OLD_ENTRIES: &str = "
     )";
 
 /// What nothing refers to any more, and how far the keys of its table go.
-const UNUSED: [(&str, &str); 3] = [
+pub(super) const UNUSED: [(&str, &str); 3] = [
     (
         "DELETE FROM runs WHERE id BETWEEN ?1 AND ?2
              AND NOT EXISTS (SELECT 1 FROM entry WHERE run = runs.id)
