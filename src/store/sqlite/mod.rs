@@ -13,12 +13,12 @@ mod lease;
 mod lock;
 mod open;
 mod past;
-#[cfg(test)]
-mod plans;
 mod prune;
 mod read;
 mod rows;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};

@@ -1,4 +1,4 @@
-//! No question of a pass reads the whole history.
+//! No statement reads the whole history.
 
 use super::{SqliteStore, commit, past, prune, read, turns};
 use sqlx::{AssertSqlSafe, Row};
