@@ -62,6 +62,8 @@ reasons! {
     Quiet = "quiet",
     /// Re-triggered runs keep failing in this sandbox; few at a time are tried until they succeed.
     Outage = "outage",
+    /// Re-triggered runs of this source keep failing; few at a time are tried until they succeed.
+    SourceOutage = "source_outage",
 
     // Refused for now
     /// The platform asks for fewer calls (429).
