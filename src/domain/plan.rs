@@ -146,7 +146,7 @@ fn advance_waiting(
     }
     let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
     if run.status.is_under_way() {
-        return recovery.watch_elsewhere(&run.id, Reason::SameRunAtWork, terms);
+        return recovery.watch_elsewhere(run, Reason::SameRunAtWork, terms);
     }
     if !recovery.contested {
         return None;

@@ -176,10 +176,10 @@ reasons! {
     Destination = "destination",
     /// The platform does not say what kind of dataflow this is; set `kind` in a `[[dataflow]]`.
     UnknownKind = "unknown_kind",
-    /// The run failed before `poll.lookback` began.
-    TooOld = "too_old",
     /// The dataflow has succeeded since, before flowmend looked at it for the first time.
     SucceededSince = "succeeded_since",
+    /// The run failed before `poll.lookback` began.
+    TooOld = "too_old",
     /// The run carries no date, so its age and its due time cannot be told.
     NoDate = "no_date",
 }

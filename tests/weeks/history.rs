@@ -250,7 +250,7 @@ impl History {
         self.crashes += 1;
         // The next call may be on its way already: a machine that is suspended there, and goes on
         // when another has settled the matter, is beyond what any daemon can promise.
-        let on_its_way = store.stopped_at_outcome();
+        let on_its_way = store.stopped_amid_calls();
         match self.rng.u8(0..10) {
             fate if fate < 6 || on_its_way => {
                 drop(passing);
