@@ -27,6 +27,10 @@ use super::snapshot::{CLOCK_SKEW, Snapshot};
 use super::transition::Terms;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// When a listing has not shown the run of a doubtful call, the next one follows after this.
+const SECOND_LOOK: Duration = Duration::from_secs(30);
 
 /// What to do, each with its reason.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -374,11 +378,14 @@ fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Opti
         }
         _ => None,
     });
+    // A second look soon after the first one that found nothing.
+    let looked = plan.changes.iter().any(|change| change.entry.event == Event::Unlisted);
+    let look_again = looked.then(|| after(snapshot.now, SECOND_LOOK));
     let limited = [Reason::RateLimited, Reason::Throttled];
     let waits = plan.postponed.iter().any(|entry| limited.contains(&entry.reason));
     let freed = admission.free_at().filter(|_| waits || !snapshot.queue.is_empty());
     let moved = plan.changes.iter().filter_map(|change| change.recovery.due());
-    let all = confirmed.chain(moved).chain(freed).chain(snapshot.next_due);
+    let all = confirmed.chain(look_again).chain(moved).chain(freed).chain(snapshot.next_due);
     all.filter(|&due| due > snapshot.now).min()
 }
 

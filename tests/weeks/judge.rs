@@ -223,6 +223,10 @@ impl Evidence<'_> {
                 failed(&ended) && latest >= recovery.failed_at + setting.max_elapsed
             }
             State::GivenUp { why: Reason::NotRetriggerable } => self.is_touched(recovery),
+            // A younger run by another client hid whether a run was made; none was, as the books say.
+            State::GivenUp { why: Reason::StillInDoubt } => {
+                ended.is_empty() && recovery.updated_at >= recovery.failed_at + setting.max_elapsed
+            }
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
             State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
