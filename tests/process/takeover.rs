@@ -1,7 +1,8 @@
 //! Two daemons on one store: one works, one waits.
 
 use crate::support::process::Process;
-use crate::support::{Site, now};
+use crate::support::{SOON, Site, now, until};
+use flowmend::simulator::{Effect, Endpoint, FaultRule};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -66,6 +67,10 @@ async fn a_daemon_that_lies_still_keeps_its_lease_until_it_runs_out() {
     site.configure("store.lease = \"4s\"");
     let first = site.daemon().await;
     first.says("dataflows selected").await;
+    // Stopped while it reads, so that it does not keep the file locked.
+    let read = site.books().requests(Endpoint::Runs);
+    site.fault(FaultRule::always(Endpoint::Runs, Effect::Hang));
+    until(SOON, "it reads", || site.books().requests(Endpoint::Runs) > read).await;
     first.signal("STOP");
     let stopped = now();
     let second = site.daemon().await;
