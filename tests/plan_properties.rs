@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use flowmend::domain::admission::{Admission, Allowance, Facts};
-use flowmend::domain::breaker::{Breaker, Weather};
+use flowmend::domain::breaker::Breaker;
 use flowmend::domain::due::DueRecovery;
 use flowmend::domain::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::hold::{Grounds, Holds};
 use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::order::Order;
+use flowmend::domain::outage::OutageRecord;
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::{Limits, RetryPolicy};
 use flowmend::domain::quiet::{self, Quiet};
@@ -207,7 +208,7 @@ impl World {
         let flows: HashMap<FlowId, Dataflow> =
             (0..FLOWS).map(|n| (flow_id(n), self.dataflow(n))).collect();
         let holds = self.holds();
-        let admission = Admission::new(&facts, &flows, 1, self.now, open.iter());
+        let admission = Admission::new(&facts, &flows, 1, self.now, open.iter(), &[]);
         let turns = admission.turns(self.due(&open), |it| {
             let quiet = quiet::pause(&self.conduct.quiet, &prod(), &it.flow_id, "", self.now);
             !it.ordered && (holds.why(&it.flow_id).is_some() || quiet.is_some())
@@ -280,8 +281,8 @@ impl World {
         Facts {
             allowances: [per_minute, Allowance::UNLIMITED],
             throttled_until: None,
-            weather: Weather::default(),
-            canary_patience: Duration::from_secs(1800),
+            outages: OutageRecord::default(),
+            breaker: Breaker { failures: 0, ..Breaker::default() },
         }
     }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
 use flowmend::domain::journal::Event;
 use flowmend::domain::policy::RetryPolicy;
 use flowmend::domain::quiet::Pause;
@@ -310,11 +310,18 @@ fn a_rule_decides_what_a_failure_leads_to() {
 #[test]
 fn a_run_that_somebody_else_set_to_work_is_an_attempt_like_any_other() {
     let mut bench = Bench::new();
-    bench.step(|recovery, terms| {
-        recovery.watch_elsewhere(&RunId::new("theirs"), Reason::RetriedElsewhere, terms)
-    });
+    let etag = Etag::new("\"theirs\"");
+    let theirs = Run {
+        id: RunId::new("theirs"),
+        status: RunStatus::InProgress,
+        etag: Some(etag.clone()),
+        ..failed_run(bench.now)
+    };
+    bench
+        .step(|recovery, terms| recovery.watch_elsewhere(&theirs, Reason::RetriedElsewhere, terms));
     assert_eq!(bench.recovery.attempts.len(), 1);
     assert_eq!(bench.recovery.latest_run(), &RunId::new("theirs"));
+    assert_eq!(bench.recovery.attempts[0].etag, Some(etag), "the one that the listing showed");
     let mut failed = failed_run(bench.now);
     failed.id = RunId::new("theirs");
     bench.step(|recovery, terms| recovery.facing(Some(&failed)).follow(Some(&failed), terms));

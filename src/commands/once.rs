@@ -2,9 +2,13 @@
 
 use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
 use crate::cli::RunArgs;
-use crate::daemon::{Mode, Round};
+use crate::daemon::{Daemon, Mode, OnceError, Round};
 use crate::domain::journal::Event;
 use crate::telemetry;
+use tokio_util::sync::CancellationToken;
+
+/// More passes than any backlog needs that can be sent while `once` is worth waiting for.
+const MOST_PASSES: usize = 1_000;
 
 pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
     let settings = match load(&args.config, &environment) {
@@ -19,13 +23,30 @@ pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Res
     let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, mode).await?;
     let mut daemon = daemon(settings, open.store.clone(), &Identity::draw(), mode)?;
-    let round = daemon.once(&stop).await;
+    let round = once_to_the_end(&mut daemon, &stop).await;
     daemon.release().await;
     open.close().await;
     if let Ok(round) = &round {
         tell_sum(round, mode);
     }
     Ok(if round?.is_complete() { Exit::Done } else { Exit::Failed })
+}
+
+/// A pass, and those that follow it at once because there is more to do: what a pass takes on, the
+/// next one re-triggers.
+async fn once_to_the_end(
+    daemon: &mut Daemon,
+    stop: &CancellationToken,
+) -> Result<Round, OnceError> {
+    let mut all = daemon.once(stop).await?;
+    for _ in 1..MOST_PASSES {
+        if !all.is_complete() || !daemon.is_more_to_do(&all) || stop.is_cancelled() {
+            break;
+        }
+        let next = daemon.once(stop).await?;
+        all.add(next);
+    }
+    Ok(all)
 }
 
 /// What the pass came to, in one line.

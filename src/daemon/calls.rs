@@ -24,6 +24,7 @@ use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The most intents that are open at a time.
@@ -62,6 +63,8 @@ impl Calls<'_> {
         report: &mut Report,
     ) -> Result<bool, PassError> {
         let window = WINDOW.max(2 * self.at_a_time);
+        // Begun calls wait here for their turn, so that its lateness is seen when it comes.
+        let turns = Semaphore::new(self.at_a_time);
         let mut waiting = VecDeque::from(intents);
         let mut under_way = FuturesUnordered::new();
         let mut outcomes: Vec<Change> = Vec::new();
@@ -92,7 +95,7 @@ impl Calls<'_> {
                     all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
                     report_stored(&next, of_next, report);
                     let begun = next.into_iter().zip(of_next).filter(|(_, applied)| **applied);
-                    under_way.extend(begun.map(|(intent, _)| self.call(intent)));
+                    under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
                 }
                 Err(error) => {
                     ended.iter().for_each(|change| tell_unstored(&change.entry));
@@ -137,7 +140,9 @@ impl Calls<'_> {
     }
 
     /// One call for one intent, and what it makes of the recovery.
-    async fn call(&self, intent: Change) -> Option<Change> {
+    async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
+        // The semaphore is never closed; without a permit the client's own limit would hold.
+        let _turn = turns.acquire().await.ok();
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
         let terms = self.snapshot.terms(recovery);

@@ -44,9 +44,11 @@ impl Gatherer<'_> {
     async fn list(&self, memory: &Memory, since: Since) -> Listing<Run> {
         let mut flows: Vec<FlowId> = memory.catalog.flows().keys().cloned().collect();
         flows.sort();
-        let wanted =
-            |flow: &FlowId| flows.binary_search(flow).is_ok() || memory.catalog.is_unknown(flow);
-        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, wanted, window);
+        // A failed run of a dataflow that was never read shows that there is a new one.
+        let is_unknown = |flow: &FlowId| memory.catalog.is_unknown(flow);
+        let others: Option<&dyn Fn(&FlowId) -> bool> =
+            if self.sandbox.is_open() { Some(&is_unknown) } else { None };
+        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, others, window);
         // What is too long for one listing is read part by part, to the end.
         let parts = async |since, window: fn(Timestamp) -> Window| {
             let mut all = list(window(since)).await;

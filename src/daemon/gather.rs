@@ -210,7 +210,7 @@ impl Gatherer<'_> {
         let facts = self.facts(record, now).await?;
         let flows = memory.catalog.flows();
         let room = self.settings.limits.per_dataflow;
-        let admission = Admission::new(&facts, flows, room, now, recoveries.iter());
+        let admission = Admission::new(&facts, flows, room, now, recoveries.iter(), &[]);
         let holds = record.holds(name, &memory.catalog, self.settings);
         let moves = |it: &DueRecovery| {
             let flow_name = flows.get(&it.flow_id).map_or("", |flow| &flow.flow.name);
@@ -247,8 +247,8 @@ impl Gatherer<'_> {
         Ok(Facts {
             allowances,
             throttled_until: self.service.pause_left().map(|left| after(now, left)),
-            weather: record.weather.clone(),
-            canary_patience: self.settings.breaker.window,
+            outages: record.outages.clone(),
+            breaker: self.settings.breaker.clone(),
         })
     }
 

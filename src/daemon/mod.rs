@@ -95,6 +95,16 @@ pub struct Round {
 }
 
 impl Round {
+    /// Adds what came of a later round over the same sandboxes.
+    pub fn add(&mut self, later: Self) {
+        for ((_, before), (_, after)) in self.reports.iter_mut().zip(later.reports) {
+            match (before, after) {
+                (Ok(before), Ok(after)) => before.merge(after),
+                (before, after) => *before = after,
+            }
+        }
+    }
+
     /// True if every sandbox was read completely.
     pub fn is_complete(&self) -> bool {
         self.reports.iter().all(|(_, result)| matches!(result, Ok(Report { fault: None, .. })))
@@ -168,6 +178,13 @@ impl Daemon {
             (worker.name().clone(), result)
         });
         Ok(Round { reports: self.lease.held_while(join_all(passes)).await })
+    }
+
+    /// True if another pass has something to do at once.
+    pub fn is_more_to_do(&self, round: &Round) -> bool {
+        let now = self.parts.service.now();
+        let reports = round.reports.iter().filter_map(|(_, result)| result.as_ref().ok());
+        reports.into_iter().any(|report| report.is_more_to_do(now))
     }
 
     /// What the next pass over each sandbox would do. It only reads, the platform and the store, and

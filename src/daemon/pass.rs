@@ -67,6 +67,16 @@ impl Report {
         self.next_due.is_some_and(|due| due <= now)
     }
 
+    /// Adds what a later pass did.
+    pub(super) fn merge(&mut self, later: Self) {
+        for (event, count) in later.events {
+            *self.events.entry(event).or_default() += count;
+        }
+        self.issued.extend(later.issued);
+        let Self { postponed, next_due, fault, .. } = later;
+        (self.postponed, self.next_due, self.fault) = (postponed, next_due, fault);
+    }
+
     /// How many entries of this kind were written.
     pub fn count(&self, event: Event) -> u32 {
         self.events.get(&event).copied().unwrap_or(0)

@@ -1,14 +1,13 @@
 //! What the store's record amounts to for whole dataflows and for the sandbox: which are held, and
-//! whether there is an outage. Nothing of it is counted along; each pass reads it anew.
+//! what is on record of outages. Nothing of it is counted along; each pass reads it anew.
 
 use super::catalog::Catalog;
-use crate::domain::breaker::{
-    Breaker, OUTCOMES_LOOKBACK, Outcome, Streak, Weather, streaks, weather,
-};
+use crate::domain::breaker::{Breaker, Outcome, Streak, streaks};
 use crate::domain::hold::{Grounds, Holds};
 use crate::domain::ids::{FlowId, SandboxName};
 use crate::domain::journal::Event;
 use crate::domain::order::{self, Order};
+use crate::domain::outage::{Extent, OutageRecord};
 use crate::domain::schedule::before;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -25,7 +24,7 @@ pub(super) struct Record {
     orders: Vec<Order>,
     streaks: HashMap<FlowId, Streak>,
     unsupported: Vec<(FlowId, Timestamp)>,
-    pub(super) weather: Weather,
+    pub(super) outages: OutageRecord,
 }
 
 impl Record {
@@ -44,9 +43,9 @@ impl Record {
                 .map(|order| order.at)
         };
         let streaks = streaks(&ends, resumed_at);
-        let weather = read_weather(store, sandbox, &settings.breaker, now).await?;
+        let outages = read_outages(store, sandbox, &settings.breaker, now).await?;
         let unsupported = store.unsupported_flows(sandbox).await?;
-        Ok(Self { weather, orders, streaks, unsupported })
+        Ok(Self { outages, orders, streaks, unsupported })
     }
 
     /// The holds on the dataflows of `catalog`.
@@ -79,18 +78,19 @@ impl Record {
     }
 }
 
-/// Whether there is an outage: what is on record of the last one, and the outcomes since.
-async fn read_weather(
+/// What is on record of the last outage of each extent, and the outcomes since the oldest that lasts.
+async fn read_outages(
     store: &dyn Store,
     sandbox: &SandboxName,
     breaker: &Breaker,
     now: Timestamp,
-) -> Result<Weather, StoreError> {
-    let turns = [Event::OutageBegan, Event::OutageEnded];
-    let turn = store.history(Some(sandbox), before(now, LOOKBACK), &turns).await?.pop();
-    let began = turn.as_ref().filter(|it| it.event == Event::OutageBegan).map(Outcome::named_by);
-    let reach = if began.is_some() { OUTCOMES_LOOKBACK } else { breaker.window };
-    let since = turn.as_ref().map_or(Timestamp::MIN, |it| it.at).max(before(now, reach));
+) -> Result<OutageRecord, StoreError> {
+    let events = [Event::OutageBegan, Event::OutageEnded];
+    let entries = store.history(Some(sandbox), before(now, LOOKBACK), &events).await?;
+    let turn = |entry| Some((Extent::of(entry)?, Outcome::named_by(entry)));
+    let newest: HashMap<Extent, Outcome> = entries.iter().filter_map(turn).collect();
+    let lasting = newest.values().filter(|turn| !turn.succeeded).map(|turn| turn.at);
+    let since = lasting.min().unwrap_or(Timestamp::MAX).min(before(now, breaker.window));
     let outcomes = store.outcomes(sandbox, since).await?;
-    Ok(weather(began, &outcomes, breaker))
+    Ok(OutageRecord { turns: newest.into_iter().collect(), outcomes })
 }

@@ -4,9 +4,10 @@
 //! the sandbox, an outage, a pause that Adobe asked for. What has no room takes no place in the
 //! budget of reading, so busy dataflows cannot keep idle ones waiting.
 
-use super::breaker::Weather;
+use super::breaker::{Breaker, Outcome};
 use super::due::DueRecovery;
 use super::ids::{FlowId, RunId};
+use super::outage::{Extent, OutageRecord, Outages, outages};
 use super::reason::Reason;
 use super::recovery::{Recovery, State};
 use super::schedule::{after, before};
@@ -52,10 +53,11 @@ pub struct Facts {
     pub allowances: [Allowance; 2],
     /// Until when Adobe asked for no calls.
     pub throttled_until: Option<Timestamp>,
-    /// Whether re-triggered runs keep failing all over the sandbox.
-    pub weather: Weather,
-    /// A watched run that was issued this long ago is no canary any more.
-    pub canary_patience: Duration,
+    /// What is on record of outages.
+    pub outages: OutageRecord,
+    /// What counts as an outage. A watched run that was issued longer ago than its window is no canary
+    /// any more.
+    pub breaker: Breaker,
 }
 
 /// The state of admission while a pass hands out turns.
@@ -70,8 +72,9 @@ pub struct Admission<'a> {
     unanswered: HashSet<FlowId>,
     /// Those and the new runs that have not ended, per dataflow.
     under_way: HashMap<FlowId, u32>,
-    /// Those of all dataflows, without the ones that have taken too long to show anything.
-    canaries: u32,
+    outages: Outages,
+    /// Those of each extent, without the ones that have taken too long to show anything.
+    canaries: HashMap<Extent, u32>,
     begun: u32,
 }
 
@@ -89,14 +92,21 @@ pub struct Turns {
 }
 
 impl<'a> Admission<'a> {
-    /// Admission as `recoveries` stand; `default_room` is for dataflows that are not in `flows`.
+    /// Admission as `recoveries` stand, when `seen` has come out of re-triggered runs since the
+    /// record was read; `default_room` is for dataflows that are not in `flows`.
     pub fn new<'r>(
         facts: &'a Facts,
         flows: &'a HashMap<FlowId, Dataflow>,
         default_room: u32,
         now: Timestamp,
         recoveries: impl Iterator<Item = &'r Recovery>,
+        seen: &[Outcome],
     ) -> Self {
+        let source_of =
+            |flow: &FlowId| flows.get(flow).and_then(|it| it.flow.source_spec.as_deref());
+        let outcomes = [&facts.outages.outcomes, seen].concat();
+        let turns = facts.outages.turns.clone();
+        let outages = outages(turns, &outcomes, source_of, &facts.breaker, now);
         let mut admission = Self {
             facts,
             flows,
@@ -104,20 +114,23 @@ impl<'a> Admission<'a> {
             now,
             unanswered: HashSet::new(),
             under_way: HashMap::new(),
-            canaries: 0,
+            outages,
+            canaries: HashMap::new(),
             begun: 0,
         };
-        let recent = before(now, facts.canary_patience);
+        let recent = before(now, facts.breaker.window);
         for recovery in recoveries {
             match recovery.state {
                 State::Triggering { .. } | State::InDoubt { .. } => {
                     admission.occupy(&recovery.flow_id);
                     admission.unanswered.insert(recovery.flow_id.clone());
-                    admission.canaries += 1;
+                    admission.count_canary(&recovery.flow_id);
                 }
                 State::Watching { since, .. } => {
                     admission.occupy(&recovery.flow_id);
-                    admission.canaries += u32::from(since >= recent);
+                    if since >= recent {
+                        admission.count_canary(&recovery.flow_id);
+                    }
                 }
                 _ => {}
             }
@@ -129,33 +142,51 @@ impl<'a> Admission<'a> {
         *self.under_way.entry(flow.clone()).or_default() += 1;
     }
 
+    fn count_canary(&mut self, flow: &FlowId) {
+        let source = self.source_of(flow).map(|source| Extent::Source(source.to_owned()));
+        for extent in [Some(Extent::Sandbox), source].into_iter().flatten() {
+            *self.canaries.entry(extent).or_default() += 1;
+        }
+    }
+
+    fn source_of(&self, flow: &FlowId) -> Option<&'a str> {
+        self.flows.get(flow).and_then(|it| it.flow.source_spec.as_deref())
+    }
+
+    /// The outages that last, and those that are over.
+    pub fn outages(&self) -> &Outages {
+        &self.outages
+    }
+
+    /// How far back in the queue a recovery stands: in an outage what was tried least is the next
+    /// canary, because another dataflow may work again.
+    pub fn tried(&self, flow: &FlowId, attempts: u32) -> u32 {
+        let covered = self.outages.covering(self.source_of(flow)).next().is_some();
+        if covered { attempts } else { 0 }
+    }
+
     /// Why a re-trigger of `flow` has to wait, if it has to. What an operator ordered waits for no
     /// outage.
     pub fn obstacle(&self, flow: &FlowId, ordered: bool) -> Option<Reason> {
         if !self.has_room(flow) {
             return Some(Reason::FlowBusy);
         }
-        self.sandbox_obstacle(ordered)
-    }
-
-    /// The obstacles that are the same for every dataflow.
-    fn sandbox_obstacle(&self, ordered: bool) -> Option<Reason> {
         if self.throttled_until().is_some() {
-            Some(Reason::Throttled)
-        } else if self.left() == 0 {
-            Some(Reason::RateLimited)
-        } else if self.is_outage_full() && !ordered {
-            Some(Reason::Outage)
-        } else {
-            None
+            return Some(Reason::Throttled);
         }
+        if self.left() == 0 {
+            return Some(Reason::RateLimited);
+        }
+        let under_way = |extent: &Extent| self.canaries.get(extent).copied().unwrap_or(0);
+        let closed = self.outages.closed(self.source_of(flow), self.now, under_way);
+        closed.filter(|_| !ordered).map(|outage| outage.extent.reason())
     }
 
     /// Gives `flow` its turn.
     pub fn begin(&mut self, flow: &FlowId) {
         self.occupy(flow);
         self.unanswered.insert(flow.clone());
-        self.canaries += 1;
+        self.count_canary(flow);
         self.begun += 1;
     }
 
@@ -165,7 +196,9 @@ impl<'a> Admission<'a> {
             return Some(until);
         }
         let used_up = self.facts.allowances.iter().filter(|it| it.left <= self.begun);
-        used_up.filter_map(|it| it.more_at).max()
+        let canaries = self.outages.lasting.iter().map(|outage| outage.next_canary);
+        let next_canary = canaries.filter(|&at| at > self.now).min();
+        used_up.filter_map(|it| it.more_at).max().or(next_canary)
     }
 
     /// Whether another run of `flow` may be under way.
@@ -183,19 +216,11 @@ impl<'a> Admission<'a> {
         least.saturating_sub(self.begun)
     }
 
-    fn is_outage_full(&self) -> bool {
-        let outage = self.facts.weather.outage.as_ref();
-        outage.is_some_and(|outage| self.canaries >= outage.allowed)
-    }
-
     /// Which of `due`, in the order of their turns, this pass looks at. `moves` says whether a
     /// recovery moves without a call.
     pub fn turns(mut self, due: Vec<DueRecovery>, moves: impl Fn(&DueRecovery) -> bool) -> Turns {
         let mut due = due;
-        if self.facts.weather.outage.is_some() {
-            // What was tried least is the next canary: another dataflow may work again.
-            due.sort_by_key(|it| (!it.ordered, it.attempts));
-        }
+        due.sort_by_key(|it| (!it.ordered, self.tried(&it.flow_id, it.attempts)));
         let spare = match self.left() {
             // Nothing may call, so nothing is read.
             0 => 0,
@@ -224,8 +249,8 @@ impl<'a> Admission<'a> {
             // The spare ones count against no limit yet: who is ready is seen later.
             calls_left -= 1;
             self.occupy(&candidate.flow_id);
+            self.count_canary(&candidate.flow_id);
             self.unanswered.insert(candidate.flow_id);
-            self.canaries += 1;
             turns.calls.push(candidate.root_run_id);
         }
         turns
@@ -245,8 +270,8 @@ mod tests {
         Facts {
             allowances: [allowance, Allowance::UNLIMITED],
             throttled_until: None,
-            weather: Weather::default(),
-            canary_patience: Duration::from_secs(1800),
+            outages: OutageRecord::default(),
+            breaker: Breaker::default(),
         }
     }
 
@@ -265,7 +290,7 @@ mod tests {
         flows: &'a HashMap<FlowId, Dataflow>,
         busy: &[&str],
     ) -> Admission<'a> {
-        let mut admission = Admission::new(facts, flows, 1, at(1000), std::iter::empty());
+        let mut admission = Admission::new(facts, flows, 1, at(1000), std::iter::empty(), &[]);
         busy.iter().for_each(|flow| admission.occupy(&FlowId::new(*flow)));
         admission
     }

@@ -4,16 +4,14 @@
 //!
 //! * A **dataflow** whose recoveries keep ending without success is held, until one of its runs
 //!   succeeds or a person resumes it ([`streaks`]).
-//! * A **sandbox** in which re-triggered runs of several dataflows keep failing has an outage. One
-//!   re-trigger at a time is tried, a canary; each success then doubles how many may be under way
-//!   ([`weather`]).
+//! * A **sandbox** or a **source** of which re-triggered runs of several dataflows keep failing has an
+//!   outage ([`super::outage`]).
 
 use super::ids::{FlowId, RunId};
 use super::journal::{Entry, Event};
 use super::reason::Reason;
-use super::schedule::before;
 use jiff::Timestamp;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// `[breaker]`.
@@ -23,7 +21,7 @@ pub struct Breaker {
     pub dataflow_warning: u32,
     /// … and held after so many; 0: never.
     pub dataflow_failures: u32,
-    /// Failures of re-triggered runs in a sandbox that are taken for an outage; 0: never.
+    /// Failures of re-triggered runs in a sandbox, or of one source, that are taken for an outage; 0: never.
     pub failures: u32,
     /// … if they come within this time, without a success among them.
     pub window: Duration,
@@ -37,9 +35,6 @@ impl Default for Breaker {
     }
 }
 
-/// How far back the outcomes of a sandbox are read while an outage lasts.
-pub const OUTCOMES_LOOKBACK: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Recoveries of one dataflow that ended one after the other without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Streak {
@@ -49,35 +44,51 @@ pub struct Streak {
     pub at: Timestamp,
 }
 
-/// A recovery that ended without success though something was tried, and that no success of its
-/// dataflow has followed yet.
+/// A recovery that ended without success though something was tried for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsuccessful {
     /// The dataflow.
     pub flow_id: FlowId,
-    /// Its name when the recovery was adopted.
+    /// Its name at that moment.
     pub flow_name: String,
-    /// The root run.
+    /// The failed run that started it.
     pub root_run_id: RunId,
-    /// When it was given up.
+    /// When it ended.
     pub at: Timestamp,
 }
 
+impl Unsuccessful {
+    /// The recovery whose end the entry records, if it is such a one.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        let tried_in_vain = entry.new_run_id.is_some()
+            && matches!(
+                entry.reason,
+                Reason::AttemptsSpent
+                    | Reason::TimeSpent
+                    | Reason::WatchTimeout
+                    | Reason::NotRetriggerable
+            );
+        let root_run_id = entry.root_run_id.clone().filter(|_| tried_in_vain)?;
+        let (flow_id, flow_name) = (entry.flow_id.clone(), entry.flow_name.clone());
+        Some(Self { flow_id, flow_name, root_run_id, at: entry.at })
+    }
+}
+
 /// The streaks that last, from the unsuccessful recoveries, oldest first, that no success of their
-/// dataflow followed; `since` says from when on those of a dataflow count.
+/// dataflow followed. `since` says from when on those of a dataflow count.
 pub fn streaks(
     unsuccessful: &[Unsuccessful],
     since: impl Fn(&FlowId, &str) -> Option<Timestamp>,
 ) -> HashMap<FlowId, Streak> {
     let mut streaks: HashMap<FlowId, Streak> = HashMap::new();
-    for entry in unsuccessful {
-        if since(&entry.flow_id, &entry.flow_name).is_some_and(|since| entry.at <= since) {
+    for ended in unsuccessful {
+        if since(&ended.flow_id, &ended.flow_name).is_some_and(|since| ended.at <= since) {
             continue;
         }
-        let begun = || Streak { roots: Vec::new(), at: entry.at };
-        let streak = streaks.entry(entry.flow_id.clone()).or_insert_with(begun);
-        streak.roots.push(entry.root_run_id.clone());
-        streak.at = entry.at;
+        let begun = || Streak { roots: Vec::new(), at: ended.at };
+        let streak = streaks.entry(ended.flow_id.clone()).or_insert_with(begun);
+        streak.roots.push(ended.root_run_id.clone());
+        streak.at = ended.at;
     }
     streaks
 }
@@ -120,159 +131,37 @@ impl Outcome {
     }
 }
 
-/// How an outage stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
-    /// How many re-triggered runs of the sandbox may be under way at a time.
-    pub allowed: u32,
-    /// The failure that made it one.
-    pub began: Outcome,
-}
-
-/// What the outcomes of a sandbox amount to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Weather {
-    /// The outage that lasts, if one does.
-    pub outage: Option<Outage>,
-    /// The success that ended the last one.
-    pub cleared: Option<Outcome>,
-}
-
-/// More than this many at a time are as good as no limit: the outage is over.
-const RELEASED: u32 = 64;
-
-/// What `outcomes`, oldest first, amount to, where an outage that `began` then was recorded before
-/// them. While it lasts, each success doubles what is allowed at a time and each failure halves it,
-/// down to the one canary.
-pub fn weather(began: Option<Outcome>, outcomes: &[Outcome], breaker: &Breaker) -> Weather {
-    let mut weather = Weather::default();
-    if breaker.failures == 0 {
-        return weather;
-    }
-    weather.outage = began.map(|began| Outage { allowed: 1, began });
-    let mut failures: VecDeque<&Outcome> = VecDeque::new();
-    for outcome in outcomes {
-        if outcome.succeeded {
-            failures.clear();
-            let Some(outage) = &mut weather.outage else { continue };
-            outage.allowed = outage.allowed.saturating_mul(2);
-            if outage.allowed >= RELEASED {
-                weather = Weather { outage: None, cleared: Some(outcome.clone()) };
-            }
-        } else if let Some(outage) = &mut weather.outage {
-            outage.allowed = (outage.allowed / 2).max(1);
-        } else {
-            failures.push_back(outcome);
-            let oldest = before(outcome.at, breaker.window);
-            failures.retain(|failure| failure.at >= oldest);
-            let several = failures.iter().any(|failure| failure.flow_id != outcome.flow_id);
-            if several && failures.len() >= breaker.failures as usize {
-                failures.clear();
-                weather.outage = Some(Outage { allowed: 1, began: outcome.clone() });
-            }
-        }
-    }
-    weather
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    fn outcome(second: i64, flow: &str, succeeded: bool) -> Outcome {
-        Outcome {
-            at: Timestamp::from_second(second).unwrap(),
+    fn unsuccessful(second: i64, flow: &str) -> Unsuccessful {
+        Unsuccessful {
             flow_id: FlowId::new(flow),
-            run_id: RunId::new(format!("run-{second}")),
-            succeeded,
-        }
-    }
-
-    type History<'a> = &'a [(i64, &'a str, bool)];
-
-    fn after(history: History<'_>) -> Option<u32> {
-        let breaker =
-            Breaker { failures: 3, window: Duration::from_secs(100), ..Breaker::default() };
-        let outcomes: Vec<_> =
-            history.iter().map(|(at, flow, ok)| outcome(*at, flow, *ok)).collect();
-        weather(None, &outcomes, &breaker).outage.map(|outage| outage.allowed)
-    }
-
-    #[test]
-    fn failures_of_several_dataflows_within_the_window_are_an_outage() {
-        let table: [(History<'_>, Option<u32>); 7] = [
-            (&[], None),
-            (&[(0, "a", false), (1, "b", false)], None),
-            (&[(0, "a", false), (1, "b", false), (2, "c", false)], Some(1)),
-            // One dataflow that fails by itself is no outage.
-            (&[(0, "a", false), (1, "a", false), (2, "a", false)], None),
-            // Nor are failures with a success among them …
-            (&[(0, "a", false), (1, "b", true), (2, "c", false), (3, "a", false)], None),
-            // … or far apart.
-            (&[(0, "a", false), (90, "b", false), (180, "c", false)], None),
-            // It lasts for as long as nothing succeeds, however late the next failure.
-            (&[(0, "a", false), (1, "b", false), (2, "c", false), (900, "a", false)], Some(1)),
-        ];
-        for (history, expected) in table {
-            assert_eq!(after(history), expected, "{history:?}");
+            flow_name: format!("name of {flow}"),
+            root_run_id: RunId::new(format!("run-{second}")),
+            at: Timestamp::from_second(second).unwrap(),
         }
     }
 
     #[test]
-    fn each_success_releases_twice_as_many_and_each_failure_half() {
-        let mut history = vec![(0, "a", false), (1, "b", false), (2, "c", false)];
-        let steps = [(true, 2), (true, 4), (false, 2), (false, 1), (false, 1), (true, 2)];
-        for (second, (succeeded, allowed)) in (10..).zip(steps) {
-            history.push((second, "a", succeeded));
-            assert_eq!(after(&history), Some(allowed));
-        }
-        history.extend((20..25).map(|second| (second, "a", true)));
-        assert_eq!(after(&history), None, "over");
-        history.push((30, "b", false));
-        assert_eq!(after(&history), None, "one failure is no outage");
-    }
-
-    #[test]
-    fn an_outage_on_record_lasts_until_something_succeeds_however_long_ago_it_began() {
-        let breaker = Breaker { failures: 3, ..Breaker::default() };
-        let began = Some(outcome(0, "a", false));
-        let later = |ok| vec![outcome(1_000_000, "b", ok)];
-        let allowed = |outcomes: &[Outcome]| {
-            let weather = weather(began.clone(), outcomes, &breaker);
-            weather.outage.map(|outage| (outage.allowed, outage.began.run_id.to_string()))
+    fn a_streak_has_the_recoveries_of_one_dataflow_since_it_was_resumed() {
+        let rows =
+            [(1, "a"), (2, "b"), (3, "a"), (4, "a")].map(|(at, flow)| unsuccessful(at, flow));
+        let resumed = |flow: &FlowId, name: &str| {
+            (flow.as_str() == "a" && name == "name of a").then(|| rows[0].at)
         };
-        assert_eq!(allowed(&[]), Some((1, "run-0".to_owned())));
-        assert_eq!(allowed(&later(false)), Some((1, "run-0".to_owned())));
-        assert_eq!(allowed(&later(true)), Some((2, "run-0".to_owned())));
-    }
-
-    #[test]
-    fn without_a_number_there_is_no_breaker() {
-        let outcomes: Vec<_> = (0..100).map(|n| outcome(n, &format!("f-{n}"), false)).collect();
-        let breaker = Breaker { failures: 0, ..Breaker::default() };
-        assert_eq!(weather(None, &outcomes, &breaker).outage, None);
-        assert!(weather(None, &outcomes, &Breaker::default()).outage.is_some());
-    }
-
-    proptest! {
-        #[test]
-        fn successes_always_end_an_outage(
-            history in prop::collection::vec((0_u8..5, any::<bool>()), 0..60)
-        ) {
-            let mut outcomes: Vec<Outcome> = Vec::new();
-            for (flow, succeeded) in history {
-                let second = outcomes.len() as i64;
-                outcomes.push(outcome(second, &format!("f-{flow}"), succeeded));
-            }
-            let breaker = Breaker { failures: 3, ..Breaker::default() };
-            if let Some(outage) = weather(None, &outcomes, &breaker).outage {
-                prop_assert!(outage.allowed >= 1, "there is always a canary");
-            }
-            for _ in 0..7 {
-                outcomes.push(outcome(outcomes.len() as i64, "f-0", true));
-            }
-            prop_assert_eq!(weather(None, &outcomes, &breaker).outage, None);
-        }
+        let streak = |streaks: &HashMap<FlowId, Streak>, flow: &str| {
+            let streak = streaks.get(&FlowId::new(flow))?;
+            let roots: Vec<_> = streak.roots.iter().map(RunId::as_str).collect();
+            Some((roots.join(" "), streak.at.as_second()))
+        };
+        let all = streaks(&rows, |_, _| None);
+        assert_eq!(streak(&all, "a"), Some(("run-1 run-3 run-4".into(), 4)));
+        assert_eq!(streak(&all, "b"), Some(("run-2".into(), 2)));
+        let since = streaks(&rows, resumed);
+        assert_eq!(streak(&since, "a"), Some(("run-3 run-4".into(), 4)));
+        assert_eq!(streak(&since, "b"), streak(&all, "b"));
+        assert_eq!(streak(&since, "c"), None);
     }
 }

@@ -81,7 +81,7 @@ events! {
     /// A failed run is left alone.
     Skipped = "skipped", "run skipped";
     /// A due re-trigger has to wait.
-    Postponed = "postponed", "re-trigger postponed";
+    Postponed = "postponed", "re-trigger delayed";
     /// A re-trigger is due at a named time.
     Scheduled = "scheduled", "recovery scheduled";
     /// The intent to re-trigger is written; the call follows.

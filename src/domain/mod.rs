@@ -20,6 +20,7 @@ pub mod ids;
 pub mod journal;
 pub mod operator;
 pub mod order;
+pub mod outage;
 pub mod patience;
 pub mod plan;
 pub mod policy;

@@ -17,6 +17,7 @@ use super::admission::Admission;
 use super::breaker::Outcome;
 use super::ids::{FlowId, RunId};
 use super::journal::{Entry, Event};
+use super::outage::Extent;
 use super::reason::Reason;
 use super::recovery::{Change, Recovery, State};
 use super::rule::Action;
@@ -26,6 +27,10 @@ use super::snapshot::{CLOCK_SKEW, Snapshot};
 use super::transition::Terms;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// When a listing has not shown the run of a doubtful call, the next one follows after this.
+const SECOND_LOOK: Duration = Duration::from_secs(30);
 
 /// What to do, each with its reason.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,7 +58,7 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
     let taken_on = adopt_all(snapshot, &mut plan);
     let mut admission = plan.admission(snapshot);
     choose(snapshot, standing, &mut admission, &mut plan);
-    plan.news = news(snapshot);
+    plan.news = news(snapshot, &admission);
     plan.next_due = match taken_on {
         TakenOn::All => next_due(snapshot, &admission, &plan),
         TakenOn::Some => Some(snapshot.now),
@@ -70,6 +75,9 @@ impl Plan {
             .chain(&self.intents)
             .map(|change| (&change.recovery.root_run_id, &change.recovery))
             .collect();
+        // A canary that has just failed must not be followed by another one at once.
+        let seen: Vec<Outcome> =
+            self.changes.iter().filter_map(|change| Outcome::of(&change.entry)).collect();
         let stay = snapshot.recoveries.iter().filter(|it| !moved.contains_key(&it.root_run_id));
         Admission::new(
             &snapshot.admission,
@@ -77,6 +85,7 @@ impl Plan {
             snapshot.per_dataflow,
             snapshot.now,
             stay.chain(moved.values().copied()),
+            &seen,
         )
     }
 }
@@ -141,7 +150,7 @@ fn advance_waiting(
     }
     let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
     if run.status.is_under_way() {
-        return recovery.watch_elsewhere(&run.id, Reason::SameRunAtWork, terms);
+        return recovery.watch_elsewhere(run, Reason::SameRunAtWork, terms);
     }
     if !recovery.contested {
         return None;
@@ -325,10 +334,8 @@ fn choose(
 ) {
     let is_due = |recovery: &&Recovery| recovery.due().is_some_and(|due| due <= snapshot.now);
     let mut due: Vec<&Recovery> = standing.into_iter().filter(is_due).collect();
-    // In an outage what was tried least is the next canary: another dataflow may work again.
-    let tried = |recovery: &Recovery| match snapshot.admission.weather.outage {
-        Some(_) => recovery.attempts.len(),
-        None => 0,
+    let tried = |it: &Recovery| {
+        admission.tried(&it.flow_id, u32::try_from(it.attempts.len()).unwrap_or(u32::MAX))
     };
     due.sort_by_key(|it| (!it.ordered, tried(it), it.failed_at, it.root_run_id.clone()));
 
@@ -371,16 +378,19 @@ fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Opti
         }
         _ => None,
     });
+    // A second look soon after the first one that found nothing.
+    let looked = plan.changes.iter().any(|change| change.entry.event == Event::Unlisted);
+    let look_again = looked.then(|| after(snapshot.now, SECOND_LOOK));
     let limited = [Reason::RateLimited, Reason::Throttled];
     let waits = plan.postponed.iter().any(|entry| limited.contains(&entry.reason));
     let freed = admission.free_at().filter(|_| waits || !snapshot.queue.is_empty());
     let moved = plan.changes.iter().filter_map(|change| change.recovery.due());
-    let all = confirmed.chain(moved).chain(freed).chain(snapshot.next_due);
+    let all = confirmed.chain(look_again).chain(moved).chain(freed).chain(snapshot.next_due);
     all.filter(|&due| due > snapshot.now).min()
 }
 
 /// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
-fn news(snapshot: &Snapshot) -> Vec<Entry> {
+fn news(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Entry> {
     let told = |event, reason, flow: &FlowId, run: &RunId, detail: Option<String>| Entry {
         detail,
         ..note(snapshot, event, reason, flow, run)
@@ -396,12 +406,12 @@ fn news(snapshot: &Snapshot) -> Vec<Entry> {
     let healed = snapshot.holds.healed.iter();
     let healed =
         healed.map(|(flow, run)| told(Event::FlowHealed, Reason::RunSucceeded, flow, run, None));
-    let outcome = |event, outcome: &Outcome| {
-        told(event, Reason::Outage, &outcome.flow_id, &outcome.run_id, None)
+    let turn = |event, extent: &Extent, outcome: &Outcome| {
+        told(event, extent.reason(), &outcome.flow_id, &outcome.run_id, extent.detail())
     };
-    let weather = &snapshot.admission.weather;
-    let began = weather.outage.as_ref().map(|it| outcome(Event::OutageBegan, &it.began));
-    let ended = weather.cleared.as_ref().map(|it| outcome(Event::OutageEnded, it));
+    let outages = admission.outages();
+    let began = outages.lasting.iter().map(|it| turn(Event::OutageBegan, &it.extent, &it.began));
+    let ended = outages.ended.iter().map(|(extent, it)| turn(Event::OutageEnded, extent, it));
     let mut news: Vec<Entry> = held.chain(warned).chain(healed).chain(began).chain(ended).collect();
     news.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
     news

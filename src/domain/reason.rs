@@ -62,6 +62,8 @@ reasons! {
     Quiet = "quiet",
     /// Re-triggered runs keep failing in this sandbox; few at a time are tried until they succeed.
     Outage = "outage",
+    /// Re-triggered runs of this source keep failing; few at a time are tried until they succeed.
+    SourceOutage = "source_outage",
 
     // Refused for now
     /// The platform asks for fewer calls (429).
@@ -174,10 +176,10 @@ reasons! {
     Destination = "destination",
     /// The platform does not say what kind of dataflow this is; set `kind` in a `[[dataflow]]`.
     UnknownKind = "unknown_kind",
-    /// The run failed before `poll.lookback` began.
-    TooOld = "too_old",
     /// The dataflow has succeeded since, before flowmend looked at it for the first time.
     SucceededSince = "succeeded_since",
+    /// The run failed before `poll.lookback` began.
+    TooOld = "too_old",
     /// The run carries no date, so its age and its due time cannot be told.
     NoDate = "no_date",
 }

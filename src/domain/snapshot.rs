@@ -15,7 +15,7 @@ use super::run::{Run, RunStatus};
 use super::schedule::{Jitter, before};
 use super::transition::{Sighting, Terms};
 use jiff::Timestamp;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,7 +213,7 @@ impl Snapshot {
         &self,
         asked: &Run,
         claimed: &HashSet<RunId>,
-    ) -> Option<&RunId> {
+    ) -> Option<&Run> {
         let unanswered = |recovery: &Recovery| {
             recovery.flow_id == asked.flow_id && recovery.state.is_unanswered()
         };
@@ -232,7 +232,7 @@ impl Snapshot {
                 && asked.created_client.is_some()
                 && !is_theirs(asked)
         });
-        foreign.max_by_key(|run| (run.created_at, &run.id)).map(|run| &run.id)
+        foreign.max_by_key(|run| (run.created_at, &run.id))
     }
 
     /// What the listing of its dataflow says about the call in doubt; `None` where none was taken.
@@ -255,11 +255,12 @@ impl Snapshot {
         };
         let (strangers, candidates): (Vec<&Run>, Vec<&Run>) =
             listing.runs.iter().filter(younger).partition(|run| names_another(run));
-        // BTreeSet: oldest first, and each run once however often the pages repeat it.
-        let candidates: BTreeSet<_> =
-            candidates.into_iter().map(|run| (run.created_at, &run.id)).collect();
+        // BTreeMap: oldest first, and each run once however often the pages repeat it.
+        let candidates: BTreeMap<_, _> =
+            candidates.into_iter().map(|run| ((run.created_at, &run.id), &run.etag)).collect();
+        let candidates = candidates.into_iter().map(|((_, id), etag)| (id.clone(), etag.clone()));
         Some(Sighting {
-            candidates: candidates.into_iter().map(|(_, id)| id.clone()).collect(),
+            candidates: candidates.collect(),
             strangers: !strangers.is_empty() && matches!(self.mark, Mark::Supposed(_)),
             asked: self.runs.get(asked).cloned(),
             complete: listing.complete,

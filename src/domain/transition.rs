@@ -41,8 +41,8 @@ impl Terms<'_> {
 /// What the platform's listing says about a call in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
-    /// Runs that could be the issued one, oldest first.
-    pub candidates: Vec<RunId>,
+    /// Runs that could be the issued one, oldest first, each with the etag that the listing shows.
+    pub candidates: Vec<(RunId, Option<Etag>)>,
     /// The run that was asked for, as it is now, where it could be read.
     pub asked: Option<Run>,
     /// Younger runs that name another client, while it is not known whether runs we cause name ours:
@@ -143,12 +143,12 @@ impl Recovery {
     /// complete and begun at least `confirm_window` after the intent, and only from two of them.
     pub fn reconcile(&self, sighting: &Sighting, terms: Terms<'_>) -> Option<Change> {
         let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
-        if let Some(found) = sighting.candidates.first() {
+        if let Some((found, etag)) = sighting.candidates.first() {
             let reason = match sighting.candidates.len() {
                 1 => Reason::IssuedRunFound,
                 _ => Reason::SeveralCandidates,
             };
-            let mut change = self.watch(found, None, reason, terms);
+            let mut change = self.watch(found, etag.clone(), reason, terms);
             change.entry.run_id = asked.clone();
             return Some(change);
         }
@@ -157,7 +157,8 @@ impl Recovery {
                 return Some(self.recovered(Reason::HealedElsewhere, terms));
             }
             Some(run) if run.status.is_under_way() => {
-                return Some(self.watch(asked, None, Reason::SameRunAtWork, terms));
+                let etag = run.etag.clone();
+                return Some(self.watch(asked, etag, Reason::SameRunAtWork, terms));
             }
             _ => {}
         }
@@ -232,9 +233,9 @@ impl Recovery {
 
     /// `waiting` → `watching` a run that somebody else set to work, as if the re-trigger were ours: it
     /// is an attempt like any other. `None` in any other state.
-    pub fn watch_elsewhere(&self, run: &RunId, why: Reason, terms: Terms<'_>) -> Option<Change> {
+    pub fn watch_elsewhere(&self, run: &Run, why: Reason, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { .. } = self.state else { return None };
-        let mut change = self.watch(run, None, why, terms);
+        let mut change = self.watch(&run.id, run.etag.clone(), why, terms);
         change.entry.event = Event::Followed;
         Some(change)
     }

@@ -18,6 +18,7 @@ use crate::domain::run::{Run, RunStatus};
 use crate::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
 use reqwest::header::HeaderValue;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,29 +197,32 @@ impl FlowService {
     }
 
     /// The runs of `flows` within `window` whose status is one of the configured values, or reads as
-    /// *failed*; of the runs that are listed beside them, those whose flow is `wanted`. Asks in the cheapest form the platform accepts; see `shapes`. If they are more than
+    /// *failed*. With `others`, also those of the flows that it says yes to, if the platform lists a
+    /// whole sandbox. Asks in the cheapest form the platform accepts; see `shapes`. If they are more than
     /// `max_pages` hold, the oldest part is read, and [`Listing::until`] says where the rest begins.
     pub async fn failed_runs(
         &self,
         sandbox: &SandboxName,
         flows: &[FlowId],
-        wanted: impl Fn(&FlowId) -> bool,
+        others: Option<&dyn Fn(&FlowId) -> bool>,
         window: Window,
     ) -> Listing<Run> {
         let begun = self.0.reader.gateway.clock.local_now();
         let (harvest, until) = if flows.is_empty() {
             Default::default()
         } else {
-            self.0.reader.failed_runs(sandbox, flows, window).await
+            self.0.reader.failed_runs(sandbox, flows, others.is_some(), window).await
         };
+        let named: HashSet<&FlowId> = flows.iter().collect();
+        let is_wanted = |flow: &FlowId| named.contains(flow) || others.is_some_and(|it| it(flow));
         // The platform may have been asked for more than is wanted, and may ignore a filter.
         let values = &self.0.reader.failed_status_values;
         let mut statuses: Vec<RunStatus> =
             values.iter().map(|value| RunStatus::parse(value)).collect();
         statuses.push(RunStatus::Failed);
         let begun_at = self.0.reader.gateway.clock.at(begun);
-        let listing =
-            harvest.finish(begun_at, |run| wanted(&run.flow_id) && statuses.contains(&run.status));
+        let listing = harvest
+            .finish(begun_at, |run| is_wanted(&run.flow_id) && statuses.contains(&run.status));
         Listing { until, ..listing }
     }
 

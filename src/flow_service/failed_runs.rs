@@ -14,15 +14,17 @@ use std::collections::BTreeSet;
 
 impl Reader {
     /// Reads the failed runs of `window`. Where they have too many pages, only those of its oldest part
-    /// that has not: then the time is given from which on the rest has to be asked for.
+    /// that has not: then the time is given from which on the rest has to be asked for. Those of other
+    /// flows are `welcome` or not.
     pub(super) async fn failed_runs(
         &self,
         sandbox: &SandboxName,
         flows: &[FlowId],
+        welcome: bool,
         window: Window,
     ) -> (Harvest<Run>, Option<Timestamp>) {
         let now = self.gateway.clock.now();
-        let (mut shape, whole) = self.in_cheapest_shape(sandbox, flows, window).await;
+        let (mut shape, whole) = self.in_cheapest_shape(sandbox, flows, welcome, window).await;
         let mut too_many = whole.has_too_many_pages();
         while too_many
             && self.shapes.allows(Feature::Until)
@@ -56,13 +58,14 @@ impl Reader {
         &self,
         sandbox: &SandboxName,
         flows: &[FlowId],
+        welcome: bool,
         window: Window,
     ) -> (Shape, Harvest<Run>) {
         let mut left_out = BTreeSet::new();
         let mut last: Option<(Feature, ApiError)> = None;
         loop {
-            let shape =
-                self.shapes.choose(flows.len(), window, &self.failed_status_values, &left_out);
+            let spellings = &self.failed_status_values;
+            let shape = self.shapes.choose(flows.len(), welcome, window, spellings, &left_out);
             let harvest = self.in_shape(&shape, sandbox, flows).await;
             let refused = harvest.pages == 0;
             let Some(error) = harvest.fault.clone().filter(|error| refused && concerns_form(error))

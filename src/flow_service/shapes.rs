@@ -90,10 +90,12 @@ impl Shapes {
         !self.lock().contains(&feature)
     }
 
-    /// The cheapest form for `flows` flows, without what was refused and without `left_out`.
+    /// The cheapest form for `flows` flows, without what was refused and without `left_out`; that of
+    /// the whole sandbox where other flows are `welcome`.
     pub(super) fn choose(
         &self,
         flows: usize,
+        welcome: bool,
         window: Window,
         spellings: &[String],
         left_out: &BTreeSet<Feature>,
@@ -104,7 +106,8 @@ impl Shapes {
         let mut with = |feature| may(feature) && features.insert(feature);
 
         let lists = if may(Feature::FlowList) { flows.div_ceil(IDS_PER_REQUEST) } else { flows };
-        let scope = if lists > WHOLE_SANDBOX_COST && with(Feature::WholeSandbox) {
+        let whole = welcome || lists > WHOLE_SANDBOX_COST;
+        let scope = if whole && with(Feature::WholeSandbox) {
             Scope::Whole
         } else if flows > 1 && with(Feature::FlowList) {
             Scope::Lists
@@ -267,7 +270,7 @@ mod tests {
     }
 
     fn scope(shapes: &Shapes, flows: usize, left_out: &[Feature]) -> Scope {
-        shapes.choose(flows, since(), &[], &left_out.iter().copied().collect()).scope
+        shapes.choose(flows, false, since(), &[], &left_out.iter().copied().collect()).scope
     }
 
     #[test]
@@ -290,7 +293,7 @@ mod tests {
         let mut left_out = BTreeSet::new();
         let mut order = Vec::new();
         loop {
-            let shape = shapes.choose(500, since(), &spellings, &left_out);
+            let shape = shapes.choose(500, false, since(), &spellings, &left_out);
             let Some(feature) = shape.most_doubtful() else {
                 assert_eq!(shape.scope, Scope::Each);
                 assert_eq!(shape.statuses, [None]);

@@ -46,6 +46,11 @@ impl Pattern {
         self.fits(flow_id) || self.fits(name)
     }
 
+    /// Whether it may match more than one text.
+    pub(super) fn is_glob(&self) -> bool {
+        self.text.contains(['*', '?', '[', '{'])
+    }
+
     fn fits(&self, text: &str) -> bool {
         text == self.text || self.glob.is_match(text)
     }

@@ -23,6 +23,11 @@ pub struct SandboxSettings {
 }
 
 impl SandboxSettings {
+    /// Whether dataflows may be selected that are not known yet.
+    pub fn is_open(&self) -> bool {
+        self.include.iter().any(Pattern::is_glob)
+    }
+
     /// Whether the dataflow is looked after: included by its id or name, and not excluded by
     /// either. Whether it can be re-triggered at all is another question.
     pub fn selects(&self, flow_id: &str, name: &str) -> bool {

@@ -20,7 +20,7 @@ fn flows(count: usize) -> Vec<FlowId> {
 }
 
 async fn changed(service: &FlowService, count: usize) -> Listing<Run> {
-    service.failed_runs(&prod(), &flows(count), Window::UpdatedSince(start())).await
+    service.failed_runs(&prod(), &flows(count), None, Window::UpdatedSince(start())).await
 }
 
 fn refusing(
@@ -61,7 +61,7 @@ async fn fifty_flows_go_into_one_request_and_none_into_none() {
 async fn a_sweep_asks_by_the_date_of_creation() {
     let server = Server::start(|_, _| None);
     let window = Window::BegunSince(start());
-    server.service().failed_runs(&prod(), &flows(1), window).await;
+    server.service().failed_runs(&prod(), &flows(1), None, window).await;
     assert_eq!(server.asked(), [format!("/runs?property=flowId==f0&{STATUS}&{MADE}&limit=100")]);
 }
 

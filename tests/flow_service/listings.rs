@@ -133,7 +133,7 @@ async fn an_item_without_an_id_spoils_neither_its_page_nor_the_watermark() {
         request.target.contains("/runs").then(|| page(&items, None))
     });
     let window = flowmend::flow_service::Window::BegunSince(start());
-    let failed = server.service().failed_runs(&prod(), &[FlowId::new("f")], window).await;
+    let failed = server.service().failed_runs(&prod(), &[FlowId::new("f")], None, window).await;
     assert!(failed.is_complete());
     assert_eq!(ids(&failed), ["1"]);
     let evidence = of_flow(&server).await;

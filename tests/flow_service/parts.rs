@@ -54,7 +54,7 @@ impl Bench {
     }
 
     async fn list(&self, window: Window) -> Listing<Run> {
-        self.service.failed_runs(&prod(), &self.flows, window).await
+        self.service.failed_runs(&prod(), &self.flows, None, window).await
     }
 
     /// Reads part after part; gives the runs that were seen and the number of parts.
@@ -147,7 +147,7 @@ async fn a_platform_that_refuses_or_ignores_the_end_of_a_window_is_asked_without
         let flows = [FlowId::new("f")];
         let window = Window::BegunSince(at(DAY));
         for expected in [1, 1] {
-            let listing = service.failed_runs(&prod(), &flows, window).await;
+            let listing = service.failed_runs(&prod(), &flows, None, window).await;
             assert!(matches!(listing.fault, Some(ApiError::TooManyPages { .. })));
             assert_eq!((listing.items.len(), listing.until), (2, None));
             let asked = server.asked();

@@ -189,13 +189,19 @@ async fn in_an_outage_one_canary_at_a_time_is_tried_and_the_rest_is_released_gra
     app.pass().await;
     app.run_for(4 * MINUTE, MINUTE / 2).await;
     // Then everything fails.
-    for flow in &flows[4..] {
+    for flow in &flows[4..8] {
         app.failed_run(flow, 2);
     }
-    let storm = most_under_way(&mut app, 15 * MINUTE, run_time).await;
+    let before = app.books().accepted().count();
+    let storm = most_under_way(&mut app, 30 * MINUTE, run_time).await;
     assert_eq!(storm, 1, "a canary, and no storm");
+    let canaries = app.books().accepted().count() - before;
+    assert!((3..=5).contains(&canaries), "further and further apart: {canaries}");
 
-    // Once each has failed again, tries succeed: the outage is over.
+    // The source is back.
+    for flow in &flows[8..] {
+        app.failed_run(flow, 1);
+    }
     let mut widths = Vec::new();
     for _ in 0..12 {
         widths.push(most_under_way(&mut app, 5 * MINUTE, run_time).await);

@@ -165,6 +165,10 @@ async fn what_is_under_way_takes_a_new_policy_from_its_next_decision_on() {
          [[rule]]\ncodes = [\"*-503\"]\naction = \"hold\"",
     );
     app.pass().await;
+    // What waits is decided on again when its turn comes.
+    assert!(matches!(app.state(&waiting).await, State::Waiting { .. }));
+    app.advance(MINUTE);
+    app.pass().await;
     assert_eq!(app.state(&waiting).await, State::Held { attempt: 1, why: Reason::HeldByRule });
     let resumed = app.journal(&held).await;
     assert!(resumed.iter().any(|entry| entry.reason == Reason::CauseGone), "{resumed:?}");

@@ -196,7 +196,10 @@ fn assert_told(site: &Site, lives: &[Finished]) {
     for line in lives.iter().flat_map(|life| life.lines("re-triggered failed run")) {
         let issued = line["new_run_id"].as_str().unwrap().to_owned();
         let etag = etags.get(issued.as_str()).unwrap_or_else(|| panic!("never issued: {line}"));
-        assert!(line.get("etag").is_none_or(|told| told == etag), "{line} but {etag}");
+        // A listing shows the etag of the moment, which changes with the run.
+        let accepted = line["reason"] == "accepted";
+        assert!(!accepted || line["etag"] == *etag, "{line} but {etag}");
+        assert!(line["etag"].is_string(), "{line}");
         assert!(told.insert(issued), "told twice: {line}");
     }
     println!("{} of {} re-triggers were told in the log", told.len(), etags.len());

@@ -58,7 +58,9 @@ pub struct CrashingStore {
     point: Mutex<Option<Point>>,
     moments: Mutex<Moments>,
     leased_until: Mutex<Option<Timestamp>>,
-    stopped_at_outcome: AtomicBool,
+    /// Roots whose intent is stored and whose outcome is not.
+    open_intents: Mutex<HashSet<RunId>>,
+    stopped_amid_calls: AtomicBool,
     reached: Notify,
     leased: Notify,
     go_on: Notify,
@@ -80,7 +82,8 @@ impl CrashingStore {
             point: Mutex::default(),
             moments: Mutex::new(moments),
             leased_until: Mutex::default(),
-            stopped_at_outcome: AtomicBool::new(false),
+            open_intents: Mutex::default(),
+            stopped_amid_calls: AtomicBool::new(false),
             reached: Notify::new(),
             leased: Notify::new(),
             go_on: Notify::new(),
@@ -92,9 +95,9 @@ impl CrashingStore {
         &self.real
     }
 
-    /// True if the caller was stopped around the write of an outcome.
-    pub fn stopped_at_outcome(&self) -> bool {
-        self.stopped_at_outcome.load(Ordering::Relaxed)
+    /// True if calls may have been on their way when the caller was stopped.
+    pub fn stopped_amid_calls(&self) -> bool {
+        self.stopped_amid_calls.load(Ordering::Relaxed)
     }
 
     /// Until when the caller holds the lease.
@@ -143,8 +146,20 @@ impl CrashingStore {
         if point.count > 0 {
             return None;
         }
-        self.stopped_at_outcome.store(fits(Step::Outcome), Ordering::Relaxed);
+        let open = !self.open_intents.lock().unwrap().is_empty();
+        self.stopped_amid_calls.store(open, Ordering::Relaxed);
         armed.take()
+    }
+
+    fn keep_intents(&self, batch: &Batch, committed: &Committed) {
+        let mut open = self.open_intents.lock().unwrap();
+        for (change, _) in batch.changes.iter().zip(&committed.applied).filter(|(_, it)| **it) {
+            let root = &change.recovery.root_run_id;
+            match change.recovery.state {
+                State::Triggering { .. } => open.insert(root.clone()),
+                _ => open.remove(root),
+            };
+        }
     }
 
     async fn stand(&self) {
@@ -214,7 +229,14 @@ impl Store for CrashingStore {
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
         let kind = kind_of(batch);
         let fits = |step| step == kind || matches!(step, Step::Any | Step::Commit);
-        self.step(fits, self.real.commit(owner, batch)).await
+        let commit = async {
+            let committed = self.real.commit(owner, batch).await;
+            if let Ok(committed) = &committed {
+                self.keep_intents(batch, committed);
+            }
+            committed
+        };
+        self.step(fits, commit).await
     }
 
     async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError> {

@@ -223,6 +223,10 @@ impl Evidence<'_> {
                 failed(&ended) && latest >= recovery.failed_at + setting.max_elapsed
             }
             State::GivenUp { why: Reason::NotRetriggerable } => self.is_touched(recovery),
+            // A younger run by another client hid whether a run was made; none was, as the books say.
+            State::GivenUp { why: Reason::StillInDoubt } => {
+                ended.is_empty() && recovery.updated_at >= recovery.failed_at + setting.max_elapsed
+            }
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
             State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
@@ -280,7 +284,8 @@ impl Evidence<'_> {
                 let (status, ended) =
                     self.history.world(|world| (world.run_status(&run), world.run_ended_at(&run)));
                 let (Some(RunStatus::Failed), Some(ended)) = (status, ended) else { continue };
-                if issued.contains(run.as_str()) || !self.was_to_be_seen(flow, ended) {
+                let hidden = self.was_behind_a_doubt(flow, ended);
+                if issued.contains(run.as_str()) || hidden || !self.was_to_be_seen(flow, ended) {
                     continue;
                 }
                 let id = RunId::new(run);
@@ -292,6 +297,21 @@ impl Evidence<'_> {
             }
         }
         Ok(())
+    }
+
+    /// True if a call of the dataflow was in doubt for its whole budget around then: a run that failed
+    /// meanwhile may be the one that it made, and waits.
+    fn was_behind_a_doubt(&self, flow: &str, failed: Timestamp) -> bool {
+        let never_settled = |it: &&Recovery| {
+            it.flow_id.as_str() == flow
+                && matches!(it.state, State::GivenUp { why: Reason::StillInDoubt })
+        };
+        let doubted_at = |it: &Recovery| {
+            let journal = self.journals[&it.root_run_id].iter();
+            journal.filter(|entry| entry.event == Event::Begun).map(|entry| entry.at).max()
+        };
+        let mut doubts = self.recoveries.iter().filter(never_settled);
+        doubts.any(|it| doubted_at(it) <= Some(failed) && failed <= it.updated_at)
     }
 
     /// True if a run of `flow` that failed at `failed` was within reach of a complete sweep while
