@@ -86,7 +86,8 @@ pub(super) async fn recoveries_of(
 }
 
 pub(super) const HELD: &str = "SELECT * FROM recoveries
-         WHERE sandbox = ?1 AND state = 'held' AND (?2 IS NULL OR root > (SELECT id FROM runs WHERE run_id = ?2))
+         WHERE sandbox = ?1 AND state = 'held'
+           AND (?2 IS NULL OR root > (SELECT id FROM runs WHERE run_id = ?2))
          ORDER BY root LIMIT ?3";
 
 /// At most `limit` held recoveries of `sandbox` after `after`, in an order that lasts.
