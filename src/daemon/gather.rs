@@ -80,6 +80,8 @@ impl Gatherer<'_> {
     /// [`Gathered::fault`].
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         let name = &self.sandbox.name;
+        // What is sent has to be sent soon after this.
+        let begun = self.service.now();
         // First of all, because its answer shows the platform's time.
         let first_catalog = !memory.catalog.is_read();
         let mut fault = if first_catalog { self.refresh_catalog(memory).await? } else { None };
@@ -129,8 +131,7 @@ impl Gatherer<'_> {
         let stored = self.stored(memory, &record, progress, now, sweep).await?;
         let wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
         let listings = self.list_doubtful(wanted.listings, &mut reading).await;
-        // Last, because what is sent is sent soon after.
-        let read_at = reading.carried_at.unwrap_or_else(|| self.service.now());
+        let read_at = reading.carried_at.unwrap_or(begun);
         if sweep && fault.is_none() {
             reading.fresh = memory.catalog.flows().keys().cloned().collect();
         } else {

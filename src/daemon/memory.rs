@@ -5,6 +5,7 @@ use crate::domain::ids::{FlowId, RunId};
 use crate::domain::order::Order;
 use crate::domain::run::Run;
 use crate::domain::schedule::after;
+use crate::store::Progress;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(super) struct Memory {
     /// What a pass that follows at once need not read again.
     pub(super) carried: Option<Carried>,
     pub(super) check: Check,
+    /// How far the first pass has read, until everything in it is decided on.
+    pub(super) withheld: Option<Progress>,
 }
 
 /// What was just read.

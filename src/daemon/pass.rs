@@ -117,7 +117,7 @@ impl Pass<'_> {
         }
         self.tell_news(&gathered, memory);
         let plan = plan(&gathered.snapshot);
-        self.record(&gathered, &plan, &mut report).await?;
+        self.record(&gathered, &plan, memory, &mut report).await?;
         report.next_due = plan.next_due;
         if gathered.more {
             report.next_due = Some(gathered.snapshot.now);
@@ -161,13 +161,15 @@ impl Pass<'_> {
         &self,
         gathered: &Gathered,
         plan: &Plan,
+        memory: &mut Memory,
         report: &mut Report,
     ) -> Result<(), PassError> {
         let snapshot = &gathered.snapshot;
         let sandbox = &self.gatherer.sandbox.name;
         // The first reading of a sandbox is over once everything in it is decided on.
         let decided = !snapshot.first_pass || plan.deferred.is_empty();
-        let progress = gathered.progress.filter(|_| decided);
+        let progress = gathered.progress.or(memory.withheld.take());
+        let (progress, withheld) = if decided { (progress, None) } else { (None, progress) };
         let looked_at = snapshot.recoveries.iter().map(|it| it.root_run_id.clone());
         let queued = (!snapshot.queue.is_empty()).then(|| Queued {
             sandbox: sandbox.clone(),
@@ -182,6 +184,7 @@ impl Pass<'_> {
             ..Batch::default()
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
+        memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
             tell(entry);

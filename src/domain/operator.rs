@@ -18,7 +18,9 @@ impl Recovery {
             _ => return None,
         };
         let ordered = Self { ordered: true, ..self.clone() };
-        Some(ordered.schedule_at(attempt, terms.now, Reason::OperatorRetry, terms))
+        // Due at once by the platform's clock, though the operator's may be ahead of it.
+        let due = self.updated_at.min(terms.now);
+        Some(ordered.schedule_at(attempt, due, Reason::OperatorRetry, terms))
     }
 
     /// Ends the recovery because an operator says so, and why. `None` while a call may be under way
