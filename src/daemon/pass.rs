@@ -1,4 +1,4 @@
-//! One pass: one turn of the loop for one sandbox. It takes no input and may run at any time.
+//! One pass over one sandbox. It takes no input and may run at any time.
 //!
 //! ```text
 //! gather   what the platform and the store say          reads only
