@@ -4,6 +4,7 @@
 
 mod support;
 
+mod admission;
 mod auth;
 mod backoff;
 mod backtest;
@@ -15,6 +16,7 @@ mod explain;
 mod happy;
 mod holds;
 mod kinds;
+mod meddling;
 mod operator;
 mod pages;
 mod plan;
