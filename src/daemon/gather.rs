@@ -80,9 +80,12 @@ impl Gatherer<'_> {
     /// [`Gathered::fault`].
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         let name = &self.sandbox.name;
-        // First of all, because its answer shows the platform's time.
         let first_catalog = !memory.catalog.is_read();
-        let mut fault = if first_catalog { self.refresh_catalog(memory).await? } else { None };
+        // First of all where the time is in doubt, because its answer shows the platform's.
+        let mut fault = match first_catalog || self.service.trusted_now().is_err() {
+            true => self.refresh_catalog(memory).await?,
+            false => None,
+        };
         let now = self.service.trusted_now()?;
         let carried = memory.carried.take().filter(|carried| carried.is_young(now));
         let follows = carried.is_some();
@@ -140,6 +143,8 @@ impl Gatherer<'_> {
             reading.fresh.extend(read);
         }
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
+        // The answers may have shown that the time this pass began with was wrong.
+        let read_until = self.service.trusted_now()?;
         let client_named = self.check_client_id(memory, stored.progress, &reading);
 
         let known = self.owned(&reading, memory).await?;
@@ -161,7 +166,7 @@ impl Gatherer<'_> {
         };
         Ok(Gathered {
             snapshot: Snapshot {
-                now: self.service.now(),
+                now: read_until,
                 sandbox: name.clone(),
                 flows: memory.catalog.flows().clone(),
                 fresh: reading.fresh,

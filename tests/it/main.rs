@@ -10,6 +10,7 @@ mod backoff;
 mod backtest;
 mod breakers;
 mod budgets;
+mod clock;
 mod economy;
 mod elsewhere;
 mod explain;
