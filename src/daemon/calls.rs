@@ -132,8 +132,8 @@ impl Calls<'_> {
 
     /// Whether another intent may be begun now.
     async fn may_begin(&self) -> bool {
-        let age = self.read_at.duration_until(self.service.now()).unsigned_abs();
-        age <= FRESH
+        let age = |now| self.read_at.duration_until(now).unsigned_abs();
+        self.service.trusted_now().is_ok_and(|now| age(now) <= FRESH)
             && !self.stop.is_cancelled()
             && self.service.pause_left().is_none()
             && !self.lease.trust_left().await.is_zero()

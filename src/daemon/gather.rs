@@ -82,9 +82,12 @@ impl Gatherer<'_> {
         let name = &self.sandbox.name;
         // What is sent has to be sent soon after this.
         let begun = self.service.now();
-        // First of all, because its answer shows the platform's time.
         let first_catalog = !memory.catalog.is_read();
-        let mut fault = if first_catalog { self.refresh_catalog(memory).await? } else { None };
+        // First of all where the time is in doubt, because its answer shows the platform's.
+        let mut fault = match first_catalog || self.service.trusted_now().is_err() {
+            true => self.refresh_catalog(memory).await?,
+            false => None,
+        };
         let now = self.service.trusted_now()?;
         let carried = memory.carried.take().filter(|carried| carried.is_young(now));
         let follows = carried.is_some();
@@ -111,7 +114,9 @@ impl Gatherer<'_> {
             false => self.settings.poll.lookback,
         };
         let adopt_since = before(now, lookback);
-        let mut reading = Reading::of(carried, memory.deferred.values());
+        // Those of dataflows that were not enabled are looked at again now and then.
+        let parked = memory.parked.values().filter(|_| memory.check.is_due(now));
+        let mut reading = Reading::of(carried, memory.deferred.values().chain(parked));
         let mut begun_at = None;
         if !follows || sweep {
             let since = Since {
@@ -141,6 +146,8 @@ impl Gatherer<'_> {
             reading.fresh.extend(read);
         }
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
+        // The answers may have shown that the time this pass began with was wrong.
+        let read_until = self.service.trusted_now()?;
         let client_named = self.check_client_id(memory, stored.progress, &reading);
 
         let known = self.owned(&reading, memory).await?;
@@ -162,7 +169,7 @@ impl Gatherer<'_> {
         };
         Ok(Gathered {
             snapshot: Snapshot {
-                now: self.service.now(),
+                now: read_until,
                 sandbox: name.clone(),
                 flows: memory.catalog.flows().clone(),
                 fresh: reading.fresh,

@@ -26,6 +26,7 @@ use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
 use crate::domain::reason::Reason;
 use crate::domain::recovery::Change;
+use crate::domain::run::Run;
 use crate::domain::schedule::after;
 use crate::store::{Batch, Queued, StoreError};
 use jiff::Timestamp;
@@ -193,12 +194,17 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Keeps the listed runs that were not decided on.
+    /// Keeps the listed runs that were not decided on for good.
     fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
         let listed = gathered.snapshot.listed.iter();
-        let mut runs: HashMap<&RunId, _> = listed.map(|run| (&run.id, run)).collect();
-        let deferred = plan.deferred.iter().filter_map(|id| runs.remove(id));
-        memory.deferred = deferred.map(|run| (run.id.clone(), run.clone())).collect();
+        let runs: HashMap<&RunId, &Run> = listed.map(|run| (&run.id, run)).collect();
+        let kept = |id: &RunId| Some((id.clone(), (*runs.get(id)?).clone()));
+        memory.deferred = plan.deferred.iter().filter_map(kept).collect();
+        memory.parked.retain(|id, _| !runs.contains_key(id));
+        let passing =
+            |entry: &&Entry| matches!(entry.reason, Reason::FlowDisabled | Reason::UnknownKind);
+        let parked = plan.skipped.iter().filter(passing).filter_map(|entry| kept(&entry.run_id));
+        memory.parked.extend(parked);
     }
 
     fn calls<'c>(&'c self, gathered: &'c Gathered) -> Calls<'c> {

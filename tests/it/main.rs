@@ -4,17 +4,20 @@
 
 mod support;
 
+mod admission;
 mod auth;
 mod backoff;
 mod backtest;
 mod breakers;
 mod budgets;
+mod clock;
 mod economy;
 mod elsewhere;
 mod explain;
 mod happy;
 mod holds;
 mod kinds;
+mod meddling;
 mod operator;
 mod pages;
 mod plan;

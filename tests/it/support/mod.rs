@@ -2,6 +2,7 @@
 //! file, and a clock that stands still until the test moves it.
 
 pub mod clock;
+pub mod meddling;
 pub mod process;
 
 use clock::{ManualClock, PlatformClock};
