@@ -262,7 +262,7 @@ impl World {
             mark: Mark::Proven("flowmend".into()),
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
-            first_pass: false,
+            first_since: None,
             per_dataflow: 1,
             admission: facts,
             jitter: Jitter::new(7),

@@ -278,8 +278,13 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
     if terms.action() == Action::Ignore {
         return Fate::Skip(Reason::IgnoredByRule);
     }
-    if snapshot.first_pass && snapshot.succeeded_since(run) {
-        return Fate::Skip(Reason::SucceededSince);
+    if let Some(since) = snapshot.first_since {
+        if aged_from < since {
+            return Fate::Skip(Reason::TooOldAtFirst);
+        }
+        if snapshot.succeeded_since(run) {
+            return Fate::Skip(Reason::SucceededSince);
+        }
     }
     if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
         return Fate::Later;

@@ -14,6 +14,7 @@ mod clock;
 mod economy;
 mod elsewhere;
 mod explain;
+mod first_pass;
 mod happy;
 mod holds;
 mod kinds;

@@ -97,9 +97,12 @@ pub(super) async fn recovery_of(
 
 pub(super) const KNOWN_RUNS: &str = "SELECT asked.key FROM json_each(?1) AS asked
          WHERE EXISTS (SELECT 1 FROM recoveries WHERE root_run_id = asked.value)
-            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)";
+            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)
+            OR EXISTS (SELECT 1 FROM journal
+                       WHERE run_id = asked.value AND event = 'skipped'
+                         AND reason IN ('succeeded_since', 'too_old_at_first'))";
 
-/// Those of `runs` that belong to a recovery.
+/// Those of `runs` that belong to a recovery, or were skipped for good.
 pub(super) async fn known_runs(
     readers: &SqlitePool,
     runs: &[RunId],
