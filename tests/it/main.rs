@@ -18,6 +18,7 @@ mod first_pass;
 mod happy;
 mod holds;
 mod kinds;
+mod locality;
 mod meddling;
 mod operator;
 mod pages;
