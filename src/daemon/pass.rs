@@ -165,8 +165,9 @@ impl Pass<'_> {
     ) -> Result<(), PassError> {
         let snapshot = &gathered.snapshot;
         let sandbox = &self.gatherer.sandbox.name;
-        // The first reading of a sandbox is over once everything in it is decided on.
-        let decided = snapshot.first_since.is_none() || plan.deferred.is_empty();
+        // The first reading of a sandbox is over once everything in it is decided on, but for what
+        // waits for a doubt.
+        let decided = snapshot.first_since.is_none() || !plan.more_to_adopt;
         let progress = gathered.progress.filter(|_| decided);
         let looked_at = snapshot.recoveries.iter().map(|it| it.root_run_id.clone());
         let queued = (!snapshot.queue.is_empty()).then(|| Queued {

@@ -119,6 +119,29 @@ async fn a_doubt_holds_back_its_own_dataflow_alone_and_costs_no_sweeps() {
 }
 
 #[tokio::test]
+async fn a_doubt_in_the_first_pass_does_not_make_every_pass_the_first() {
+    let config = "[poll]\nsweep_interval = \"1d\"\nmax_adopted_per_pass = 1";
+    let mut app = Setup::new().config(config).start().await;
+    let flow = app.batch_flow("doubtful");
+    let root = app.failed_run(&flow, 1);
+    app.advance(MINUTE);
+    app.failed_run(&app.batch_flow("other"), 1);
+    app.advance(MINUTE);
+    app.fault(FaultRule::once(Endpoint::Retrigger, Effect::DropBefore));
+    app.pass().await;
+    app.pass().await;
+    assert!(matches!(app.state(&root).await, State::InDoubt { .. }));
+    assert!(!is_read(&app, "prod").await);
+    app.failed_run(&flow, 1);
+    app.advance(MINUTE);
+    app.pass().await;
+    app.advance(MINUTE);
+    app.pass().await;
+    assert!(matches!(app.state(&root).await, State::InDoubt { .. }));
+    assert!(is_read(&app, "prod").await, "all but the one in doubt is decided");
+}
+
+#[tokio::test]
 async fn more_failed_runs_than_one_listing_may_have_are_read_to_the_end() {
     let config = "[adobe]\nmax_pages = 3\npage_size = 5\n[limits]\nretriggers_per_minute = 0";
     let mut app = Setup::new().config(config).start().await;
