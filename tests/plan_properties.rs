@@ -468,7 +468,7 @@ impl World {
                 recovery.flow_id.as_str().trim_start_matches("flow-").parse().unwrap();
             assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
             assert!(snapshot.fresh.contains(&recovery.flow_id), "nor for one not read again");
-            let bad = self.runs[asked].errors.iter().any(|error| error.code == BAD);
+            let bad = recovery.failure.errors.iter().any(|error| error.code == BAD);
             if recovery.ordered {
                 continue;
             }
