@@ -18,7 +18,9 @@ impl Recovery {
             _ => return None,
         };
         let ordered = Self { ordered: true, ..self.clone() };
-        Some(ordered.schedule_at(attempt, terms.now, Reason::OperatorRetry, terms))
+        // Due at once, though the operator's clock may be ahead of the platform's.
+        let due = terms.now.min(self.updated_at);
+        Some(ordered.schedule_at(attempt, due, Reason::OperatorRetry, terms))
     }
 
     /// Ends the recovery because an operator says so, and why. `None` while a call may be under way
