@@ -262,7 +262,7 @@ impl World {
             mark: Mark::Proven("flowmend".into()),
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
-            first_pass: false,
+            first_since: None,
             per_dataflow: 1,
             admission: facts,
             jitter: Jitter::new(7),
@@ -468,7 +468,7 @@ impl World {
                 recovery.flow_id.as_str().trim_start_matches("flow-").parse().unwrap();
             assert!(self.enabled[number], "nothing is sent for a disabled dataflow");
             assert!(snapshot.fresh.contains(&recovery.flow_id), "nor for one not read again");
-            let bad = self.runs[asked].errors.iter().any(|error| error.code == BAD);
+            let bad = recovery.failure.errors.iter().any(|error| error.code == BAD);
             if recovery.ordered {
                 continue;
             }

@@ -41,4 +41,9 @@ impl PassError {
     pub fn is_lease_lost(&self) -> bool {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
     }
+
+    /// True if Adobe asked for a pause; when it ends is known.
+    pub(super) fn is_pause(&self) -> bool {
+        matches!(self, Self::Platform { source: ApiError::Paused { .. }, .. })
+    }
 }

@@ -109,11 +109,8 @@ impl Gatherer<'_> {
             fault = self.refresh_catalog(memory).await?;
         }
 
-        let lookback = match first_pass {
-            true => self.settings.poll.first_lookback,
-            false => self.settings.poll.lookback,
-        };
-        let adopt_since = before(now, lookback);
+        let adopt_since = before(now, self.settings.poll.lookback);
+        let first_since = first_pass.then(|| before(now, self.settings.poll.first_lookback));
         // Those of dataflows that were not enabled are looked at again now and then.
         let parked = memory.parked.values().filter(|_| memory.check.is_due(now));
         let mut reading = Reading::of(carried, memory.deferred.values().chain(parked));
@@ -134,7 +131,10 @@ impl Gatherer<'_> {
 
         let owned = self.owned(&reading, memory).await?;
         let stored = self.stored(memory, &record, progress, now, sweep).await?;
-        let wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
+        let mut wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
+        if first_pass {
+            wanted.add_histories(&reading.listed, &owned, memory.catalog.flows());
+        }
         let listings = self.list_doubtful(wanted.listings, &mut reading).await;
         let read_at = reading.carried_at.unwrap_or(begun);
         if sweep && fault.is_none() {
@@ -185,7 +185,7 @@ impl Gatherer<'_> {
                 listings,
                 mark: self.mark(client_named),
                 adopt_since,
-                first_pass,
+                first_since,
                 max_adopted: self.settings.poll.max_adopted_per_pass,
                 per_dataflow: self.settings.limits.per_dataflow,
                 admission: stored.facts,

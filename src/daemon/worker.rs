@@ -55,6 +55,16 @@ impl Worker {
             (self.parts.alive)();
             let result = self.caught_pass(stop).await;
             let complete = matches!(result, Some(Ok(Report { fault: None, .. })));
+            let fault = match &result {
+                Some(Ok(report)) => report.fault.as_ref(),
+                Some(Err(fault)) => Some(fault),
+                None => None,
+            };
+            if fault.is_some_and(PassError::is_pause) {
+                let pause = self.parts.service.pause_left().unwrap_or(BREATH);
+                self.wait(pause, stop).await;
+                continue;
+            }
             failures = if complete { 0 } else { failures + 1 };
             if complete {
                 self.pruner.prune(&self.parts, &self.lease, &self.troubles).await;

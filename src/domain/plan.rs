@@ -47,6 +47,8 @@ pub struct Plan {
     pub news: Vec<Entry>,
     /// Listed runs that are neither adopted nor skipped yet: the next passes look at them again.
     pub deferred: Vec<RunId>,
+    /// True if one pass may not take on so many.
+    pub more_to_adopt: bool,
     /// When the next pass has something to do, if that is known.
     pub next_due: Option<Timestamp>,
 }
@@ -55,13 +57,13 @@ pub struct Plan {
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut plan = Plan::default();
     let standing = advance_all(snapshot, &mut plan);
-    let taken_on = adopt_all(snapshot, &mut plan);
+    adopt_all(snapshot, &mut plan);
     let mut admission = plan.admission(snapshot);
     choose(snapshot, standing, &mut admission, &mut plan);
     plan.news = news(snapshot, &admission);
-    plan.next_due = match taken_on {
-        TakenOn::All => next_due(snapshot, &admission, &plan),
-        TakenOn::Some => Some(snapshot.now),
+    plan.next_due = match plan.more_to_adopt {
+        false => next_due(snapshot, &admission, &plan),
+        true => Some(snapshot.now),
     };
     plan
 }
@@ -188,14 +190,8 @@ fn advance_held(
     if gone { recovery.resume(terms) } else { None }
 }
 
-/// Whether every listed run was decided on.
-enum TakenOn {
-    All,
-    Some,
-}
-
 /// Step 2: failed runs that no recovery owns become recoveries, oldest failure first.
-fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) -> TakenOn {
+fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
     let mut owned: HashSet<&RunId> = snapshot.known.iter().collect();
     let latest: Vec<RunId> =
         plan.changes.iter().map(|change| change.recovery.latest_run().clone()).collect();
@@ -208,14 +204,14 @@ fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) -> TakenOn {
     fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));
 
     let doubtful = still_in_doubt(snapshot, plan);
-    let (mut adopted, mut taken_on) = (0, TakenOn::All);
+    let mut adopted = 0;
     for run in fresh {
         match fate(snapshot, run, &doubtful) {
             Fate::Ignore => {}
             Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
             Fate::Later => plan.deferred.push(run.id.clone()),
             Fate::Adopt(..) if adopted == snapshot.max_adopted => {
-                taken_on = TakenOn::Some;
+                plan.more_to_adopt = true;
                 plan.deferred.push(run.id.clone());
             }
             Fate::Adopt(reason, failed_at) => {
@@ -230,7 +226,6 @@ fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) -> TakenOn {
             }
         }
     }
-    taken_on
 }
 
 /// The recoveries that are in doubt once the steps so far are stored.
@@ -278,8 +273,13 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
     if terms.action() == Action::Ignore {
         return Fate::Skip(Reason::IgnoredByRule);
     }
-    if snapshot.first_pass && snapshot.succeeded_since(run) {
-        return Fate::Skip(Reason::SucceededSince);
+    if let Some(since) = snapshot.first_since {
+        if aged_from < since {
+            return Fate::Skip(Reason::TooOldAtFirst);
+        }
+        if snapshot.succeeded_since(run) {
+            return Fate::Skip(Reason::SucceededSince);
+        }
     }
     if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
         return Fate::Later;

@@ -1,14 +1,15 @@
 //! What has to be read before planning.
 
+use super::flow::FlowKind;
 use super::ids::{FlowId, RunId};
 use super::policy::RetryPolicy;
 use super::reason::Reason;
 use super::recovery::{Recovery, State};
-use super::run::Run;
+use super::run::{Run, RunStatus};
 use super::schedule::before;
-use super::snapshot::CLOCK_SKEW;
+use super::snapshot::{CLOCK_SKEW, Dataflow};
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What the recoveries of a pass wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,5 +80,25 @@ impl ReadingList {
         self.flows.extend(new.map(|run| run.flow_id.clone()));
         self.flows.sort();
         self.flows.dedup();
+    }
+
+    /// Adds the runs of dataflows with a failed run that no recovery owns, and that was followed by
+    /// others: one of those may have succeeded. What the dataflow says of its last run is enough
+    /// where that is the failed run itself, or a success.
+    pub fn add_histories(
+        &mut self,
+        listed: &[Run],
+        owned: &HashSet<RunId>,
+        flows: &HashMap<FlowId, Dataflow>,
+    ) {
+        let is_open = |run: &&Run| {
+            let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
+            let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
+            last.is_some_and(|it| it.id != run.id && it.status != RunStatus::Succeeded)
+        };
+        let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
+        self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));
+        self.listings.sort();
+        self.listings.dedup_by(|later, first| later.0 == first.0);
     }
 }

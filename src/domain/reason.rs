@@ -178,6 +178,8 @@ reasons! {
     UnknownKind = "unknown_kind",
     /// The dataflow has succeeded since, before flowmend looked at it for the first time.
     SucceededSince = "succeeded_since",
+    /// The run failed before `poll.first_lookback` began, when flowmend looked for the first time.
+    TooOldAtFirst = "too_old_at_first",
     /// The run failed before `poll.lookback` began.
     TooOld = "too_old",
     /// The run carries no date, so its age and its due time cannot be told.

@@ -74,8 +74,9 @@ pub struct Snapshot {
     pub mark: Mark,
     /// Runs that began before this are left alone.
     pub adopt_since: Timestamp,
-    /// True until the sandbox was read to its end once: nothing is known of what came before.
-    pub first_pass: bool,
+    /// Until the sandbox was read to its end once, nothing is known of what came before: runs that
+    /// began before this are left alone for good, and so are those whose dataflow succeeded since.
+    pub first_since: Option<Timestamp>,
     /// How many recoveries may be taken on.
     pub max_adopted: usize,
     /// How many runs of a dataflow may be under way that is not in `flows`.
@@ -198,12 +199,15 @@ impl Snapshot {
             })
     }
 
-    /// The newest run of the dataflow, if it succeeded after `run` began.
+    /// True if a run of the dataflow that began after `run` is seen to have succeeded.
     pub(super) fn succeeded_since(&self, run: &Run) -> bool {
+        let later = |status: &RunStatus, begun_at: Option<Timestamp>| {
+            *status == RunStatus::Succeeded && begun_at > run.begun_at()
+        };
         let last = self.flows.get(&run.flow_id).and_then(|it| it.flow.last_run.as_ref());
-        last.is_some_and(|last| {
-            last.status == RunStatus::Succeeded && last.started_at > run.begun_at()
-        })
+        let listed = self.listings.get(&run.flow_id).map_or(&[][..], |listing| &listing.runs);
+        last.is_some_and(|last| later(&last.status, last.started_at))
+            || listed.iter().any(|run| later(&run.status, run.begun_at()))
     }
 
     /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest

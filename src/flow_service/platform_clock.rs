@@ -18,12 +18,15 @@ const INCREDIBLE: i64 = 24 * 60 * 60 * 1_000;
 /// An exchange that took longer tells nothing about the time. In milliseconds.
 const TOO_SLOW: i64 = 10_000;
 
+/// Who sets the time of day here by more than this makes the estimate void.
+const JUMP: SignedDuration = SignedDuration::from_mins(1);
+
 /// Why the platform's time cannot be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
     /// No answer has shown it yet.
     #[error(
-        "Adobe's time is unknown, because no answer has shown a Date header yet; \
+        "Adobe's time is unknown, because no answer has shown a Date header; \
          check the connection and any proxy that removes the header"
     )]
     Unknown,
@@ -50,11 +53,13 @@ struct Estimate {
     /// The last credible one, in milliseconds.
     offset: i64,
     fault: Option<ClockFault>,
+    /// The time of day here when it was seen, and the time that never goes back.
+    seen: Option<(Timestamp, Duration)>,
 }
 
 impl PlatformClock {
     pub(super) fn new(local: Arc<dyn Clock>) -> Self {
-        let estimate = Estimate { offset: 0, fault: Some(ClockFault::Unknown) };
+        let estimate = Estimate { offset: 0, fault: Some(ClockFault::Unknown), seen: None };
         Self { local, estimate: Mutex::new(estimate) }
     }
 
@@ -77,10 +82,19 @@ impl PlatformClock {
         self.at(self.local.now())
     }
 
-    /// The platform's time of day, if it can be relied on.
+    /// The platform's time of day, if it can be relied on: not where the time of day here was set
+    /// since the last answer.
     pub(super) fn trusted_now(&self) -> Result<Timestamp, ClockFault> {
-        let fault = self.lock().fault;
-        fault.map_or_else(|| Ok(self.now()), Err)
+        let Estimate { fault, seen, .. } = *self.lock();
+        let (local, monotonic) = (self.local.now(), self.local.monotonic());
+        let was_set = seen.is_some_and(|(time, moment)| {
+            let passed = SignedDuration::try_from(monotonic.saturating_sub(moment));
+            passed.is_ok_and(|passed| (time.duration_until(local) - passed).abs() > JUMP)
+        });
+        match fault.or(was_set.then_some(ClockFault::Unknown)) {
+            Some(fault) => Err(fault),
+            None => Ok(self.at(local)),
+        }
     }
 
     /// What the platform's clock showed when this machine's showed `local`.
@@ -110,6 +124,7 @@ impl PlatformClock {
             return;
         }
         estimate.fault = None;
+        estimate.seen = Some((self.local.now(), self.local.monotonic()));
         if (offset - estimate.offset).abs() < NOISE {
             return;
         }

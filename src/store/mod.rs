@@ -134,7 +134,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The recovery that `run` is the root run or an issued run of.
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError>;
 
-    /// Those of `runs` that are the root run or an issued run of any recovery.
+    /// Those of `runs` that are the root run or an issued run of any recovery, or that were skipped
+    /// for good: because their dataflow had succeeded since, or as too old for the first pass.
     async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError>;
 
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.

@@ -120,7 +120,11 @@ pub(crate) async fn known_runs_are_found_among_a_thousand<P: Place>() {
         world.put_change(accept(&stored, &format!("issued for {root}"))).await;
     }
     world.note([skip("skipped", Reason::TooOld)]).await;
+    let for_good = [Reason::SucceededSince, Reason::TooOldAtFirst];
+    let for_good = for_good.map(|reason| skip(reason.as_str(), reason));
     let mut known: HashSet<RunId> = odd_ids.into_iter().map(run).collect();
+    known.extend(for_good.iter().map(|note| note.run_id.clone()));
+    world.note(for_good).await;
     known.extend(odd_ids.into_iter().map(|root| run(&format!("issued for {root}"))));
 
     let mut asked: Vec<RunId> = (0..1_000).map(|n| run(&format!("unknown-{n}"))).collect();

@@ -9,7 +9,7 @@ use flowmend::domain::ids::{RunId, SandboxName};
 use flowmend::domain::recovery::State;
 use flowmend::domain::schedule::Jitter;
 use flowmend::flow_service::FlowService;
-use flowmend::simulator::Endpoint;
+use flowmend::simulator::{Effect, Endpoint, FaultRule};
 use flowmend::store::{Batch, Owner, Progress};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
@@ -120,6 +120,23 @@ async fn a_clock_that_is_set_wrong_at_work_decides_nothing_from_then_on() {
             assert!(matches!(app.state(run).await, State::Recovered { .. }), "{hours} h {run}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_wrong_while_nothing_can_be_asked_decides_nothing_either() {
+    let mut app = Setup::new().start().await;
+    let clock = mislead(&mut app, 0);
+    let waiting = app.failed_run(&app.batch_flow("waiting"), 1);
+    app.pass().await;
+    app.fault(FaultRule::always(Endpoint::Any, Effect::DropBefore));
+    clock.set(48);
+    app.try_pass().await;
+    assert!(matches!(app.state(&waiting).await, State::Waiting { .. }), "not given up");
+    app.world(|world| world.faults.replace(Vec::new()));
+    undecided_pass(&mut app, "the answers show it").await;
+    clock.set(0);
+    app.run_for(10 * MINUTE, MINUTE).await;
+    assert!(matches!(app.state(&waiting).await, State::Recovered { .. }));
 }
 
 #[tokio::test]

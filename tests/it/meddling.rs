@@ -134,3 +134,18 @@ async fn a_begun_call_cannot_be_dismissed_and_its_outcome_is_kept() {
     let told = app.journal(&runs[0]).await.pop().unwrap();
     assert_eq!(told.event, Event::Retriggered);
 }
+
+#[tokio::test]
+async fn an_ordered_retry_goes_at_once_though_the_clock_it_was_ordered_by_is_fast() {
+    let mut app = Setup::new().config("[retry]\nmax_attempts = 1").start().await;
+    let run = app.failed_run(&app.batch_flow("flow"), 2);
+    let store = meddled(&mut app).await;
+    app.run_for(5 * MINUTE, MINUTE / 2).await;
+    assert_eq!(app.state(&run).await, State::GivenUp { why: Reason::AttemptsSpent });
+    let fast = app.now() + 15 * MINUTE;
+    store.at(Moment::AfterRecord, Deed::Retry(vec![run.clone()]), fast);
+    app.pass().await;
+    assert_eq!(store.done(), [true]);
+    app.run_for(5 * MINUTE, MINUTE).await;
+    assert!(matches!(app.state(&run).await, State::Recovered { .. }));
+}

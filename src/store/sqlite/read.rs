@@ -98,9 +98,12 @@ pub(super) async fn recovery_of(
 pub(super) const KNOWN_RUNS: &str = "SELECT asked.key FROM json_each(?1) AS asked
          JOIN runs ON run_id = asked.value
          WHERE EXISTS (SELECT 1 FROM recovery WHERE root = runs.id)
-            OR EXISTS (SELECT 1 FROM attempt WHERE issued_run = runs.id)";
+            OR EXISTS (SELECT 1 FROM attempt WHERE issued_run = runs.id)
+            OR EXISTS (SELECT 1 FROM entry
+                       WHERE run = runs.id AND event = 'skipped'
+                         AND reason IN ('succeeded_since', 'too_old_at_first'))";
 
-/// Those of `runs` that belong to a recovery.
+/// Those of `runs` that belong to a recovery, or were skipped for good.
 pub(super) async fn known_runs(
     readers: &SqlitePool,
     runs: &[RunId],
