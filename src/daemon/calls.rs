@@ -94,6 +94,8 @@ impl Calls<'_> {
                     report_stored(&ended, of_ended, report);
                     all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
                     report_stored(&next, of_next, report);
+                    // An operator was faster: the next pass plans anew.
+                    all_sent &= of_next.iter().all(|applied| *applied);
                     let begun = next.into_iter().zip(of_next).filter(|(_, applied)| **applied);
                     under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
                 }
