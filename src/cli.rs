@@ -34,7 +34,7 @@ pub enum Command {
 flowmend run --config my.toml --dry-run    say what would be re-triggered, send nothing\n\n\
 SIGHUP reads the configuration again; a faulty one leaves the old in force.")]
     Run(RunArgs),
-    /// Make one pass over every sandbox, then exit: 0 if it was complete, 1 if not.
+    /// Make passes over every sandbox until nothing more is due, then exit: 0 if they were complete, 1 if not.
     #[command(after_help = "Examples:\n  flowmend once --config my.toml\n  \
 flowmend once --config my.toml --dry-run")]
     Once(RunArgs),

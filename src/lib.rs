@@ -5,15 +5,16 @@
 //! run that comes of it, and stops when it succeeded or the budget is spent.
 //!
 //! # Where to read
-//! 1. [`daemon`] holds the loop; its `pass.rs` is one turn of it, from top to bottom.
-//! 2. [`domain::plan`] decides what a turn does. It is pure: no IO, no clock, no chance of its own.
+//! 1. [`daemon`] holds the loops, one for each sandbox; its `pass.rs` is one pass, from top to bottom.
+//! 2. [`domain::plan`] decides what a pass does, and [`domain::admission`] who may call. Both are pure: no
+//!    IO, no clock, no chance of their own.
 //! 3. [`domain::recovery`] is the state machine of one healing effort.
 //!
 //! # The house
 //! ```text
 //! main → cli → commands → daemon ─┬→ store ────────→ domain
 //!                 │               ├→ flow_service ─→ domain
-//!                 │               └→ settings, clock, backoff, telemetry
+//!                 │               └→ settings, clock, telemetry
 //!                 ├→ http ──────────→ metrics
 //!                 └→ simulator → its own types; never flow_service, never store
 //! ```

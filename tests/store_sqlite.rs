@@ -286,19 +286,23 @@ fn progress(second: i64) -> Batch {
     Batch { progress: Some((prod(), progress)), ..Batch::default() }
 }
 
+/// A row that only lacks what its keys stand for.
+const A_RECOVERY: &str =
+    "INSERT INTO recovery VALUES (1, 'prod', 1, 1, 'waiting', 1, 2, NULL, NULL,
+    NULL, NULL, NULL, 0, 0, 0, 1, 3, 1, 0, 0, NULL)";
+
 /// A store with one recovery and one entry, each changed by hand as told; what reading says.
 async fn corrupted(change: &str) -> (SqliteStore, TempDir) {
     let (directory, path) = nowhere();
     make(&path).await;
     let sql = format!(
-        "INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at,
-             state, attempt, due, asked, since, absences, issued, why, refusals, ask_root, ordered,
-             revision, updated_at)
-             VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, 2,
-             NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3);
-         INSERT INTO attempts VALUES ('root', 1, 'root', 'issued', NULL, 4);
-         INSERT INTO journal (at, sandbox, flow_id, flow_name, run_id, event, reason)
-             VALUES (1, 'prod', 'flow', 'name', 'root', 'skipped', 'too_old');
+        "INSERT INTO runs VALUES (1, 'root'), (2, 'issued');
+         INSERT INTO flows VALUES (1, 'flow', 'name');
+         INSERT INTO failures VALUES (1, '{{\"errors\":[],\"source\":null}}');
+         {A_RECOVERY};
+         INSERT INTO attempt VALUES (1, 1, 1, 2, NULL, 4);
+         INSERT INTO entry (at, sandbox, flow, run, event, reason)
+             VALUES (1, 'prod', 1, 1, 'skipped', 'too_old');
          PRAGMA ignore_check_constraints = ON;
          {change}"
     );
@@ -309,16 +313,13 @@ async fn corrupted(change: &str) -> (SqliteStore, TempDir) {
 #[tokio::test]
 async fn a_recovery_that_makes_no_sense_is_named() {
     for (change, told) in [
-        ("UPDATE recoveries SET state = 'paused'", "state \"paused\" in row \"root\""),
-        (
-            "UPDATE recoveries SET state = 'held', why = 'boredom'",
-            "why \"boredom\" in row \"root\"",
-        ),
-        ("UPDATE recoveries SET due = NULL", "no due in row \"root\""),
-        ("UPDATE recoveries SET due = 9000000000000000000", "due 9000000000000000000 in"),
-        ("UPDATE recoveries SET refusals = -1", "refusals -1 in row \"root\""),
-        ("UPDATE recoveries SET attempt = 5000000000", "attempt 5000000000 in"),
-        ("UPDATE attempts SET number = -1", "number -1 in row \"root\" of attempts"),
+        ("UPDATE recovery SET state = 'paused'", "state \"paused\" in row \"root\""),
+        ("UPDATE recovery SET state = 'held', why = 'boredom'", "why \"boredom\" in row \"root\""),
+        ("UPDATE recovery SET due = NULL", "no due in row \"root\""),
+        ("UPDATE recovery SET due = 9000000000000000000", "due 9000000000000000000 in"),
+        ("UPDATE recovery SET refusals = -1", "refusals -1 in row \"root\""),
+        ("UPDATE recovery SET attempt = 5000000000", "attempt 5000000000 in"),
+        ("UPDATE attempt SET number = -1", "number -1 in row \"root\" of attempts"),
     ] {
         let (store, _directory) = corrupted(change).await;
         let error = store.recoveries(&Filter::default()).await.unwrap_err();
@@ -331,9 +332,9 @@ async fn a_recovery_that_makes_no_sense_is_named() {
 #[tokio::test]
 async fn an_entry_that_makes_no_sense_is_named() {
     for (change, told) in [
-        ("UPDATE journal SET event = 'yawned'", "event \"yawned\" in row \"1\" of journal"),
-        ("UPDATE journal SET reason = 'boredom'", "reason \"boredom\" in row \"1\" of journal"),
-        ("UPDATE journal SET attempt = -1", "attempt -1 in row \"1\" of journal"),
+        ("UPDATE entry SET event = 'yawned'", "event \"yawned\" in row \"1\" of journal"),
+        ("UPDATE entry SET reason = 'boredom'", "reason \"boredom\" in row \"1\" of journal"),
+        ("UPDATE entry SET attempt = -1", "attempt -1 in row \"1\" of journal"),
     ] {
         let (store, _directory) = corrupted(change).await;
         let error = store.journal(&RunId::new("root")).await.unwrap_err();
@@ -347,18 +348,10 @@ async fn an_entry_that_makes_no_sense_is_named() {
 async fn the_columns_of_a_state_are_guarded_by_the_schema() {
     let (_directory, path) = nowhere();
     make(&path).await;
-    let options = SqliteConnectOptions::new().filename(&path);
+    let options = SqliteConnectOptions::new().filename(&path).foreign_keys(false);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let error = connection
-        .execute(
-            "INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at,
-             state, attempt, due, asked, since, absences, issued, why, refusals, ask_root, ordered,
-             revision, updated_at)
-             VALUES ('root', 'prod', 'flow', 'name', 1, 'waiting', 1, NULL,
-                 NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 1, 3)",
-        )
-        .await
-        .unwrap_err();
+    connection.execute(A_RECOVERY).await.unwrap();
+    let error = connection.execute("UPDATE recovery SET due = NULL").await.unwrap_err();
     assert!(error.to_string().contains("CHECK constraint failed"), "{error}");
 }
 
@@ -511,10 +504,7 @@ async fn a_store_that_is_damaged_in_the_middle_is_refused() {
     let (_directory, path) = nowhere();
     make(&path).await;
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-        INSERT INTO recoveries (root_run_id, sandbox, flow_id, flow_name, failed_at, state, why,
-            refusals, ask_root, ordered, revision, updated_at)
-        SELECT 'root ' || i, 'prod', 'flow', 'name', i, 'recovered', 'run_succeeded', 0, 0, 0, 1, i
-        FROM n";
+        INSERT INTO runs (run_id) SELECT 'root ' || i FROM n";
     by_hand(&path, many).await;
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;

@@ -1,4 +1,4 @@
-//! `flowmend once`: one pass over every sandbox.
+//! `flowmend once`: a pass over every sandbox, and those that follow it at once.
 
 use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
 use crate::cli::RunArgs;

@@ -37,9 +37,16 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
     while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup, &metrics).await
     {
-        tell_reload(daemon.settings(), &new);
-        let service = FlowService::new(new.connection(), Arc::new(SystemClock::new()))?;
-        daemon.reload(new, service);
+        match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
+            Ok(service) => {
+                tell_reload(daemon.settings(), &new);
+                daemon.reload(new, service);
+            }
+            Err(error) => {
+                metrics.config_reloaded(false);
+                tell_refused(&telemetry::chain(&error));
+            }
+        }
     }
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     daemon.release().await;
@@ -95,10 +102,7 @@ async fn turn(
                         reloaded = Some(settings);
                         turn.cancel();
                     }
-                    Err(faults) => tracing::error!(
-                        faults = faults.to_string(),
-                        "configuration not reloaded: the old one stays in force"
-                    ),
+                    Err(faults) => tell_refused(&faults.to_string()),
                 }
             }
             () = drained_too_long(&turn, limit) => {
@@ -115,6 +119,10 @@ async fn turn(
 async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
     turn.cancelled().await;
     tokio::time::sleep(limit).await;
+}
+
+fn tell_refused(faults: &str) {
+    tracing::error!(faults, "configuration not reloaded: the old one stays in force");
 }
 
 /// Tells of the settings from now on, and of what cannot change while running.

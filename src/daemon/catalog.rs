@@ -1,8 +1,9 @@
 //! The selected dataflows of a sandbox, and what is in force for each.
 //!
 //! Listing every dataflow is the most expensive read there is (a page per hundred), so the catalog
-//! is kept between passes and read again only with a sweep. What a re-trigger depends on, whether
-//! the dataflow is enabled, is read again just before.
+//! is kept between passes and read again only with a sweep. A single dataflow is read again by id:
+//! when one of its runs may call, because that depends on whether it is enabled; when a failed run
+//! of it belongs to no recovery yet, because it may be new; and when it holds recoveries up.
 
 use super::error::PassError;
 use crate::domain::flow::{Flow, FlowKind, FlowSpec, classify};

@@ -80,6 +80,8 @@ impl Gatherer<'_> {
     /// [`Gathered::fault`].
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         let name = &self.sandbox.name;
+        // What is sent has to be sent soon after this.
+        let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
         // First of all where the time is in doubt, because its answer shows the platform's.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
@@ -109,7 +111,9 @@ impl Gatherer<'_> {
 
         let adopt_since = before(now, self.settings.poll.lookback);
         let first_since = first_pass.then(|| before(now, self.settings.poll.first_lookback));
-        let mut reading = Reading::of(carried, memory.deferred.values());
+        // Those of dataflows that were not enabled are looked at again now and then.
+        let parked = memory.parked.values().filter(|_| memory.check.is_due(now));
+        let mut reading = Reading::of(carried, memory.deferred.values().chain(parked));
         let mut begun_at = None;
         if !follows || sweep {
             let since = Since {
@@ -125,15 +129,14 @@ impl Gatherer<'_> {
             }
         }
 
-        let owned = self.owned(&reading, memory).await?;
+        let owned = self.owned(&reading, memory, first_pass).await?;
         let stored = self.stored(memory, &record, progress, now, sweep).await?;
         let mut wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
         if first_pass {
             wanted.add_histories(&reading.listed, &owned, memory.catalog.flows());
         }
         let listings = self.list_doubtful(wanted.listings, &mut reading).await;
-        // Last, because what is sent is sent soon after.
-        let read_at = reading.carried_at.unwrap_or_else(|| self.service.now());
+        let read_at = reading.carried_at.unwrap_or(begun);
         if sweep && fault.is_none() {
             reading.fresh = memory.catalog.flows().keys().cloned().collect();
         } else {
@@ -147,7 +150,7 @@ impl Gatherer<'_> {
         let read_until = self.service.trusted_now()?;
         let client_named = self.check_client_id(memory, stored.progress, &reading);
 
-        let known = self.owned(&reading, memory).await?;
+        let known = self.owned(&reading, memory, first_pass).await?;
         let complete = fault.is_none();
         let progress = begun_at.filter(|_| complete).map(|begun_at| Progress {
             client_named,

@@ -5,6 +5,7 @@ use crate::domain::ids::{FlowId, RunId};
 use crate::domain::order::Order;
 use crate::domain::run::Run;
 use crate::domain::schedule::after;
+use crate::store::Progress;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -26,9 +27,13 @@ pub(super) struct Memory {
     pub(super) orders: Option<Vec<Order>>,
     /// Listed failed runs that are neither adopted nor skipped yet.
     pub(super) deferred: HashMap<RunId, Run>,
+    /// Failed runs that were skipped because their dataflow was not enabled, or of unknown kind.
+    pub(super) parked: HashMap<RunId, Run>,
     /// What a pass that follows at once need not read again.
     pub(super) carried: Option<Carried>,
     pub(super) check: Check,
+    /// How far the first pass has read, until everything in it is decided on.
+    pub(super) withheld: Option<Progress>,
 }
 
 /// What was just read.
@@ -67,6 +72,11 @@ impl Check {
             // A date far ahead is of a clock that was ahead.
             Self::Idle(at) => (*at <= now || *at > after(now, CHECK_INTERVAL)).then_some(None),
         }
+    }
+
+    /// True if a round begins in a pass at `now`.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.next(now) == Some(None)
     }
 
     /// The recovery `last` was the last one looked at; `None` if that was the end of the round.

@@ -1,4 +1,4 @@
-//! One pass: one turn of the loop for one sandbox. It takes no input and may run at any time.
+//! One pass over one sandbox. It takes no input and may run at any time.
 //!
 //! ```text
 //! gather   what the platform and the store say          reads only
@@ -26,6 +26,7 @@ use crate::domain::journal::{Entry, Event};
 use crate::domain::plan::{Plan, plan};
 use crate::domain::reason::Reason;
 use crate::domain::recovery::Change;
+use crate::domain::run::Run;
 use crate::domain::schedule::after;
 use crate::store::{Batch, Queued, StoreError};
 use jiff::Timestamp;
@@ -117,7 +118,7 @@ impl Pass<'_> {
         }
         self.tell_news(&gathered, memory);
         let plan = plan(&gathered.snapshot);
-        self.record(&gathered, &plan, &mut report).await?;
+        self.record(&gathered, &plan, memory, &mut report).await?;
         report.next_due = plan.next_due;
         if gathered.more {
             report.next_due = Some(gathered.snapshot.now);
@@ -161,6 +162,7 @@ impl Pass<'_> {
         &self,
         gathered: &Gathered,
         plan: &Plan,
+        memory: &mut Memory,
         report: &mut Report,
     ) -> Result<(), PassError> {
         let snapshot = &gathered.snapshot;
@@ -168,7 +170,8 @@ impl Pass<'_> {
         // The first reading of a sandbox is over once everything in it is decided on, but for what
         // waits for a doubt.
         let decided = snapshot.first_since.is_none() || !plan.more_to_adopt;
-        let progress = gathered.progress.filter(|_| decided);
+        let progress = gathered.progress.or(memory.withheld.take());
+        let (progress, withheld) = if decided { (progress, None) } else { (None, progress) };
         let looked_at = snapshot.recoveries.iter().map(|it| it.root_run_id.clone());
         let queued = (!snapshot.queue.is_empty()).then(|| Queued {
             sandbox: sandbox.clone(),
@@ -183,6 +186,7 @@ impl Pass<'_> {
             ..Batch::default()
         };
         let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
+        memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
             tell(entry);
@@ -191,12 +195,17 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Keeps the listed runs that were not decided on.
+    /// Keeps the listed runs that were not decided on for good.
     fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
         let listed = gathered.snapshot.listed.iter();
-        let mut runs: HashMap<&RunId, _> = listed.map(|run| (&run.id, run)).collect();
-        let deferred = plan.deferred.iter().filter_map(|id| runs.remove(id));
-        memory.deferred = deferred.map(|run| (run.id.clone(), run.clone())).collect();
+        let runs: HashMap<&RunId, &Run> = listed.map(|run| (&run.id, run)).collect();
+        let kept = |id: &RunId| Some((id.clone(), (*runs.get(id)?).clone()));
+        memory.deferred = plan.deferred.iter().filter_map(kept).collect();
+        memory.parked.retain(|id, _| !runs.contains_key(id));
+        let passing =
+            |entry: &&Entry| matches!(entry.reason, Reason::FlowDisabled | Reason::UnknownKind);
+        let parked = plan.skipped.iter().filter(passing).filter_map(|entry| kept(&entry.run_id));
+        memory.parked.extend(parked);
     }
 
     fn calls<'c>(&'c self, gathered: &'c Gathered) -> Calls<'c> {

@@ -18,8 +18,8 @@ impl Recovery {
             _ => return None,
         };
         let ordered = Self { ordered: true, ..self.clone() };
-        // Due at once, though the operator's clock may be ahead of the platform's.
-        let due = terms.now.min(self.updated_at);
+        // Due at once by the platform's clock, though the operator's may be ahead of it.
+        let due = self.updated_at.min(terms.now);
         Some(ordered.schedule_at(attempt, due, Reason::OperatorRetry, terms))
     }
 

@@ -1,7 +1,8 @@
-//! Waiting beyond the backoff: in a quiet window, for a limit, for another re-trigger to end.
+//! Waiting beyond the backoff: in a quiet window, or behind others.
 //!
-//! Some of these waits are imposed by flowmend itself and are *excused*: the clock of the budget of
-//! time stands still meanwhile, so that what has to wait is delayed and not dropped.
+//! Most of these waits are *excused*: the clock of the budget of time stands still meanwhile, so that
+//! what has to wait is delayed and not dropped. Those that a pass did not read are marked by the store,
+//! all in one statement; here are the steps of those that it read.
 
 use super::journal::{Entry, Event};
 use super::quiet::Pause;

@@ -54,7 +54,7 @@ pub struct Recovery {
     /// The platform refused the last call because of the state of the run: perhaps somebody else
     /// re-triggered it.
     pub contested: bool,
-    /// Waits that do not count for the budget of time: for a limit, in a quiet window, in a hold on
+    /// Waits that do not count for the budget of time: behind others, in a quiet window, in a hold on
     /// the whole dataflow.
     pub excused: Duration,
     /// Since when such a wait lasts.

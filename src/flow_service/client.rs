@@ -208,7 +208,7 @@ impl FlowService {
         window: Window,
     ) -> Listing<Run> {
         let begun = self.0.reader.gateway.clock.local_now();
-        let (harvest, until) = if flows.is_empty() {
+        let (harvest, until) = if flows.is_empty() && others.is_none() {
             Default::default()
         } else {
             self.0.reader.failed_runs(sandbox, flows, others.is_some(), window).await

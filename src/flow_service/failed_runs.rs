@@ -97,6 +97,9 @@ impl Reader {
         sandbox: &SandboxName,
         flows: &[FlowId],
     ) -> Harvest<Run> {
+        if shape.scope == Scope::Whole {
+            return self.chunk(shape, sandbox, flows).await;
+        }
         let mut chunks = flows.chunks(shape.flows_per_request());
         let mut harvest = Harvest::default();
         if let Some(first) = chunks.next() {

@@ -85,8 +85,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The recoveries with these root runs, oldest failure first.
     async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError>;
 
-    /// The held recoveries of `sandbox` in the order of their root run ids: at most `limit` of those
-    /// after `after`.
+    /// The held recoveries of `sandbox` in an order of the store's own that lasts: at most `limit`
+    /// of those after `after`.
     async fn held(
         &self,
         sandbox: &SandboxName,
@@ -138,13 +138,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// for good: because their dataflow had succeeded since, or as too old for the first pass.
     async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError>;
 
-    /// When each accepted re-trigger of `sandbox` since `since` was accepted, oldest first.
-    async fn accepted_since(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError>;
-
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
 
@@ -158,14 +151,6 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         sandbox: Option<&SandboxName>,
         since: Timestamp,
         events: &[Event],
-    ) -> Result<Vec<Entry>, StoreError>;
-
-    /// The entries of `sandbox` since `since` that tell of a recovery given up, and after which none
-    /// tells that their dataflow succeeded (recovered, or well again), in the order of writing.
-    async fn unhealed(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
     ) -> Result<Vec<Entry>, StoreError>;
 
     /// Stores an operator's order, in place of the one with the same scope; without the lease. It is

@@ -64,10 +64,8 @@ macro_rules! suite {
                     recoveries_are_counted_by_state
                     a_recovery_is_found_by_its_root_run_and_by_every_issued_run
                     known_runs_are_found_among_a_thousand
-                    accepted_re_triggers_are_listed_since_a_moment
                     the_journal_tells_of_a_run_in_the_order_of_writing
                     the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
-                    recoveries_given_up_are_told_until_their_dataflow_succeeds
                     an_empty_store_has_nothing_to_tell
                 }
                 turns {

@@ -137,31 +137,6 @@ pub(crate) async fn known_runs_are_found_among_a_thousand<P: Place>() {
     assert_eq!(world.store.known_runs(&one).await.unwrap(), HashSet::from(one));
 }
 
-pub(crate) async fn accepted_re_triggers_are_listed_since_a_moment<P: Place>() {
-    let world = World::<P>::new().await;
-    let accepted = async |root: &str, sandbox: &str, seconds: &[i64]| {
-        let mut change = adopt(root);
-        change.recovery.sandbox = SandboxName::new(sandbox);
-        let mut recovery = world.put_change(change).await;
-        for second in seconds {
-            let mut change = accept(&recovery, &format!("{root} at {second}"));
-            change.recovery.attempts.last_mut().unwrap().accepted_at = at(*second);
-            recovery = world.put_change(change).await;
-        }
-        recovery
-    };
-    let healed = accepted("a", "prod", &[10, 30]).await;
-    world.put_change(step(&healed, recovered())).await;
-    accepted("b", "prod", &[19, 20, 20]).await;
-    accepted("c", "dev", &[25]).await;
-
-    let since_twenty = world.store.accepted_since(&prod(), at(20)).await.unwrap();
-    assert_eq!(since_twenty, [at(20), at(20), at(30)]);
-    assert_eq!(world.store.accepted_since(&prod(), at(31)).await.unwrap(), []);
-    let in_dev = world.store.accepted_since(&SandboxName::new("dev"), at(0)).await.unwrap();
-    assert_eq!(in_dev, [at(25)]);
-}
-
 pub(crate) async fn the_journal_tells_of_a_run_in_the_order_of_writing<P: Place>() {
     let world = World::<P>::new().await;
     world.note([skip("root", Reason::NoDate), skip("other", Reason::TooOld)]).await;
@@ -211,33 +186,6 @@ pub(crate) async fn the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
     assert!(told(None, -100, &[]).await.is_empty());
 }
 
-pub(crate) async fn recoveries_given_up_are_told_until_their_dataflow_succeeds<P: Place>() {
-    let world = World::<P>::new().await;
-    let note = |id: &str, event, flow: &str, second| {
-        let mut entry = skip(id, Reason::AttemptsSpent);
-        (entry.event, entry.flow_id, entry.at) = (event, FlowId::new(flow), at(second));
-        entry
-    };
-    let told = async |since| {
-        let entries = world.store.unhealed(&prod(), at(since)).await.unwrap();
-        entries.iter().map(|entry| entry.run_id.to_string()).collect::<Vec<_>>()
-    };
-    let mut elsewhere = note("elsewhere", Event::GivenUp, "a", 1);
-    elsewhere.sandbox = SandboxName::new("dev");
-    let given_up = [("one", "a", 1), ("two", "b", 2), ("three", "a", 3)];
-    world.note(given_up.map(|(id, flow, second)| note(id, Event::GivenUp, flow, second))).await;
-    world.note([elsewhere, note("other", Event::Held, "a", 4)]).await;
-    assert_eq!(told(1).await, ["one", "two", "three"]);
-    assert_eq!(told(2).await, ["two", "three"]);
-
-    world.note([note("success", Event::FlowHealed, "a", 5)]).await;
-    assert_eq!(told(1).await, ["two"]);
-    world.note([note("four", Event::GivenUp, "a", 6)]).await;
-    assert_eq!(told(1).await, ["two", "four"]);
-    world.note([note("healed", Event::Recovered, "b", 7)]).await;
-    assert_eq!(told(1).await, ["four"]);
-}
-
 pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {
     let place = P::fresh().await;
     let store = place.open().await;
@@ -246,7 +194,6 @@ pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {
     assert_eq!(store.count_by_state(&Filter::default()).await.unwrap(), []);
     assert_eq!(store.recovery_of(&run("root")).await.unwrap(), None);
     assert_eq!(store.known_runs(&[run("root")]).await.unwrap(), HashSet::new());
-    assert_eq!(store.accepted_since(&prod(), at(0)).await.unwrap(), []);
     assert_eq!(store.progress(&prod()).await.unwrap(), None);
     assert_eq!(store.journal(&run("root")).await.unwrap(), []);
 }

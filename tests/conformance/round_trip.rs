@@ -91,6 +91,9 @@ fn text() -> impl Strategy<Value = String> {
         "[a-z0-9-]{1,36}",
         "\\PC{0,20}",
         Just("\"W/\\\"'; DROP TABLE journal; --\n\t".to_owned()),
+        Just("\0 within\0".to_owned()),
+        "[A-F0-9]{8}-[a-f0-9]{4}-[A-Fa-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
+        "[\u{7f}\u{85}\u{2028}\u{feff}\u{ffff}\u{1f600}\u{10ffff}\\\\/]{1,8}",
     ]
 }
 

@@ -3,9 +3,10 @@
 use super::Place;
 use super::world::{World, accept, adopt, at, every_state, prod, run, step, triggering, waiting};
 use flowmend::domain::due::DueRecovery;
-use flowmend::domain::ids::{FlowId, SandboxName};
+use flowmend::domain::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::{Change, Recovery, State};
+use std::collections::HashSet;
 
 fn dev() -> SandboxName {
     SandboxName::new("dev")
@@ -120,15 +121,20 @@ pub(crate) async fn what_is_held_is_told_in_parts<P: Place>() {
         world.put_change(change).await;
     }
     world.put("bb", waiting(1)).await;
-    let told = async |after: Option<&str>, limit| {
-        let found = world.store.held(&prod(), after.map(run).as_ref(), limit).await.unwrap();
-        found.iter().map(|recovery| recovery.root_run_id.to_string()).collect::<String>()
+    let read = async |after: Option<&RunId>, limit| {
+        let found = world.store.held(&prod(), after, limit).await.unwrap();
+        found.into_iter().map(|recovery| recovery.root_run_id).collect::<Vec<RunId>>()
     };
-    assert_eq!(told(None, 2).await, "ab");
-    assert_eq!(told(Some("b"), 2).await, "cd");
-    assert_eq!(told(Some("bb"), 1).await, "c");
-    assert_eq!(told(Some("d"), 2).await, "");
-    assert_eq!(told(None, 100).await, "abcd");
+    let all = read(None, 100).await;
+    assert_eq!(HashSet::from_iter(all.clone()), HashSet::from(["a", "b", "c", "d"].map(run)));
+    assert_eq!(read(None, 2).await, all[..2]);
+    assert_eq!(read(Some(&all[1]), 2).await, all[2..]);
+    assert_eq!(read(Some(&all[3]), 2).await, []);
+
+    // Whoever stopped at one that is held no longer goes on behind it.
+    let moved = world.store.recovery_of(&all[1]).await.unwrap().unwrap();
+    world.put_change(step(&moved, waiting(1))).await;
+    assert_eq!(read(Some(&all[1]), 2).await, all[2..]);
 }
 
 pub(crate) async fn dataflows_without_support_are_told_with_their_last_change<P: Place>() {

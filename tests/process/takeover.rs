@@ -2,7 +2,7 @@
 
 use crate::support::process::Process;
 use crate::support::{SOON, Site, now, until};
-use flowmend::simulator::{Effect, Endpoint, FaultRule};
+use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -65,6 +65,7 @@ async fn a_waiting_daemon_takes_over_from_a_killed_one_before_its_lease_has_run_
 async fn a_daemon_that_lies_still_keeps_its_lease_until_it_runs_out() {
     let site = Site::new().await;
     site.configure("store.lease = \"4s\"");
+    site.world(|world| world.add_flow(FlowSetup::batch("crm")));
     let first = site.daemon().await;
     first.says("dataflows selected").await;
     // Stopped while it reads, so that it does not keep the file locked.

@@ -327,14 +327,6 @@ impl Store for CrashingStore {
         self.read(self.real.known_runs(runs)).await
     }
 
-    async fn accepted_since(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        self.read(self.real.accepted_since(sandbox, since)).await
-    }
-
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.read(self.real.progress(sandbox)).await
     }
@@ -350,14 +342,6 @@ impl Store for CrashingStore {
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError> {
         self.read(self.real.history(sandbox, since, events)).await
-    }
-
-    async fn unhealed(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.read(self.real.unhealed(sandbox, since)).await
     }
 
     async fn order(&self, order: &Order) -> Result<(), StoreError> {

@@ -292,6 +292,9 @@ impl Evidence<'_> {
                 let store = self.history.store().real();
                 if store.recovery_of(&id).await.unwrap().is_none() {
                     let journal = store.journal(&id).await.unwrap();
+                    if journal.iter().any(|it| it.reason == Reason::SucceededSince) {
+                        continue;
+                    }
                     return Err(format!("lost: {id} of {flow}, failed at {ended}; {journal:?}"));
                 }
             }

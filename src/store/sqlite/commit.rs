@@ -10,7 +10,8 @@ use super::fault::cannot;
 use super::lease;
 use super::read::json_array;
 use super::rows::revision_column;
-use super::rows::{ATTEMPT, AttemptRow, ENTRY, EntryRow, RECOVERY, RecoveryRow, bind_order};
+use super::rows::{AttemptRow, EntryRow, RecoveryRow, bind_order};
+use super::tables::{ATTEMPT, ENTRY, RECOVERY, insert, learn, value};
 use crate::domain::ids::{RunId, SandboxName};
 use crate::domain::journal::Entry;
 use crate::domain::order::Order;
@@ -24,56 +25,54 @@ use std::sync::LazyLock;
 
 const WHAT: &str = "record what was decided";
 
+/// The root run of a row of `recovery` that was written.
+const ROOT: &str = "(SELECT run_id FROM runs WHERE id = root)";
+
 /// Both write what still fits, and answer with the root runs of what they wrote.
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
     insert(
-        "recoveries",
+        "recovery",
         RECOVERY,
-        "NOT EXISTS (SELECT 1 FROM attempts WHERE issued = new.value ->> 'root_run_id')
-         ON CONFLICT (root_run_id) DO NOTHING RETURNING root_run_id",
+        &format!(
+            "NOT EXISTS (SELECT 1 FROM attempt WHERE issued_run = {})
+             ON CONFLICT (root) DO NOTHING RETURNING {ROOT}",
+            value("root")
+        ),
     )
 });
-static UPDATE: LazyLock<String> = LazyLock::new(|| {
+pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
-        RECOVERY.iter().map(|column| format!("{column} = new.value ->> '{column}'")).collect();
+        RECOVERY[1..].iter().map(|column| format!("{column} = {}", value(column))).collect();
     format!(
-        "UPDATE recoveries SET {} FROM json_each(?1) AS new
-         WHERE recoveries.root_run_id = new.value ->> 'root_run_id'
-           AND recoveries.revision = new.value ->> 'from_revision'
-         RETURNING root_run_id",
-        set.join(", ")
+        "UPDATE recovery SET {} FROM json_each(?1) AS new
+         WHERE recovery.root = {} AND recovery.revision = new.value ->> 'from_revision'
+         RETURNING {ROOT}",
+        set.join(", "),
+        value("root")
     )
 });
 
 /// An attempt is never changed once it is stored.
-static APPEND: LazyLock<String> =
-    LazyLock::new(|| insert("attempts", ATTEMPT, "TRUE ON CONFLICT DO NOTHING"));
+pub(super) static APPEND: LazyLock<String> =
+    LazyLock::new(|| insert("attempt", ATTEMPT, "TRUE ON CONFLICT DO NOTHING"));
 
-static WRITE: LazyLock<String> =
-    LazyLock::new(|| insert("journal", ENTRY, "TRUE ORDER BY new.key"));
-static NOTE: LazyLock<String> = LazyLock::new(|| {
+pub(super) static WRITE: LazyLock<String> =
+    LazyLock::new(|| insert("entry", ENTRY, "TRUE ORDER BY new.key"));
+pub(super) static NOTE: LazyLock<String> = LazyLock::new(|| {
     insert(
-        "journal",
+        "entry",
         ENTRY,
-        "NOT EXISTS (
-             SELECT 1 FROM journal AS old
-             WHERE old.run_id = new.value ->> 'run_id' AND old.event = new.value ->> 'event'
-               AND old.reason = new.value ->> 'reason'
-         )
-         ORDER BY new.key RETURNING run_id, event, reason",
+        &format!(
+            "NOT EXISTS (
+                 SELECT 1 FROM entry AS old
+                 WHERE old.run = {} AND old.event = new.value ->> 'event'
+                   AND old.reason = new.value ->> 'reason'
+             )
+             ORDER BY new.key RETURNING (SELECT run_id FROM runs WHERE id = run), event, reason",
+            value("run")
+        ),
     )
 });
-
-/// The statement that inserts into `table` those rows of a JSON array for which `condition` holds.
-fn insert(table: &str, columns: &[&str], condition: &str) -> String {
-    let values: Vec<String> =
-        columns.iter().map(|column| format!("new.value ->> '{column}'")).collect();
-    format!(
-        "INSERT INTO {table} ({}) SELECT {} FROM json_each(?1) AS new WHERE {condition}",
-        columns.join(", "),
-        values.join(", ")
-    )
-}
 
 /// A row of `recoveries` with the revision that has to be stored for it to be written.
 #[derive(Debug, Serialize)]
@@ -94,6 +93,7 @@ pub(super) async fn commit(
         lease::require(&mut transaction, owner).await?;
     }
     let outdated = is_outdated(&mut transaction, batch.orders_seen).await?;
+    learn(&mut transaction, batch).await?;
     let applied = apply_all(&mut transaction, &batch.changes, outdated).await?;
     let noted = write_notes(&mut transaction, &batch.notes).await?;
     if let Some(queued) = &batch.queued {
@@ -113,7 +113,7 @@ pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), Stor
          VALUES (?1, ?2, ?3, max(
              ?4,
              1 + coalesce((SELECT max(at) FROM orders), ?4 - 1),
-             1 + coalesce((SELECT max(at) FROM journal), ?4 - 1)
+             1 + coalesce((SELECT max(at) FROM entry), ?4 - 1)
          ), ?5)",
     );
     bind_order(insert, order).execute(writer).await.map_err(cannot(WHAT))?;
@@ -239,6 +239,13 @@ fn json<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }
 
+pub(super) const EXCUSE: &str = "UPDATE recovery SET excused_since = ?2, revision = revision + 1
+         WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2 AND NOT ordered
+           AND excused_since IS NULL
+           AND root NOT IN (
+               SELECT id FROM runs WHERE run_id IN (SELECT value FROM json_each(?3))
+           )";
+
 /// Marks the wait of what is due and waits for others.
 async fn excuse(
     connection: &mut SqliteConnection,
@@ -246,18 +253,13 @@ async fn excuse(
     changes: &[Change],
 ) -> Result<(), StoreError> {
     let changed = changes.iter().map(|change| &change.recovery.root_run_id);
-    sqlx::query(
-        "UPDATE recoveries SET excused_since = ?2, revision = revision + 1
-         WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2 AND NOT ordered
-           AND excused_since IS NULL
-           AND root_run_id NOT IN (SELECT value FROM json_each(?3))",
-    )
-    .bind(queued.sandbox.as_str())
-    .bind(queued.since.as_millisecond())
-    .bind(json_array(queued.except.iter().chain(changed).map(RunId::as_str)))
-    .execute(connection)
-    .await
-    .map_err(cannot(WHAT))?;
+    sqlx::query(EXCUSE)
+        .bind(queued.sandbox.as_str())
+        .bind(queued.since.as_millisecond())
+        .bind(json_array(queued.except.iter().chain(changed).map(RunId::as_str)))
+        .execute(connection)
+        .await
+        .map_err(cannot(WHAT))?;
     Ok(())
 }
 

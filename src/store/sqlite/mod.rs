@@ -13,11 +13,12 @@ mod lease;
 mod lock;
 mod open;
 mod past;
-#[cfg(test)]
-mod plans;
 mod prune;
 mod read;
 mod rows;
+mod tables;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
@@ -186,14 +187,6 @@ impl Store for SqliteStore {
         read::known_runs(&self.readers, runs).await
     }
 
-    async fn accepted_since(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        read::accepted_since(&self.readers, sandbox, since).await
-    }
-
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         read::progress(&self.readers, sandbox).await
     }
@@ -209,14 +202,6 @@ impl Store for SqliteStore {
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError> {
         read::history(&self.readers, sandbox, since, events).await
-    }
-
-    async fn unhealed(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Entry>, StoreError> {
-        read::unhealed(&self.readers, sandbox, since).await
     }
 
     async fn order(&self, order: &Order) -> Result<(), StoreError> {

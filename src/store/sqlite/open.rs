@@ -23,10 +23,15 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 /// The mark that the first migration puts into the file's header.
 const APPLICATION_ID: i64 = 1_718_381_924;
 
-/// One finding is enough to refuse the file. Odd values are no damage: reading names them.
-const CHECKS: [&str; 2] = [
-    "PRAGMA ignore_check_constraints = ON; PRAGMA quick_check('recoveries')",
-    "PRAGMA quick_check('attempts'); PRAGMA ignore_check_constraints = OFF",
+/// What is wrong with the tables that a doubled call depends on, those of older schemas included.
+/// Odd values are no damage: reading names them.
+const CHECK: [&str; 3] = [
+    "PRAGMA ignore_check_constraints = ON",
+    "SELECT quick_check FROM sqlite_schema JOIN pragma_quick_check(name)
+     WHERE type = 'table' AND quick_check <> 'ok' AND name IN (
+         'recoveries', 'attempts', 'recovery', 'attempt', 'runs', 'flows', 'failures'
+     )",
+    "PRAGMA ignore_check_constraints = OFF",
 ];
 
 /// How long a statement waits for a lock that another process holds.
@@ -256,12 +261,10 @@ impl Place {
     /// Checks the structure of what a doubled call depends on. The journal is by far the largest
     /// table, and damage there shows when it is read.
     async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        for check in CHECKS {
-            let found: Result<String, _> =
-                sqlx::query_scalar(check).fetch_one(&mut *connection).await;
-            match found {
-                Ok(found) if found == "ok" => {}
-                Ok(_) => return Err(self.damaged()),
+        for check in CHECK {
+            match sqlx::query(check).fetch_optional(&mut *connection).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Err(self.damaged()),
                 Err(error) if fault::is_not_a_database(&error) => return Err(self.damaged()),
                 Err(error) => return Err(self.cannot_open(error)),
             }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;
 
 pub(super) const CALLS_SINCE: &str =
-    "SELECT count(*), min(at) FROM journal WHERE sandbox = ?1 AND event = 'begun' AND at > ?2";
+    "SELECT count(*), min(at) FROM entry WHERE sandbox = ?1 AND event = 'begun' AND at > ?2";
 
 /// How many intents of `sandbox` were begun after `since`, and when the first of them.
 pub(super) async fn calls_since(
@@ -32,7 +32,7 @@ pub(super) async fn calls_since(
 }
 
 pub(super) const UNSUCCESSFUL: &str = "SELECT unsuccessful.flow_id, flow_name, root_run_id, at
-         FROM unsuccessful JOIN recoveries USING (root_run_id)
+         FROM unsuccessful JOIN recoveries USING (root)
          WHERE unsuccessful.sandbox = ?1 AND at >= ?2
          ORDER BY entry";
 
@@ -58,12 +58,12 @@ pub(super) async fn unsuccessful(
         .collect()
 }
 
-pub(super) const OUTCOMES: &str =
-    "SELECT flow_id, run_id, at, reason = 'issued_run_succeeded' FROM journal
-         WHERE sandbox = ?1 AND at >= ?2 AND root_run_id IS NOT NULL
+pub(super) const OUTCOMES: &str = "SELECT flow_id, run_id, at, reason = 'issued_run_succeeded'
+         FROM entry JOIN flows ON flows.id = flow JOIN runs ON runs.id = run
+         WHERE sandbox = ?1 AND at >= ?2 AND root IS NOT NULL
            AND (reason = 'issued_run_succeeded' OR failure IS NOT NULL)
-           AND (reason = 'issued_run_succeeded' OR run_id <> root_run_id)
-         ORDER BY id";
+           AND (reason = 'issued_run_succeeded' OR run <> root)
+         ORDER BY entry.id";
 
 /// The outcomes of re-triggered runs of `sandbox` since `since`: what [`Outcome::of`] takes for one.
 pub(super) async fn outcomes(

@@ -8,26 +8,52 @@ use sqlx::sqlite::SqlitePool;
 
 /// The most rows that one transaction removes, so that a long-neglected store does not keep
 /// everybody else waiting for the file.
-const ROWS_PER_TRANSACTION: u32 = 2_000;
+const ROWS_PER_TRANSACTION: i64 = 2_000;
+/// The most keys that one transaction looks at.
+const KEYS_PER_TRANSACTION: i64 = 10_000;
 
 const WHAT: &str = "remove what is old";
 
 /// Attempts go with their recovery, by the foreign key.
-const OLD_RECOVERIES: &str = "
-    DELETE FROM recoveries WHERE root_run_id IN (
-        SELECT root_run_id FROM recoveries
+pub(super) const OLD_RECOVERIES: &str = "
+    DELETE FROM recovery WHERE root IN (
+        SELECT root FROM recovery
         WHERE updated_at < ?1 AND state IN ('recovered', 'given_up', 'dismissed')
         LIMIT ?2
     )";
 
-const OLD_ENTRIES: &str = "
-    DELETE FROM journal WHERE id IN (
-        SELECT id FROM journal
-        WHERE at < ?1 AND NOT EXISTS (
-            SELECT 1 FROM recoveries WHERE recoveries.root_run_id = journal.root_run_id
-        )
+pub(super) const OLD_ENTRIES: &str = "
+    DELETE FROM entry WHERE id IN (
+        SELECT id FROM entry
+        WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM recovery WHERE recovery.root = entry.root)
         LIMIT ?2
     )";
+
+/// What nothing refers to any more, and how far the keys of its table go.
+pub(super) const UNUSED: [(&str, &str); 3] = [
+    (
+        "DELETE FROM runs WHERE id BETWEEN ?1 AND ?2
+             AND NOT EXISTS (SELECT 1 FROM entry WHERE run = runs.id)
+             AND NOT EXISTS (SELECT 1 FROM entry WHERE root = runs.id)
+             AND NOT EXISTS (SELECT 1 FROM entry WHERE new_run = runs.id)
+             AND NOT EXISTS (SELECT 1 FROM recovery WHERE root = runs.id)
+             AND NOT EXISTS (SELECT 1 FROM attempt WHERE asked_run = runs.id)
+             AND NOT EXISTS (SELECT 1 FROM attempt WHERE issued_run = runs.id)",
+        "SELECT max(id) FROM runs",
+    ),
+    (
+        "DELETE FROM flows WHERE id BETWEEN ?1 AND ?2
+             AND NOT EXISTS (SELECT 1 FROM entry WHERE flow = flows.id)
+             AND NOT EXISTS (SELECT 1 FROM recovery WHERE flow = flows.id)",
+        "SELECT max(id) FROM flows",
+    ),
+    (
+        "DELETE FROM failures WHERE id BETWEEN ?1 AND ?2
+             AND NOT EXISTS (SELECT 1 FROM entry WHERE failure = failures.id)
+             AND NOT EXISTS (SELECT 1 FROM recovery WHERE failure = failures.id)",
+        "SELECT max(id) FROM failures",
+    ),
+];
 
 /// Removes what is final and last changed before `before`; how many recoveries went.
 pub(super) async fn prune(
@@ -36,7 +62,12 @@ pub(super) async fn prune(
     before: Timestamp,
 ) -> Result<u64, StoreError> {
     let recoveries = repeat(writer, owner, before, OLD_RECOVERIES).await?;
-    repeat(writer, owner, before, OLD_ENTRIES).await?;
+    let entries = repeat(writer, owner, before, OLD_ENTRIES).await?;
+    if recoveries + entries > 0 {
+        for (delete, newest) in UNUSED {
+            sweep(writer, owner, delete, newest).await?;
+        }
+    }
     Ok(recoveries)
 }
 
@@ -49,19 +80,44 @@ async fn repeat(
 ) -> Result<u64, StoreError> {
     let mut total = 0;
     loop {
-        let mut transaction = lease::begin(writer, WHAT).await?;
-        lease::require(&mut transaction, owner).await?;
-        let removed = sqlx::query(delete)
-            .bind(before.as_millisecond())
-            .bind(ROWS_PER_TRANSACTION)
-            .execute(&mut *transaction)
-            .await
-            .map_err(cannot(WHAT))?
-            .rows_affected();
-        transaction.commit().await.map_err(cannot(WHAT))?;
+        let limits = (before.as_millisecond(), ROWS_PER_TRANSACTION);
+        let removed = remove(writer, owner, delete, limits).await?;
         total += removed;
-        if removed < u64::from(ROWS_PER_TRANSACTION) {
+        if removed < ROWS_PER_TRANSACTION.unsigned_abs() {
             return Ok(total);
         }
     }
+}
+
+/// Runs `delete` over all keys from 1 to that which `newest` finds.
+async fn sweep(
+    writer: &SqlitePool,
+    owner: &Owner,
+    delete: &'static str,
+    newest: &'static str,
+) -> Result<(), StoreError> {
+    let newest: Option<i64> =
+        sqlx::query_scalar(newest).fetch_one(writer).await.map_err(cannot(WHAT))?;
+    let mut first = 1;
+    while Some(first) <= newest {
+        let next = first + KEYS_PER_TRANSACTION;
+        remove(writer, owner, delete, (first, next - 1)).await?;
+        first = next;
+    }
+    Ok(())
+}
+
+/// Runs `delete` with these two values in a transaction of its own; how many rows went.
+async fn remove(
+    writer: &SqlitePool,
+    owner: &Owner,
+    delete: &'static str,
+    (first, second): (i64, i64),
+) -> Result<u64, StoreError> {
+    let mut transaction = lease::begin(writer, WHAT).await?;
+    lease::require(&mut transaction, owner).await?;
+    let delete = sqlx::query(delete).bind(first).bind(second);
+    let removed = delete.execute(&mut *transaction).await.map_err(cannot(WHAT))?.rows_affected();
+    transaction.commit().await.map_err(cannot(WHAT))?;
+    Ok(removed)
 }

@@ -24,7 +24,7 @@ pub(super) async fn open_recoveries(
     readers: &SqlitePool,
     sandbox: &SandboxName,
 ) -> Result<Vec<Recovery>, StoreError> {
-    // The condition has to be spelled as in the index `recoveries_open` for the index to be used.
+    // The condition has to be spelled as in the index `recovery_open` for the index to be used.
     let query = sqlx::query_as(OPEN_RECOVERIES);
     load(readers, query.bind(sandbox.as_str())).await
 }
@@ -58,7 +58,7 @@ pub(super) async fn count_by_state(
     filter: &Filter,
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let query = sqlx::query_as(
-        "SELECT state, count(*) FROM recoveries
+        "SELECT state, count(*) FROM recovery JOIN flows ON flows.id = flow
          WHERE (?1 IS NULL OR state = ?1)
            AND (?2 IS NULL OR sandbox = ?2)
            AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
@@ -96,10 +96,11 @@ pub(super) async fn recovery_of(
 }
 
 pub(super) const KNOWN_RUNS: &str = "SELECT asked.key FROM json_each(?1) AS asked
-         WHERE EXISTS (SELECT 1 FROM recoveries WHERE root_run_id = asked.value)
-            OR EXISTS (SELECT 1 FROM attempts WHERE issued = asked.value)
-            OR EXISTS (SELECT 1 FROM journal
-                       WHERE run_id = asked.value AND event = 'skipped'
+         JOIN runs ON run_id = asked.value
+         WHERE EXISTS (SELECT 1 FROM recovery WHERE root = runs.id)
+            OR EXISTS (SELECT 1 FROM attempt WHERE issued_run = runs.id)
+            OR EXISTS (SELECT 1 FROM entry
+                       WHERE run = runs.id AND event = 'skipped'
                          AND reason IN ('succeeded_since', 'too_old_at_first'))";
 
 /// Those of `runs` that belong to a recovery, or were skipped for good.
@@ -114,27 +115,6 @@ pub(super) async fn known_runs(
         .map_err(cannot("look up runs"))?;
     let known = places.into_iter().filter_map(|place| runs.get(usize::try_from(place).ok()?));
     Ok(known.cloned().collect())
-}
-
-/// When each re-trigger of `sandbox` since `since` was accepted, oldest first.
-pub(super) async fn accepted_since(
-    readers: &SqlitePool,
-    sandbox: &SandboxName,
-    since: Timestamp,
-) -> Result<Vec<Timestamp>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT root_run_id, accepted_at FROM attempts JOIN recoveries USING (root_run_id)
-         WHERE accepted_at >= ?1 AND sandbox = ?2
-         ORDER BY accepted_at",
-    )
-    .bind(since.as_millisecond())
-    .bind(sandbox.as_str())
-    .fetch_all(readers)
-    .await
-    .map_err(cannot("read the accepted re-triggers"))?;
-    rows.iter()
-        .map(|(root, at)| Place { table: "attempts", row: root }.instant("accepted_at", *at))
-        .collect()
 }
 
 /// How far the runs of `sandbox` have been read.
@@ -157,8 +137,11 @@ pub(super) async fn progress(
     }))
 }
 
-pub(super) const JOURNAL: &str = "SELECT * FROM journal
-         WHERE run_id = ?1 OR root_run_id = ?1 OR new_run_id = ?1
+pub(super) const JOURNAL: &str = "SELECT * FROM journal WHERE id IN (
+             SELECT entry.id FROM runs
+             JOIN entry ON run = runs.id OR root = runs.id OR new_run = runs.id
+             WHERE run_id = ?1
+         )
          ORDER BY id";
 
 /// The journal's entries about `run`, oldest first.
@@ -198,30 +181,6 @@ pub(super) async fn history(
         .fetch_all(readers)
         .await
         .map_err(cannot("read the journal"))?;
-    rows.into_iter().map(EntryRow::read).collect()
-}
-
-/// The recoveries of `sandbox` that were given up since `since`, and after which their dataflow has
-/// not been seen to succeed, oldest first.
-pub(super) async fn unhealed(
-    readers: &SqlitePool,
-    sandbox: &SandboxName,
-    since: Timestamp,
-) -> Result<Vec<Entry>, StoreError> {
-    let rows: Vec<EntryRow> = sqlx::query_as(
-        "SELECT * FROM journal AS given_up
-         WHERE sandbox = ?1 AND event = 'given_up' AND at >= ?2 AND NOT EXISTS (
-             SELECT 1 FROM journal AS later
-             WHERE later.sandbox = ?1 AND later.flow_id = given_up.flow_id
-               AND later.event IN ('recovered', 'flow_healed') AND later.id > given_up.id
-         )
-         ORDER BY id",
-    )
-    .bind(sandbox.as_str())
-    .bind(since.as_millisecond())
-    .fetch_all(readers)
-    .await
-    .map_err(cannot("read the journal"))?;
     rows.into_iter().map(EntryRow::read).collect()
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn under_way(
 }
 
 pub(super) const DUE: &str = "SELECT root_run_id, flow_id, failed_at,
-                (SELECT count(*) FROM attempts WHERE attempts.root_run_id = recoveries.root_run_id),
+                (SELECT count(*) FROM attempt WHERE attempt.root = recoveries.root),
                 ordered
          FROM recoveries
          WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2
@@ -54,7 +54,7 @@ pub(super) async fn due(
 }
 
 pub(super) const NEXT_DUE: &str =
-    "SELECT min(due) FROM recoveries WHERE sandbox = ?1 AND state = 'waiting' AND due > ?2";
+    "SELECT min(due) FROM recovery WHERE sandbox = ?1 AND state = 'waiting' AND due > ?2";
 
 /// When the next recovery of `sandbox` becomes due after `now`.
 pub(super) async fn next_due(
@@ -86,10 +86,11 @@ pub(super) async fn recoveries_of(
 }
 
 pub(super) const HELD: &str = "SELECT * FROM recoveries
-         WHERE sandbox = ?1 AND state = 'held' AND (?2 IS NULL OR root_run_id > ?2)
-         ORDER BY root_run_id LIMIT ?3";
+         WHERE sandbox = ?1 AND state = 'held'
+           AND (?2 IS NULL OR root > (SELECT id FROM runs WHERE run_id = ?2))
+         ORDER BY root LIMIT ?3";
 
-/// At most `limit` held recoveries of `sandbox` after `after`, in the order of their root run ids.
+/// At most `limit` held recoveries of `sandbox` after `after`, in an order that lasts.
 pub(super) async fn held(
     readers: &SqlitePool,
     sandbox: &SandboxName,

@@ -222,14 +222,6 @@ impl Store for MeddledStore {
         self.real.known_runs(runs).await
     }
 
-    async fn accepted_since(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        self.real.accepted_since(sandbox, since).await
-    }
-
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.real.progress(sandbox).await
     }
@@ -245,14 +237,6 @@ impl Store for MeddledStore {
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError> {
         self.real.history(sandbox, since, events).await
-    }
-
-    async fn unhealed(
-        &self,
-        sandbox: &SandboxName,
-        since: Timestamp,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.real.unhealed(sandbox, since).await
     }
 
     async fn order(&self, order: &Order) -> Result<(), StoreError> {

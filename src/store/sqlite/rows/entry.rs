@@ -1,0 +1,83 @@
+//! Rows of `journal`.
+
+use super::{Place, failure_column};
+use crate::domain::ids::{Etag, FlowId, RunId, SandboxName};
+use crate::domain::journal::{Entry, Event};
+use crate::store::StoreError;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A row of `journal`; its key is not written but made.
+#[derive(Debug, Serialize, sqlx::FromRow)]
+pub(in crate::store::sqlite) struct EntryRow {
+    #[serde(skip)]
+    id: i64,
+    at: i64,
+    sandbox: String,
+    flow_id: String,
+    flow_name: String,
+    run_id: String,
+    root_run_id: Option<String>,
+    event: String,
+    reason: String,
+    attempt: Option<i64>,
+    max_attempts: Option<i64>,
+    new_run_id: Option<String>,
+    etag: Option<String>,
+    due: Option<i64>,
+    detail: Option<String>,
+    rule: Option<String>,
+    failure: Option<String>,
+}
+
+impl From<&Entry> for EntryRow {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            id: 0,
+            at: entry.at.as_millisecond(),
+            sandbox: entry.sandbox.to_string(),
+            flow_id: entry.flow_id.to_string(),
+            flow_name: entry.flow_name.clone(),
+            run_id: entry.run_id.to_string(),
+            root_run_id: entry.root_run_id.as_ref().map(RunId::to_string),
+            event: entry.event.as_str().to_owned(),
+            reason: entry.reason.as_str().to_owned(),
+            attempt: entry.attempt.map(i64::from),
+            max_attempts: entry.max_attempts.map(i64::from),
+            new_run_id: entry.new_run_id.as_ref().map(RunId::to_string),
+            etag: entry.etag.as_ref().map(Etag::to_string),
+            due: entry.due.map(Timestamp::as_millisecond),
+            detail: entry.detail.clone(),
+            rule: entry.rule.clone(),
+            failure: entry.failure.as_ref().map(failure_column),
+        }
+    }
+}
+
+impl EntryRow {
+    /// The entry.
+    pub(in crate::store::sqlite) fn read(self) -> Result<Entry, StoreError> {
+        let id = self.id.to_string();
+        let place = Place { table: "journal", row: &id };
+        let number =
+            |column, value: Option<i64>| value.map(|value| place.number(column, value)).transpose();
+        Ok(Entry {
+            at: place.instant("at", self.at)?,
+            event: Event::parse(&self.event).ok_or_else(|| place.odd("event", &self.event))?,
+            reason: place.reason("reason", &self.reason)?,
+            attempt: number("attempt", self.attempt)?,
+            max_attempts: number("max_attempts", self.max_attempts)?,
+            due: self.due.map(|due| place.instant("due", due)).transpose()?,
+            sandbox: SandboxName::new(self.sandbox),
+            flow_id: FlowId::new(self.flow_id),
+            flow_name: self.flow_name,
+            run_id: RunId::new(self.run_id),
+            root_run_id: self.root_run_id.map(RunId::new),
+            new_run_id: self.new_run_id.map(RunId::new),
+            etag: self.etag.map(Etag::new),
+            failure: self.failure.map(|text| place.failure(&text)).transpose()?,
+            detail: self.detail,
+            rule: self.rule,
+        })
+    }
+}

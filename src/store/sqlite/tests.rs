@@ -1,0 +1,60 @@
+//! No statement reads the whole history.
+
+use super::{SqliteStore, commit, past, prune, read, turns};
+use sqlx::{AssertSqlSafe, Row};
+
+/// What each statement is, and an index that it has to make use of.
+async fn assert_found_by_index(statements: &[(&str, &str)]) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
+    for (statement, index) in statements {
+        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+            .fetch_all(&store.writer)
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let scan = |step: &&String| step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE");
+        assert_eq!(plan.iter().find(scan), None, "{statement}: {plan:#?}");
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}: {plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_pass_asks_is_found_by_an_index() {
+    assert_found_by_index(&[
+        (turns::UNDER_WAY, "recovery_under_way"),
+        (turns::DUE, "recovery_waiting"),
+        (turns::NEXT_DUE, "recovery_waiting"),
+        (turns::HELD, "recovery_held"),
+        (turns::UNSUPPORTED_FLOWS, "recovery_held"),
+        (turns::RECOVERIES_OF, "sqlite_autoindex_runs_1"),
+        (past::CALLS_SINCE, "entry_by_event"),
+        (past::OUTCOMES, "entry_outcomes"),
+        (past::UNSUCCESSFUL, "unsuccessful_by_flow"),
+        (read::OPEN_RECOVERIES, "recovery_open"),
+        (read::RECOVERY_OF, "attempt_by_issued"),
+        (read::KNOWN_RUNS, "attempt_by_issued"),
+        (read::JOURNAL, "entry_by_run"),
+        (read::ATTEMPTS, "sqlite_autoindex_runs_1"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_written_or_removed_is_found_by_an_index() {
+    let [runs, flows, failures] = prune::UNUSED.map(|(delete, _)| delete);
+    assert_found_by_index(&[
+        (&commit::INSERT, "attempt_by_issued"),
+        (&commit::UPDATE, "SEARCH recovery USING INTEGER PRIMARY KEY"),
+        (&commit::APPEND, "sqlite_autoindex_runs_1"),
+        (&commit::WRITE, "sqlite_autoindex_runs_1"),
+        (&commit::NOTE, "entry_by_run"),
+        (commit::EXCUSE, "recovery_waiting"),
+        (prune::OLD_RECOVERIES, "recovery_by_change"),
+        (prune::OLD_ENTRIES, "entry_by_time"),
+        (runs, "attempt_by_asked"),
+        (flows, "entry_by_flow"),
+        (failures, "entry_by_failure"),
+    ])
+    .await;
+}
