@@ -71,9 +71,13 @@ async fn write(
     lives: impl Iterator<Item = Option<Vec<Change>>>,
 ) -> anyhow::Result<()> {
     let lives: Option<Vec<Vec<Change>>> = lives.collect();
-    let changes = lives.context("a step is not possible")?.into_iter().flatten().collect();
-    let committed = store.amend(&Batch { changes, ..Batch::default() }).await?;
-    ensure!(committed.applied.iter().all(|applied| *applied), "a step was not stored");
+    let lives = lives.context("a step is not possible")?;
+    // A batch holds one step of each recovery.
+    for step in 0..lives.iter().map(Vec::len).max().unwrap_or(0) {
+        let changes = lives.iter().filter_map(|life| life.get(step).cloned()).collect();
+        let committed = store.amend(&Batch { changes, ..Batch::default() }).await?;
+        ensure!(committed.applied.iter().all(|applied| *applied), "a step was not stored");
+    }
     Ok(())
 }
 

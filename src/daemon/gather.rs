@@ -129,7 +129,7 @@ impl Gatherer<'_> {
             }
         }
 
-        let owned = self.owned(&reading, memory).await?;
+        let owned = self.owned(&reading, memory, first_pass).await?;
         let stored = self.stored(memory, &record, progress, now, sweep).await?;
         let mut wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
         if first_pass {
@@ -150,7 +150,7 @@ impl Gatherer<'_> {
         let read_until = self.service.trusted_now()?;
         let client_named = self.check_client_id(memory, stored.progress, &reading);
 
-        let known = self.owned(&reading, memory).await?;
+        let known = self.owned(&reading, memory, first_pass).await?;
         let complete = fault.is_none();
         let progress = begun_at.filter(|_| complete).map(|begun_at| Progress {
             client_named,

@@ -43,12 +43,14 @@ impl Gatherer<'_> {
         &self,
         reading: &Reading,
         memory: &Memory,
+        first_pass: bool,
     ) -> Result<HashSet<RunId>, PassError> {
         let mut ids: Vec<RunId> = reading.runs.keys().cloned().collect();
         ids.extend(reading.listed.iter().map(|run| run.id.clone()));
         let dataflows = memory.catalog.flows().values();
         let rules = &self.settings.rules;
-        let by_rule = rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
+        let by_rule = first_pass
+            || rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
         let superseding =
             dataflows.filter(|dataflow| by_rule || dataflow.retry.skip_when_later_run_succeeded);
         ids.extend(

@@ -33,7 +33,14 @@ impl Recovery {
     /// A due re-trigger that has to wait, for the reason `why`: the change that lets the clock of the
     /// budget stand still, or go on. `None` where it does as it should.
     pub fn wait_for(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
-        let excused = matches!(why, Reason::RateLimited | Reason::FlowBusy);
+        let behind_others = [
+            Reason::RateLimited,
+            Reason::FlowBusy,
+            Reason::Throttled,
+            Reason::Outage,
+            Reason::SourceOutage,
+        ];
+        let excused = behind_others.contains(&why);
         let waits = matches!(self.state, State::Waiting { .. });
         if !waits || excused == self.excused_since.is_some() {
             return None;

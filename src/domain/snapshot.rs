@@ -199,15 +199,16 @@ impl Snapshot {
             })
     }
 
-    /// True if a run of the dataflow that began after `run` is seen to have succeeded.
+    /// True if a run of the dataflow that began after `run`, and is none of our own, is seen to have
+    /// succeeded.
     pub(super) fn succeeded_since(&self, run: &Run) -> bool {
-        let later = |status: &RunStatus, begun_at: Option<Timestamp>| {
-            *status == RunStatus::Succeeded && begun_at > run.begun_at()
+        let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
+            *status == RunStatus::Succeeded && begun_at > run.begun_at() && !self.known.contains(id)
         };
         let last = self.flows.get(&run.flow_id).and_then(|it| it.flow.last_run.as_ref());
         let listed = self.listings.get(&run.flow_id).map_or(&[][..], |listing| &listing.runs);
-        last.is_some_and(|last| later(&last.status, last.started_at))
-            || listed.iter().any(|run| later(&run.status, run.begun_at()))
+        last.is_some_and(|last| later(&last.id, &last.status, last.started_at))
+            || listed.iter().any(|run| later(&run.id, &run.status, run.begun_at()))
     }
 
     /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest
