@@ -42,8 +42,8 @@ impl PassError {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
     }
 
-    /// True if Adobe asked for a pause; when it ends is known.
-    pub(super) fn is_pause(&self) -> bool {
-        matches!(self, Self::Platform { source: ApiError::Paused { .. }, .. })
+    /// True if Adobe did not answer as it should.
+    pub(super) fn is_of_platform(&self) -> bool {
+        matches!(self, Self::Platform { .. })
     }
 }

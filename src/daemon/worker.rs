@@ -60,8 +60,8 @@ impl Worker {
                 Some(Err(fault)) => Some(fault),
                 None => None,
             };
-            if fault.is_some_and(PassError::is_pause) {
-                let pause = self.parts.service.pause_left().unwrap_or(BREATH);
+            let pause = self.parts.service.pause_left();
+            if let Some(pause) = pause.filter(|_| fault.is_some_and(PassError::is_of_platform)) {
                 self.wait(pause, stop).await;
                 continue;
             }

@@ -148,31 +148,3 @@ async fn the_limit_per_minute_counts_calls_whatever_is_answered() {
         assert!(posts[posts.len() - 1] >= 20, "{code}: {} calls", posts[posts.len() - 1]);
     }
 }
-
-#[tokio::test]
-async fn a_pass_that_a_pause_stopped_is_made_again_when_the_pause_ends() {
-    let mut app = Setup::new().start().await;
-    let run = app.failed_run(&app.batch_flow("flow"), 1);
-    app.fault(FaultRule::once(Endpoint::Runs, throttle(30)));
-    let start = app.now();
-    let App { daemon, stop, store, clock, simulator, .. } = &mut app;
-    let watch = async {
-        let (mut asked, mut idle) = (0, 0);
-        while store.recovery_of(&run).await.unwrap().is_none() {
-            tokio::task::yield_now().await;
-            let requests = simulator.books().requests(Endpoint::Any);
-            idle = if requests == asked { idle + 1 } else { 0 };
-            asked = requests;
-            if idle == 300 {
-                idle = 0;
-                clock.advance(SECOND);
-            }
-        }
-    };
-    tokio::select! {
-        () = daemon.run(stop) => panic!("it runs until it is stopped"),
-        () = watch => {}
-    }
-    let waited = start.duration_until(app.now()).as_secs();
-    assert!((30..60).contains(&waited), "{waited} s");
-}
