@@ -296,6 +296,11 @@ impl Evidence<'_> {
                     if skipped && self.succeeded_after(flow, ended) {
                         continue;
                     }
+                    // It waited for a doubt, and its dataflow was disabled when that was settled.
+                    let seen = journal.iter().any(|it| it.reason == Reason::FlowDisabled);
+                    if seen && self.was_in_a_doubt(flow, ended) {
+                        continue;
+                    }
                     return Err(format!("lost: {id} of {flow}, failed at {ended}; {journal:?}"));
                 }
             }
@@ -326,6 +331,18 @@ impl Evidence<'_> {
         };
         let mut doubts = self.recoveries.iter().filter(never_settled);
         doubts.any(|it| doubted_at(it) <= Some(failed) && failed <= it.updated_at)
+    }
+
+    /// True if a call of the dataflow was in doubt when a run of it failed.
+    fn was_in_a_doubt(&self, flow: &str, failed: Timestamp) -> bool {
+        let of_flow = self.recoveries.iter().filter(|it| it.flow_id.as_str() == flow);
+        of_flow.map(|it| &self.journals[&it.root_run_id]).any(|journal| {
+            let before = |entry: &&Entry| {
+                entry.at <= failed && !matches!(entry.event, Event::Unlisted | Event::Postponed)
+            };
+            let last = journal.iter().rev().find(before).map(|entry| entry.event);
+            matches!(last, Some(Event::Begun | Event::InDoubt))
+        })
     }
 
     /// True if a run of `flow` that failed at `failed` was within reach of a complete sweep while
