@@ -70,7 +70,7 @@ impl Calls<'_> {
         let mut outcomes: Vec<Change> = Vec::new();
         let (mut failed, mut all_sent) = (None, true);
         loop {
-            let begins = failed.is_none() && self.may_begin().await;
+            let begins = failed.is_none() && self.may_begin();
             let idle = outcomes.is_empty() && under_way.is_empty();
             if idle && (waiting.is_empty() || !begins) {
                 break;
@@ -133,12 +133,12 @@ impl Calls<'_> {
     }
 
     /// Whether another intent may be begun now.
-    async fn may_begin(&self) -> bool {
+    fn may_begin(&self) -> bool {
         let age = |now| self.read_at.duration_until(now).unsigned_abs();
         self.service.trusted_now().is_ok_and(|now| age(now) <= FRESH)
             && !self.stop.is_cancelled()
             && self.service.pause_left().is_none()
-            && !self.lease.trust_left().await.is_zero()
+            && !self.lease.trust_left().is_zero()
     }
 
     /// One call for one intent, and what it makes of the recovery.
@@ -166,7 +166,7 @@ impl Calls<'_> {
     /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and
     /// well before the confirm window ends: listings are read as if it had left at once.
     async fn post(&self, asked: &RunId, begun_at: Timestamp, policy: &RetryPolicy) -> Verdict {
-        let trust_left = self.lease.trust_left().await;
+        let trust_left = self.lease.trust_left();
         let since_begun = begun_at.duration_until(self.service.now()).unsigned_abs();
         let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
         // A call whose turn comes at once would leave even without any patience.

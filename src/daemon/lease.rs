@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 /// Keeps the lease of one daemon.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl LeaseKeeper {
         // Counted from before the call: the store starts its own count no earlier.
         let asked_at = self.clock.monotonic();
         let answer = self.store.lease(&self.owner, self.clock.now(), self.ttl).await;
-        let mut trusted_until = self.trusted_until.lock().await;
+        let mut trusted_until = self.trusted_until();
         match answer {
             Ok(lease @ (Lease::Granted | Lease::Renewed)) => {
                 if lease == Lease::Granted {
@@ -97,9 +98,13 @@ impl LeaseKeeper {
     }
 
     /// How much longer the lease can be trusted; zero if it cannot.
-    pub(super) async fn trust_left(&self) -> Duration {
-        let trusted_until = self.trusted_until.lock().await.unwrap_or_default();
+    pub(super) fn trust_left(&self) -> Duration {
+        let trusted_until = self.trusted_until().unwrap_or_default();
         trusted_until.saturating_sub(self.clock.monotonic())
+    }
+
+    fn trusted_until(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.trusted_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until this daemon holds the lease.
@@ -153,7 +158,7 @@ impl LeaseKeeper {
 
     /// Gives the lease back, so that a successor need not wait for it to run out.
     pub(super) async fn release(&self) {
-        *self.trusted_until.lock().await = None;
+        *self.trusted_until() = None;
         self.is_held.send_replace(false);
         if let Err(error) = self.store.release(&self.owner).await {
             tracing::debug!(error = %error, "lease not released");

@@ -129,12 +129,6 @@ impl FlowService {
         Some(gateway.pause.left(gateway.clock.monotonic())).filter(|left| !left.is_zero())
     }
 
-    /// Ends as soon as the platform asks for a pause; at once while one lasts.
-    pub async fn paused(&self) {
-        let gateway = &self.0.reader.gateway;
-        gateway.pause.begun(|| gateway.clock.monotonic()).await;
-    }
-
     /// The client id, which the platform shows as `createdClient` of what we make.
     pub fn client_id(&self) -> &str {
         &self.0.client_id

@@ -156,7 +156,8 @@ impl Gateway {
             let wait = self.pause.wait(self.clock.monotonic());
             tokio::time::sleep(wait.map_err(|left| ApiError::Paused { left })?).await;
             self.pacer.wait().await;
-            if self.pause.until() == pause {
+            if self.pause.until() <= pause {
+                self.pause.waited_out(pause);
                 return Ok(may_go().then_some(Turn { _permit: permit }));
             }
         }

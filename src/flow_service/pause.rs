@@ -1,8 +1,8 @@
 //! A pause the platform asked for. It is kept by every call to the platform, not only by the one
 //! that was told: 429 is about the organization, and going on with the others would prolong it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Kept after a 429 that names no time.
 const UNNAMED: Duration = Duration::from_secs(2);
@@ -14,7 +14,7 @@ const WORTH_WAITING: Duration = Duration::from_secs(4);
 /// Until when nothing is to be asked, on a clock that never goes back.
 #[derive(Debug, Default)]
 pub(super) struct Pause {
-    until: watch::Sender<Duration>,
+    until: Mutex<Duration>,
 }
 
 impl Pause {
@@ -26,16 +26,22 @@ impl Pause {
             _ => return,
         };
         let wanted = now + asked.min(LONGEST);
-        self.until.send_if_modified(|until| {
-            let longer = wanted > *until;
-            *until = wanted.max(*until);
-            longer
-        });
+        let mut until = self.lock();
+        *until = wanted.max(*until);
+    }
+
+    /// Ends the pause until `until`: it was waited out, by another clock. A longer one that was asked
+    /// for meanwhile goes on.
+    pub(super) fn waited_out(&self, until: Duration) {
+        let mut current = self.lock();
+        if *current == until {
+            *current = Duration::ZERO;
+        }
     }
 
     /// When the last pause ends.
     pub(super) fn until(&self) -> Duration {
-        *self.until.borrow()
+        *self.lock()
     }
 
     /// What is left of the pause at `now`.
@@ -54,10 +60,8 @@ impl Pause {
         }
     }
 
-    /// Ends as soon as a pause lasts, by the clock `now`.
-    pub(super) async fn begun(&self, now: impl Fn() -> Duration) {
-        // The sender lives as long as `self`, so the channel does not close.
-        let _ = self.until.subscribe().wait_for(|until| *until > now()).await;
+    fn lock(&self) -> MutexGuard<'_, Duration> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,16 +97,16 @@ mod tests {
         assert_eq!(pause.wait(secs(10)), Ok(Duration::ZERO));
     }
 
-    #[tokio::test]
-    async fn the_begin_of_a_pause_is_reported_at_once_and_while_it_lasts() {
+    #[test]
+    fn a_pause_that_was_waited_out_is_over_unless_a_longer_one_began() {
         let pause = Pause::default();
-        let begun = pause.begun(|| secs(10));
-        let heed = async { pause.heed(429, Some(secs(60)), secs(10)) };
-        tokio::join!(begun, heed);
-        pause.begun(|| secs(69)).await;
-        assert_eq!(pause.left(secs(69)), secs(1));
-        let over = tokio::time::timeout(Duration::ZERO, pause.begun(|| secs(70)));
-        assert!(over.await.is_err(), "a pause that is over is not reported");
+        pause.heed(429, None, secs(10));
+        let first = pause.until();
+        pause.waited_out(first);
+        assert_eq!(pause.left(secs(10)), Duration::ZERO);
+        pause.heed(429, Some(secs(60)), secs(10));
+        pause.waited_out(first);
+        assert_eq!(pause.left(secs(10)), secs(60));
     }
 
     #[test]
