@@ -259,7 +259,7 @@ impl World {
             runs: seen.into_iter().map(|run| (run.id.clone(), run)).collect(),
             missing: HashSet::new(),
             listings,
-            mark: Mark::Proven("flowmend".into()),
+            mark: Mark::Proven { client: "flowmend".into(), since: Timestamp::MIN },
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
             first_since: None,

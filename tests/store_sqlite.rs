@@ -63,7 +63,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 4)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 5)").await;
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ fn prod() -> SandboxName {
 
 fn progress(second: i64) -> Batch {
     let at = Timestamp::from_second(second).unwrap();
-    let progress = Progress { watermark: at, swept_at: at, client_named: None };
+    let progress = Progress { watermark: at, swept_at: at, client: None };
     Batch { progress: Some((prod(), progress)), ..Batch::default() }
 }
 

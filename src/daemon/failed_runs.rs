@@ -46,8 +46,10 @@ impl Gatherer<'_> {
         flows.sort();
         // A failed run of a dataflow that was never read shows that there is a new one.
         let is_unknown = |flow: &FlowId| memory.catalog.is_unknown(flow);
+        let known = memory.catalog.flows().values().map(|it| &it.flow);
+        let known = known.map(|flow| (flow.id.as_str(), flow.name.as_str()));
         let others: Option<&dyn Fn(&FlowId) -> bool> =
-            if self.sandbox.is_open() { Some(&is_unknown) } else { None };
+            if self.sandbox.may_select_more(known) { Some(&is_unknown) } else { None };
         let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, others, window);
         // What is too long for one listing is read part by part, to the end.
         let parts = async |since, window: fn(Timestamp) -> Window| {

@@ -20,7 +20,7 @@ use crate::domain::reading::ReadingList;
 use crate::domain::recovery::{Recovery, State};
 use crate::domain::rule;
 use crate::domain::schedule::{Jitter, after, before};
-use crate::domain::snapshot::{Mark, Snapshot};
+use crate::domain::snapshot::Snapshot;
 use crate::flow_service::FlowService;
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{Progress, Store};
@@ -68,7 +68,6 @@ struct Stored {
     recoveries: Vec<Recovery>,
     turns: Turns,
     facts: Facts,
-    progress: Option<Progress>,
 }
 
 impl Gatherer<'_> {
@@ -94,6 +93,7 @@ impl Gatherer<'_> {
         let progress = self.store.progress(name).await?;
         let first_pass = progress.is_none();
         let progress = progress.filter(|it| it.watermark.max(it.swept_at) <= after(now, MINUTE));
+        let client = self.client(memory, progress.as_ref(), now);
         let record = Record::read(self.store, name, self.settings, now).await?;
         let new_orders = record.new_orders(&mut memory.orders);
         // What failed while its dataflow was held was skipped, and has to be listed again.
@@ -104,20 +104,21 @@ impl Gatherer<'_> {
         if lifted || !new_orders.is_empty() {
             memory.check = Check::Due;
         }
-        let sweep = first_catalog || (!follows && (lifted || self.is_sweep_due(progress, now)));
+        let sweep =
+            first_catalog || (!follows && (lifted || self.is_sweep_due(progress.as_ref(), now)));
         if sweep && !first_catalog {
             fault = self.refresh_catalog(memory).await?;
         }
 
         let adopt_since = before(now, self.settings.poll.lookback);
         let first_since = first_pass.then(|| before(now, self.settings.poll.first_lookback));
-        // Those of dataflows that were not enabled are looked at again now and then.
-        let parked = memory.parked.values().filter(|_| memory.check.is_due(now));
+        let parked = memory.parked_to_check(now);
         let mut reading = Reading::of(carried, memory.deferred.values().chain(parked));
         let mut begun_at = None;
         if !follows || sweep {
             let since = Since {
                 changed: progress
+                    .as_ref()
                     .map_or(adopt_since, |it| before(it.watermark, self.settings.poll.overlap)),
                 begun: (sweep && fault.is_none()).then_some(adopt_since),
             };
@@ -130,7 +131,7 @@ impl Gatherer<'_> {
         }
 
         let owned = self.owned(&reading, memory, first_pass).await?;
-        let stored = self.stored(memory, &record, progress, now, sweep).await?;
+        let stored = self.stored(memory, &record, now, sweep).await?;
         let mut wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
         if first_pass {
             wanted.add_histories(&reading.listed, &owned, memory.catalog.flows());
@@ -148,14 +149,14 @@ impl Gatherer<'_> {
         self.read_runs(wanted.runs, &mut reading, &mut fault).await;
         // The answers may have shown that the time this pass began with was wrong.
         let read_until = self.service.trusted_now()?;
-        let client_named = self.check_client_id(memory, stored.progress, &reading);
+        let client = self.check_client(client, memory, &reading);
 
         let known = self.owned(&reading, memory, first_pass).await?;
         let complete = fault.is_none();
         let progress = begun_at.filter(|_| complete).map(|begun_at| Progress {
-            client_named,
+            client: Some(client.clone()),
             watermark: begun_at,
-            swept_at: match stored.progress {
+            swept_at: match &progress {
                 Some(progress) if !sweep => progress.swept_at,
                 _ => begun_at,
             },
@@ -183,7 +184,7 @@ impl Gatherer<'_> {
                 runs: reading.runs,
                 missing: reading.missing,
                 listings,
-                mark: self.mark(client_named),
+                mark: self.mark(client),
                 adopt_since,
                 first_since,
                 max_adopted: self.settings.poll.max_adopted_per_pass,
@@ -209,7 +210,6 @@ impl Gatherer<'_> {
         &self,
         memory: &mut Memory,
         record: &Record,
-        progress: Option<Progress>,
         now: Timestamp,
         sweep: bool,
     ) -> Result<Stored, PassError> {
@@ -238,7 +238,7 @@ impl Gatherer<'_> {
             memory.check.looked_at(last, now);
             recoveries.extend(held);
         }
-        Ok(Stored { recoveries, turns, facts, progress })
+        Ok(Stored { recoveries, turns, facts })
     }
 
     async fn facts(&self, record: &Record, now: Timestamp) -> Result<Facts, PassError> {
@@ -296,48 +296,9 @@ impl Gatherer<'_> {
         }
     }
 
-    fn is_sweep_due(&self, progress: Option<Progress>, now: Timestamp) -> bool {
+    fn is_sweep_due(&self, progress: Option<&Progress>, now: Timestamp) -> bool {
         let due = before(now, self.settings.poll.sweep_interval);
         progress.is_none_or(|progress| progress.swept_at <= due)
-    }
-
-    /// A run that was issued for us is ours: whether it names our client tells
-    /// whether the field can be used to find the run of a doubtful call.
-    fn check_client_id(
-        &self,
-        memory: &mut Memory,
-        progress: Option<Progress>,
-        reading: &Reading,
-    ) -> Option<bool> {
-        let known = progress.and_then(|progress| progress.client_named);
-        let mut verdict = known;
-        memory.issued.retain(|issued| {
-            let run = reading.runs.get(issued);
-            let Some(client) = run.and_then(|run| run.created_client.as_deref()) else {
-                return run.is_none();
-            };
-            let ours = client == self.service.client_id();
-            if !ours && verdict != Some(false) {
-                tracing::warn!(
-                    sandbox = self.sandbox.name.as_str(),
-                    run_id = issued.as_str(),
-                    "issued run names another client; createdClient is not used to find runs in doubt"
-                );
-            }
-            verdict = Some(ours && verdict != Some(false));
-            false
-        });
-        verdict
-    }
-
-    fn mark(&self, client_named: Option<bool>) -> Mark {
-        let ours = self.service.client_id().to_owned();
-        match client_named {
-            _ if !self.settings.adobe.match_created_client => Mark::Ignored,
-            Some(false) => Mark::Ignored,
-            Some(true) => Mark::Proven(ours),
-            None => Mark::Supposed(ours),
-        }
     }
 
     fn policy_of(&self, memory: &Memory, recovery: &Recovery) -> RetryPolicy {

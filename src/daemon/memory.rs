@@ -5,6 +5,7 @@ use crate::domain::ids::{FlowId, RunId};
 use crate::domain::order::Order;
 use crate::domain::run::Run;
 use crate::domain::schedule::after;
+use crate::flow_service::IDS_PER_REQUEST;
 use crate::store::Progress;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -34,6 +35,16 @@ pub(super) struct Memory {
     pub(super) check: Check,
     /// How far the first pass has read, until everything in it is decided on.
     pub(super) withheld: Option<Progress>,
+}
+
+impl Memory {
+    /// The parked runs that a pass at `now` looks at again: all where one request reads their
+    /// dataflows, else now and then.
+    pub(super) fn parked_to_check(&self, now: Timestamp) -> impl Iterator<Item = &Run> {
+        let flows: HashSet<&FlowId> = self.parked.values().map(|run| &run.flow_id).collect();
+        let all = flows.len() <= IDS_PER_REQUEST || self.check.is_due(now);
+        self.parked.values().filter(move |_| all)
+    }
 }
 
 /// What was just read.

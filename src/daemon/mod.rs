@@ -6,6 +6,7 @@
 
 mod calls;
 mod catalog;
+mod client_mark;
 mod error;
 mod failed_runs;
 mod gather;

@@ -170,7 +170,7 @@ impl Pass<'_> {
         // The first reading of a sandbox is over once everything in it is decided on, but for what
         // waits for a doubt.
         let decided = snapshot.first_since.is_none() || !plan.more_to_adopt;
-        let progress = gathered.progress.or(memory.withheld.take());
+        let progress = gathered.progress.clone().or(memory.withheld.take());
         let (progress, withheld) = if decided { (progress, None) } else { (None, progress) };
         let looked_at = snapshot.recoveries.iter().map(|it| it.root_run_id.clone());
         let queued = (!snapshot.queue.is_empty()).then(|| Queued {

@@ -102,7 +102,12 @@ pub enum Mark {
     /// Ours would be this; no issued run has shown yet whether it is.
     Supposed(String),
     /// Ours is this: an issued run has shown it.
-    Proven(String),
+    Proven {
+        /// Our client id.
+        client: String,
+        /// Since when it is ours; calls made before bear another mark.
+        since: Timestamp,
+    },
 }
 
 /// The runs of one dataflow since some intent.
@@ -255,8 +260,15 @@ impl Snapshot {
                 && run.created_at.is_some_and(|at| at >= earliest)
         };
         let names_another = |run: &Run| match (&self.mark, &run.created_client) {
-            (Mark::Supposed(ours) | Mark::Proven(ours), Some(theirs)) => ours != theirs,
+            (Mark::Supposed(ours) | Mark::Proven { client: ours, .. }, Some(theirs)) => {
+                ours != theirs
+            }
             _ => false,
+        };
+        let may_be_ours = match &self.mark {
+            Mark::Ignored => false,
+            Mark::Supposed(_) => true,
+            Mark::Proven { since: changed, .. } => since < changed,
         };
         let (strangers, candidates): (Vec<&Run>, Vec<&Run>) =
             listing.runs.iter().filter(younger).partition(|run| names_another(run));
@@ -266,7 +278,7 @@ impl Snapshot {
         let candidates = candidates.into_iter().map(|((_, id), etag)| (id.clone(), etag.clone()));
         Some(Sighting {
             candidates: candidates.collect(),
-            strangers: !strangers.is_empty() && matches!(self.mark, Mark::Supposed(_)),
+            strangers: !strangers.is_empty() && may_be_ours,
             asked: self.runs.get(asked).cloned(),
             complete: listing.complete,
             listed_at: listing.begun_at,

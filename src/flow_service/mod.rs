@@ -41,6 +41,7 @@ pub use error::{Answered, ApiError, Service};
 pub use gateway::Observer;
 pub use listing::Listing;
 pub use platform_clock::ClockFault;
+pub(crate) use shapes::IDS_PER_REQUEST;
 
 use jiff::Timestamp;
 use secrecy::SecretString;

@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Ids in one comma list: below 2,000 characters, which every proxy lets pass.
-pub(super) const IDS_PER_REQUEST: usize = 50;
+pub(crate) const IDS_PER_REQUEST: usize = 50;
 /// What a listing of a whole sandbox is taken to cost, in requests. Its size is not known before.
 const WHOLE_SANDBOX_COST: usize = 4;
 /// Where changes cannot be asked for, runs made up to this long before are listed too: a run that

@@ -23,9 +23,15 @@ pub struct SandboxSettings {
 }
 
 impl SandboxSettings {
-    /// Whether dataflows may be selected that are not known yet.
-    pub fn is_open(&self) -> bool {
-        self.include.iter().any(Pattern::is_glob)
+    /// Whether dataflows may be selected besides `known`, which are ids and names: by a pattern with
+    /// wildcards, or by one that none of them matches.
+    pub fn may_select_more<'k>(
+        &self,
+        known: impl Iterator<Item = (&'k str, &'k str)> + Clone,
+    ) -> bool {
+        self.include.iter().any(|pattern| {
+            pattern.is_glob() || !known.clone().any(|(id, name)| pattern.matches(id, name))
+        })
     }
 
     /// Whether the dataflow is looked after: included by its id or name, and not excluded by

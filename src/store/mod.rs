@@ -257,14 +257,25 @@ pub struct Committed {
 }
 
 /// How far the runs of a sandbox have been read, by the platform's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// When the last complete listing was begun: nothing that changed before is unseen.
     pub watermark: Timestamp,
     /// When the last complete sweep of the whole look-back window was begun.
     pub swept_at: Timestamp,
-    /// Whether runs that we caused name our client in `createdClient`; `None` until one was seen.
-    pub client_named: Option<bool>,
+    /// What is known of our client's mark on runs.
+    pub client: Option<ClientMark>,
+}
+
+/// What is known of the mark that runs bear in `createdClient`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientMark {
+    /// The client id it is about.
+    pub id: String,
+    /// Since when we have been this client; calls made before bear the mark of another.
+    pub since: Timestamp,
+    /// Whether runs that we caused name it; `None` until one was seen.
+    pub named: Option<bool>,
 }
 
 /// Which recoveries to show.

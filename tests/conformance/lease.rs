@@ -70,10 +70,7 @@ fn batch_of_everything() -> Batch {
     Batch {
         changes: vec![adopt("root")],
         notes: vec![skip("skipped", Reason::TooOld)],
-        progress: Some((
-            prod(),
-            Progress { watermark: at(1), swept_at: at(1), client_named: None },
-        )),
+        progress: Some((prod(), Progress { watermark: at(1), swept_at: at(1), client: None })),
         ..Batch::default()
     }
 }

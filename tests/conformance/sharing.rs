@@ -60,11 +60,11 @@ pub(crate) async fn everything_is_there_after_reopening<P: Place>() {
     let accepted = accept(&adopted.recovery, "issued");
     assert!(commit(&*store, &owner, adopted).await);
     let (recovery, told) = (accepted.recovery.clone(), accepted.entry.clone());
-    let progress = Progress { watermark: at(3), swept_at: at(2), client_named: None };
+    let progress = Progress { watermark: at(3), swept_at: at(2), client: None };
     let batch = Batch {
         changes: vec![accepted],
         notes: vec![skip("skipped", Reason::TooOld)],
-        progress: Some((prod(), progress)),
+        progress: Some((prod(), progress.clone())),
         ..Batch::default()
     };
     store.commit(&owner, &batch).await.unwrap();

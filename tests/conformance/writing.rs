@@ -7,7 +7,7 @@ use super::world::{
 use flowmend::domain::ids::SandboxName;
 use flowmend::domain::reason::Reason;
 use flowmend::domain::recovery::Recovery;
-use flowmend::store::{Batch, Committed, Progress};
+use flowmend::store::{Batch, ClientMark, Committed, Progress};
 
 pub(crate) async fn a_new_recovery_is_stored_with_its_entry<P: Place>() {
     let world = World::<P>::new().await;
@@ -169,14 +169,15 @@ pub(crate) async fn progress_is_kept_for_each_sandbox<P: Place>() {
         let batch = Batch { progress: Some((sandbox.clone(), progress)), ..Batch::default() };
         world.store.commit(&world.owner, &batch).await.unwrap();
     };
-    put(&prod(), Progress { watermark: at(1), swept_at: at(0), client_named: None }).await;
+    put(&prod(), Progress { watermark: at(1), swept_at: at(0), client: None }).await;
     assert_eq!(world.store.progress(&dev).await.unwrap(), None);
-    put(&dev, Progress { watermark: at(7), swept_at: at(7), client_named: None }).await;
-    put(&prod(), Progress { watermark: at(9), swept_at: at(5), client_named: None }).await;
-    let prod = world.store.progress(&prod()).await.unwrap();
-    assert_eq!(prod, Some(Progress { watermark: at(9), swept_at: at(5), client_named: None }));
+    put(&dev, Progress { watermark: at(7), swept_at: at(7), client: None }).await;
+    let client = Some(ClientMark { id: "client".into(), since: at(2), named: Some(true) });
+    let later = Progress { watermark: at(9), swept_at: at(5), client };
+    put(&prod(), later.clone()).await;
+    assert_eq!(world.store.progress(&prod()).await.unwrap(), Some(later));
     let dev = world.store.progress(&dev).await.unwrap();
-    assert_eq!(dev, Some(Progress { watermark: at(7), swept_at: at(7), client_named: None }));
+    assert_eq!(dev, Some(Progress { watermark: at(7), swept_at: at(7), client: None }));
 }
 
 pub(crate) async fn an_empty_batch_stores_nothing<P: Place>() {

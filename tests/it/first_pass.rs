@@ -142,6 +142,34 @@ async fn new_and_enabled_dataflows_are_served_within_two_passes() {
 }
 
 #[tokio::test]
+async fn what_failed_while_its_dataflow_was_disabled_is_served_within_two_passes_of_its_enabling() {
+    let mut app = Setup::new().config("[poll]\nsweep_interval = \"1d\"").start().await;
+    let disabled = app.batch_flow("disabled");
+    app.world(|world| world.set_flow_state(&disabled, FlowState::Disabled));
+    let run = app.failed_run(&disabled, 1);
+    app.run_for(7 * MINUTE, MINUTE).await;
+    assert!(app.try_recovery(&run).await.is_none());
+
+    app.world(|world| world.set_flow_state(&disabled, FlowState::Enabled));
+    app.run_for(2 * MINUTE, MINUTE).await;
+    let state = app.state(&run).await;
+    assert!(matches!(state, State::Watching { .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn a_dataflow_that_is_selected_by_its_very_name_is_found_when_it_is_made() {
+    let config = "[poll]\nsweep_interval = \"1d\"\n[[sandbox]]\nname = \"prod\"\n\
+                  include = [\"early\", \"late\"]";
+    let mut app = Setup::new().config(config).start().await;
+    app.batch_flow("early");
+    app.pass().await;
+    let run = app.failed_run(&app.batch_flow("late"), 1);
+    app.run_for(2 * MINUTE, MINUTE).await;
+    let state = app.state(&run).await;
+    assert!(matches!(state, State::Watching { .. }), "{state:?}");
+}
+
+#[tokio::test]
 async fn what_is_held_for_its_dataflow_goes_on_within_minutes_and_is_checked_many_at_a_time() {
     let config = "[poll]\nsweep_interval = \"1d\"\n[limits]\nretriggers_per_minute = 0";
     let mut app = Setup::new().config(config).start().await;

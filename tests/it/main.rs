@@ -10,6 +10,7 @@ mod backoff;
 mod backtest;
 mod breakers;
 mod budgets;
+mod client_mark;
 mod clock;
 mod economy;
 mod elsewhere;

@@ -268,16 +268,21 @@ async fn write_progress(
     sandbox: &SandboxName,
     progress: &Progress,
 ) -> Result<(), StoreError> {
+    let client = progress.client.as_ref();
     sqlx::query(
-        "INSERT INTO progress (sandbox, watermark, swept_at, client_named) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO progress (sandbox, watermark, swept_at, client, client_since, client_named)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (sandbox) DO UPDATE
          SET watermark = excluded.watermark, swept_at = excluded.swept_at,
+             client = excluded.client, client_since = excluded.client_since,
              client_named = excluded.client_named",
     )
     .bind(sandbox.as_str())
     .bind(progress.watermark.as_millisecond())
     .bind(progress.swept_at.as_millisecond())
-    .bind(progress.client_named)
+    .bind(client.map(|it| it.id.as_str()))
+    .bind(client.map(|it| it.since.as_millisecond()))
+    .bind(client.and_then(|it| it.named))
     .execute(connection)
     .await
     .map_err(cannot(WHAT))?;

@@ -7,7 +7,7 @@ use crate::domain::ids::{RunId, SandboxName};
 use crate::domain::journal::{Entry, Event};
 use crate::domain::order::Order;
 use crate::domain::recovery::{Recovery, State};
-use crate::store::{Filter, Progress, StoreError};
+use crate::store::{ClientMark, Filter, Progress, StoreError};
 use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
@@ -122,18 +122,25 @@ pub(super) async fn progress(
     readers: &SqlitePool,
     sandbox: &SandboxName,
 ) -> Result<Option<Progress>, StoreError> {
-    let row: Option<(i64, i64, Option<bool>)> =
-        sqlx::query_as("SELECT watermark, swept_at, client_named FROM progress WHERE sandbox = ?1")
-            .bind(sandbox.as_str())
-            .fetch_optional(readers)
-            .await
-            .map_err(cannot("read how far the runs have been read"))?;
-    let Some((watermark, swept_at, client_named)) = row else { return Ok(None) };
+    let row: Option<(i64, i64, Option<String>, Option<i64>, Option<bool>)> = sqlx::query_as(
+        "SELECT watermark, swept_at, client, client_since, client_named
+         FROM progress WHERE sandbox = ?1",
+    )
+    .bind(sandbox.as_str())
+    .fetch_optional(readers)
+    .await
+    .map_err(cannot("read how far the runs have been read"))?;
+    let Some((watermark, swept_at, client, since, named)) = row else { return Ok(None) };
     let place = Place { table: "progress", row: sandbox.as_str() };
     Ok(Some(Progress {
         watermark: place.instant("watermark", watermark)?,
         swept_at: place.instant("swept_at", swept_at)?,
-        client_named,
+        client: match client.zip(since) {
+            Some((id, since)) => {
+                Some(ClientMark { id, since: place.instant("client_since", since)?, named })
+            }
+            None => None,
+        },
     }))
 }
 
