@@ -117,12 +117,15 @@ pub(super) async fn known_runs(
     Ok(known.cloned().collect())
 }
 
+/// Watermark, sweep, and of the client its id, its beginning, and whether it is named.
+type ProgressRow = (i64, i64, Option<String>, Option<i64>, Option<bool>);
+
 /// How far the runs of `sandbox` have been read.
 pub(super) async fn progress(
     readers: &SqlitePool,
     sandbox: &SandboxName,
 ) -> Result<Option<Progress>, StoreError> {
-    let row: Option<(i64, i64, Option<String>, Option<i64>, Option<bool>)> = sqlx::query_as(
+    let row: Option<ProgressRow> = sqlx::query_as(
         "SELECT watermark, swept_at, client, client_since, client_named
          FROM progress WHERE sandbox = ?1",
     )
