@@ -15,7 +15,7 @@
 //!   server that asks for more than a call may wait ends the call with its error.
 //! - The defaults try for a quarter of an hour. Here tries and time are bounded by the schedule.
 //! - Its state can be neither seeded nor stored. The delays of a recovery, which last hours and have
-//!   to survive a restart, therefore never come from here; see [`crate::domain::schedule`].
+//!   to survive a restart, therefore never come from here; see [`crate::domain::policy::schedule`].
 //!
 //! A re-trigger is never put through here: it is not safe to repeat.
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -21,6 +21,7 @@
 //! `tests/architecture.rs` keeps these arrows true; `docs/ARCHITECTURE.md` argues them.
 
 pub mod backoff;
+pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod commands;

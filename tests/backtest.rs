@@ -2,18 +2,19 @@
 //! what a replay of the journal says is held against what the truth would have made of it.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use flowmend::domain::backtest::{Bounds, Course, InForce, Outcome};
-use flowmend::domain::failure::Failure;
-use flowmend::domain::history::{End, History, gather};
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::journal::Entry;
-use flowmend::domain::policy::RetryPolicy;
-use flowmend::domain::reason::Reason;
+use flowmend::backtest::history::{End, History, gather};
+use flowmend::backtest::replay::{Bounds, Course, InForce, Outcome};
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::Entry;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::{Run, RunStatus};
+use flowmend::domain::model::time::after;
+use flowmend::domain::model::verdict::Verdict;
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::domain::policy::schedule::Jitter;
+use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::domain::run::{Run, RunStatus};
-use flowmend::domain::schedule::{Jitter, after};
-use flowmend::domain::transition::Terms;
-use flowmend::domain::verdict::Verdict;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::time::Duration;

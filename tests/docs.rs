@@ -1,8 +1,8 @@
 //! The documents say what the program says.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use std::path::Path;
 use syn::visit::Visit;
 

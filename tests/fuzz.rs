@@ -11,8 +11,8 @@
 mod server;
 
 use fastrand::Rng;
-use flowmend::domain::ids::{FlowId, FlowSpecId, RunId};
-use flowmend::domain::verdict::Verdict;
+use flowmend::domain::model::ids::{FlowId, FlowSpecId, RunId};
+use flowmend::domain::model::verdict::Verdict;
 use flowmend::flow_service::Window;
 use flowmend::settings::{DEFAULT_TOML, Settings, Sources};
 use jiff::Timestamp;
@@ -170,7 +170,7 @@ async fn no_retry_after_parks_a_call_beyond_its_bounds() {
             .retrigger(&prod(), &RunId::new("asked"), None, Duration::from_secs(20))
             .await;
         if let Verdict::Refused(refusal) = verdict
-            && let flowmend::domain::verdict::Remedy::Later(Some(wait)) = refusal.remedy
+            && let flowmend::domain::model::verdict::Remedy::Later(Some(wait)) = refusal.remedy
         {
             assert!(wait <= Duration::from_secs(24 * 60 * 60), "case {n}: {wait:?}");
         }

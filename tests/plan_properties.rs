@@ -3,26 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use flowmend::domain::admission::{Admission, Allowance, Facts};
-use flowmend::domain::breaker::Breaker;
-use flowmend::domain::due::DueRecovery;
-use flowmend::domain::flow::{Flow, FlowKind, FlowState};
-use flowmend::domain::hold::{Grounds, Holds};
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::order::Order;
-use flowmend::domain::outage::OutageRecord;
+use flowmend::domain::model::flow::{Flow, FlowKind, FlowState};
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::{Run, RunError, RunStatus};
+use flowmend::domain::model::time::{after, before};
+use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
+use flowmend::domain::plan::admission::{Admission, Allowance, Facts};
+use flowmend::domain::plan::dataflow::Dataflow;
+use flowmend::domain::plan::due::DueRecovery;
+use flowmend::domain::plan::read_plan::ReadingList;
+use flowmend::domain::plan::snapshot::{ClientIdTrust, FlowListing, Snapshot};
 use flowmend::domain::plan::{Plan, plan};
-use flowmend::domain::policy::{Limits, RetryPolicy};
-use flowmend::domain::quiet::{self, Quiet};
-use flowmend::domain::reading::ReadingList;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::policy::breaker::Breaker;
+use flowmend::domain::policy::hold::{Grounds, Holds};
+use flowmend::domain::policy::outage::OutageRecord;
+use flowmend::domain::policy::pause_order::Order;
+use flowmend::domain::policy::quiet::{self, Quiet};
+use flowmend::domain::policy::retry::{Limits, RetryPolicy};
+use flowmend::domain::policy::rule::{Action, Matcher, Rule, Scope};
+use flowmend::domain::policy::schedule::Jitter;
+use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::domain::rule::{Action, Matcher, Rule, Scope};
-use flowmend::domain::run::{Run, RunError, RunStatus};
-use flowmend::domain::schedule::{Jitter, after, before};
-use flowmend::domain::snapshot::{Dataflow, FlowListing, Mark, Snapshot};
-use flowmend::domain::transition::Terms;
-use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -259,7 +261,10 @@ impl World {
             runs: seen.into_iter().map(|run| (run.id.clone(), run)).collect(),
             missing: HashSet::new(),
             listings,
-            mark: Mark::Proven { client: "flowmend".into(), since: Timestamp::MIN },
+            client_trust: ClientIdTrust::Proven {
+                client: "flowmend".into(),
+                since: Timestamp::MIN,
+            },
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
             first_since: None,

@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
-use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::RunError;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
-use flowmend::domain::run::RunError;
 use flowmend::store::{Batch, Filter, Owner, SqliteStore, Store};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};

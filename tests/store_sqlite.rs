@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
-use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{RunId, SandboxName};
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{RunId, SandboxName};
 use flowmend::store::{Batch, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};

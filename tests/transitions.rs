@@ -1,18 +1,18 @@
 //! The arrows of the state machine that need more than one line to say, each on its own.
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
-use flowmend::domain::journal::Event;
-use flowmend::domain::policy::RetryPolicy;
-use flowmend::domain::quiet::Pause;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::{Run, RunStatus};
+use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
+use flowmend::domain::policy::quiet::Pause;
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::domain::policy::rule::{Action, Rule};
+use flowmend::domain::policy::schedule::{Jitter, REFUSAL_MAX};
+use flowmend::domain::recovery::{ListingEvidence, Terms};
 use flowmend::domain::recovery::{Recovery, State};
-use flowmend::domain::rule::{Action, Rule};
-use flowmend::domain::run::{Run, RunStatus};
-use flowmend::domain::schedule::{Jitter, REFUSAL_MAX};
-use flowmend::domain::transition::{Sighting, Terms};
-use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -77,11 +77,11 @@ impl Bench {
         self.call(&Verdict::InDoubt { reason: Reason::Timeout, detail });
     }
 
-    fn sighting(&self) -> Sighting {
-        Sighting {
+    fn listing_evidence(&self) -> ListingEvidence {
+        ListingEvidence {
             candidates: Vec::new(),
             asked: Some(failed_run(self.now)),
-            strangers: false,
+            foreign_candidates: false,
             complete: true,
             listed_at: self.now,
         }
@@ -109,10 +109,10 @@ fn runs_of_unknown_makers_neither_settle_a_doubt_nor_prove_that_nothing_was_made
     let mut bench = Bench::new();
     bench.doubt();
     bench.wait(10 * MINUTE);
-    let strange = Sighting { strangers: true, ..bench.sighting() };
+    let strange = ListingEvidence { foreign_candidates: true, ..bench.listing_evidence() };
     assert_eq!(bench.recovery.reconcile(&strange, bench.terms()), None);
     bench.step(|recovery, terms| {
-        recovery.reconcile(&Sighting { strangers: false, ..strange.clone() }, terms)
+        recovery.reconcile(&ListingEvidence { foreign_candidates: false, ..strange.clone() }, terms)
     });
     assert!(matches!(bench.recovery.state, State::InDoubt { absences: 1, .. }));
 }
@@ -121,19 +121,19 @@ fn runs_of_unknown_makers_neither_settle_a_doubt_nor_prove_that_nothing_was_made
 fn a_doubt_that_nothing_can_settle_ends_with_the_budget_and_not_before() {
     let mut bench = Bench::new();
     bench.doubt();
-    let blind = |bench: &Bench| Sighting { complete: false, ..bench.sighting() };
+    let blind = |bench: &Bench| ListingEvidence { complete: false, ..bench.listing_evidence() };
     bench.wait(23 * HOUR);
     assert_eq!(bench.recovery.reconcile(&blind(&bench), bench.terms()), None);
     bench.wait(2 * HOUR);
     bench.step(|recovery, terms| {
-        let sighting = Sighting {
+        let listing_evidence = ListingEvidence {
             candidates: Vec::new(),
             asked: None,
-            strangers: false,
+            foreign_candidates: false,
             complete: false,
             listed_at: terms.now,
         };
-        recovery.reconcile(&sighting, terms)
+        recovery.reconcile(&listing_evidence, terms)
     });
     assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::StillInDoubt });
 }
@@ -161,14 +161,14 @@ fn what_an_operator_ordered_survives_refusals_and_doubts_and_counts_once() {
     for _ in 0..2 {
         bench.wait(10 * MINUTE);
         bench.step(|recovery, terms| {
-            let sighting = Sighting {
+            let listing_evidence = ListingEvidence {
                 candidates: Vec::new(),
                 asked: None,
-                strangers: false,
+                foreign_candidates: false,
                 complete: true,
                 listed_at: terms.now,
             };
-            recovery.reconcile(&sighting, terms)
+            recovery.reconcile(&listing_evidence, terms)
         });
     }
     assert!(matches!(bench.recovery.state, State::Waiting { .. }));
@@ -202,10 +202,10 @@ fn an_empty_success_that_calls_for_a_re_trigger_does_not_settle_its_own_doubt() 
     bench.doubt();
     let empty =
         Run { status: RunStatus::Succeeded, input_records: Some(0), ..failed_run(bench.now) };
-    let sighting = Sighting { asked: Some(empty), ..bench.sighting() };
-    assert_eq!(bench.recovery.reconcile(&sighting, bench.terms()), None);
+    let listing_evidence = ListingEvidence { asked: Some(empty), ..bench.listing_evidence() };
+    assert_eq!(bench.recovery.reconcile(&listing_evidence, bench.terms()), None);
     bench.policy.retry_empty_success = false;
-    bench.step(|recovery, terms| recovery.reconcile(&sighting, terms));
+    bench.step(|recovery, terms| recovery.reconcile(&listing_evidence, terms));
     assert_eq!(bench.recovery.state, State::Recovered { why: Reason::HealedElsewhere });
 }
 

@@ -17,7 +17,7 @@ mod status;
 use crate::cli::{Command, ConfigArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, Mode, Parts};
-use crate::domain::schedule::Jitter;
+use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Owner, SqliteStore, Store};

@@ -3,7 +3,7 @@
 use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
 use crate::cli::RunArgs;
 use crate::daemon::{Daemon, Mode, OnceError, Round};
-use crate::domain::journal::Event;
+use crate::domain::model::journal::Event;
 use crate::telemetry;
 use tokio_util::sync::CancellationToken;
 

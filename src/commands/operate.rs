@@ -5,11 +5,11 @@
 use super::{Environment, Exit, load, open_to_amend, print};
 use crate::cli::{ConfigArgs, DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::ids::RunId;
+use crate::domain::model::ids::RunId;
+use crate::domain::policy::rule;
+use crate::domain::policy::schedule::Jitter;
+use crate::domain::recovery::Terms;
 use crate::domain::recovery::{Change, Recovery};
-use crate::domain::rule;
-use crate::domain::schedule::Jitter;
-use crate::domain::transition::Terms;
 use crate::settings::Settings;
 use crate::store::{Batch, Filter, SqliteStore, Store};
 use std::fmt::Write;

@@ -5,8 +5,8 @@
 use super::{Environment, Exit, load, open_to_amend, print};
 use crate::cli::OrderArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::ids::FlowId;
-use crate::domain::order::Order;
+use crate::domain::model::ids::FlowId;
+use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use crate::settings::Settings;
 use crate::store::{Filter, SqliteStore, Store};

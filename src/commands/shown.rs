@@ -1,6 +1,6 @@
 //! How recoveries and instants are shown, the same by every command.
 
-use crate::domain::policy::RetryPolicy;
+use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::format_duration;
 use jiff::Timestamp;

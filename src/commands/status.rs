@@ -5,8 +5,8 @@ use super::shown::{as_json, seconds, why};
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::ids::FlowId;
-use crate::domain::order::{self, Order};
+use crate::domain::model::ids::FlowId;
+use crate::domain::policy::pause_order::{self, Order};
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{Filter, SqliteStore, Store};
 use clap::ValueEnum;
@@ -36,7 +36,7 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let counts = store.count_by_state(&filter).await?;
     let orders = store.orders().await?;
-    let mut pauses: Vec<Order> = order::pauses(&orders).into_iter().cloned().collect();
+    let mut pauses: Vec<Order> = pause_order::pauses(&orders).into_iter().cloned().collect();
     for pause in &mut pauses {
         name_flow(&store, pause).await?;
     }

@@ -6,9 +6,9 @@
 //! of it belongs to no recovery yet, because it may be new; and when it holds recoveries up.
 
 use super::error::PassError;
-use crate::domain::flow::{Flow, FlowKind, FlowSpec, classify};
-use crate::domain::ids::{FlowId, FlowSpecId, SandboxName};
-use crate::domain::snapshot::Dataflow;
+use crate::domain::model::flow::{Flow, FlowKind, FlowSpec, classify};
+use crate::domain::model::ids::{FlowId, FlowSpecId, SandboxName};
+use crate::domain::plan::dataflow::Dataflow;
 use crate::flow_service::FlowService;
 use crate::settings::{SandboxSettings, Settings};
 use std::collections::{HashMap, HashSet};

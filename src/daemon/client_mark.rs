@@ -3,7 +3,7 @@
 use super::gather::Gatherer;
 use super::memory::Memory;
 use super::reads::Reading;
-use crate::domain::snapshot::Mark;
+use crate::domain::plan::snapshot::ClientIdTrust;
 use crate::store::{ClientMark, Progress};
 use jiff::Timestamp;
 
@@ -54,12 +54,12 @@ impl Gatherer<'_> {
         client
     }
 
-    pub(super) fn mark(&self, client: ClientMark) -> Mark {
+    pub(super) fn mark(&self, client: ClientMark) -> ClientIdTrust {
         match client.named {
-            _ if !self.settings.adobe.match_created_client => Mark::Ignored,
-            Some(false) => Mark::Ignored,
-            Some(true) => Mark::Proven { client: client.id, since: client.since },
-            None => Mark::Supposed(client.id),
+            _ if !self.settings.adobe.match_created_client => ClientIdTrust::Ignored,
+            Some(false) => ClientIdTrust::Ignored,
+            Some(true) => ClientIdTrust::Proven { client: client.id, since: client.since },
+            None => ClientIdTrust::Supposed(client.id),
         }
     }
 }

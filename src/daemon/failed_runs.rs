@@ -3,9 +3,9 @@
 
 use super::gather::Gatherer;
 use super::memory::Memory;
-use crate::domain::ids::{FlowId, RunId};
-use crate::domain::run::{Run, RunStatus};
-use crate::domain::schedule::before;
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::time::before;
 use crate::flow_service::{Listing, Window};
 use jiff::Timestamp;
 use std::collections::HashSet;

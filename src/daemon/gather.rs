@@ -10,17 +10,18 @@ use super::failed_runs::Since;
 use super::memory::{Check, Memory};
 use super::reads::Reading;
 use super::record::Record;
-use crate::domain::admission::{Admission, Allowance, Facts, Turns};
-use crate::domain::due::DueRecovery;
-use crate::domain::ids::RunId;
-use crate::domain::order::Order;
-use crate::domain::policy::RetryPolicy;
-use crate::domain::quiet;
-use crate::domain::reading::ReadingList;
+use crate::domain::model::ids::RunId;
+use crate::domain::model::time::{after, before};
+use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
+use crate::domain::plan::due::DueRecovery;
+use crate::domain::plan::read_plan::ReadingList;
+use crate::domain::plan::snapshot::Snapshot;
+use crate::domain::policy::pause_order::Order;
+use crate::domain::policy::quiet;
+use crate::domain::policy::retry::RetryPolicy;
+use crate::domain::policy::rule;
+use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::{Recovery, State};
-use crate::domain::rule;
-use crate::domain::schedule::{Jitter, after, before};
-use crate::domain::snapshot::Snapshot;
 use crate::flow_service::FlowService;
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{Progress, Store};
@@ -184,7 +185,7 @@ impl Gatherer<'_> {
                 runs: reading.runs,
                 missing: reading.missing,
                 listings,
-                mark: self.mark(client),
+                client_trust: self.mark(client),
                 adopt_since,
                 first_since,
                 max_adopted: self.settings.poll.max_adopted_per_pass,

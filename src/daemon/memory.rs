@@ -1,10 +1,10 @@
 //! What is remembered of a sandbox between passes; all of it can be read again.
 
 use super::catalog::Catalog;
-use crate::domain::ids::{FlowId, RunId};
-use crate::domain::order::Order;
-use crate::domain::run::Run;
-use crate::domain::schedule::after;
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::run::Run;
+use crate::domain::model::time::after;
+use crate::domain::policy::pause_order::Order;
 use crate::flow_service::IDS_PER_REQUEST;
 use crate::store::Progress;
 use jiff::Timestamp;

@@ -27,8 +27,8 @@ pub use pass::{Mode, Report};
 pub use preview::{Action, Line, Preview};
 
 use crate::clock::Clock;
-use crate::domain::ids::SandboxName;
-use crate::domain::schedule::Jitter;
+use crate::domain::model::ids::SandboxName;
+use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::{FlowService, Observer};
 use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};

@@ -21,13 +21,13 @@ use super::gather::{Gathered, Gatherer};
 use super::lease::LeaseKeeper;
 use super::memory::{Carried, Memory};
 use super::tell::{tell, tell_catalog, tell_order, tell_unstored};
-use crate::domain::ids::RunId;
-use crate::domain::journal::{Entry, Event};
+use crate::domain::model::ids::RunId;
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::model::run::Run;
+use crate::domain::model::time::after;
 use crate::domain::plan::{Plan, plan};
-use crate::domain::reason::Reason;
 use crate::domain::recovery::Change;
-use crate::domain::run::Run;
-use crate::domain::schedule::after;
 use crate::store::{Batch, Queued, StoreError};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -180,7 +180,13 @@ impl Pass<'_> {
         });
         let batch = Batch {
             changes: plan.changes.clone(),
-            notes: plan.skipped.iter().chain(&plan.postponed).chain(&plan.news).cloned().collect(),
+            notes: plan
+                .skipped
+                .iter()
+                .chain(&plan.postponed)
+                .chain(&plan.notices)
+                .cloned()
+                .collect(),
             progress: progress.map(|progress| (sandbox.clone(), progress)),
             queued,
             ..Batch::default()

@@ -3,12 +3,12 @@
 use super::error::PassError;
 use super::memory::Memory;
 use super::pass::Pass;
-use crate::domain::ids::{FlowId, RunId};
-use crate::domain::journal::{Entry, Event};
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::plan::{Plan, plan};
-use crate::domain::reason::Reason;
 use crate::domain::recovery::{Change, Recovery, State};
-use crate::domain::snapshot::Snapshot;
 use jiff::Timestamp;
 use std::collections::HashMap;
 

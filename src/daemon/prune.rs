@@ -3,7 +3,7 @@
 use super::Parts;
 use super::lease::LeaseKeeper;
 use super::trouble::Troubles;
-use crate::domain::schedule::before;
+use crate::domain::model::time::before;
 use crate::store::StoreError;
 use std::time::Duration;
 use tokio::sync::Mutex;

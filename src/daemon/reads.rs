@@ -4,9 +4,9 @@ use super::catalog::Catalog;
 use super::error::PassError;
 use super::gather::Gatherer;
 use super::memory::{Carried, Memory};
-use crate::domain::ids::{FlowId, RunId};
-use crate::domain::run::Run;
-use crate::domain::snapshot::FlowListing;
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::run::Run;
+use crate::domain::plan::snapshot::FlowListing;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 

@@ -2,13 +2,13 @@
 //! what is on record of outages. Nothing of it is counted along; each pass reads it anew.
 
 use super::catalog::Catalog;
-use crate::domain::breaker::{Breaker, Outcome, Streak, streaks};
-use crate::domain::hold::{Grounds, Holds};
-use crate::domain::ids::{FlowId, SandboxName};
-use crate::domain::journal::Event;
-use crate::domain::order::{self, Order};
-use crate::domain::outage::{Extent, OutageRecord};
-use crate::domain::schedule::before;
+use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::journal::Event;
+use crate::domain::model::time::before;
+use crate::domain::policy::breaker::{Breaker, Outcome, Streak, streaks};
+use crate::domain::policy::hold::{Grounds, Holds};
+use crate::domain::policy::outage::{Extent, OutageRecord};
+use crate::domain::policy::pause_order::{self, Order};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ impl Record {
         let orders = store.orders().await?;
         let ends = store.unsuccessful(sandbox, before(now, LOOKBACK)).await?;
         let resumed_at = |flow: &FlowId, name: &str| {
-            order::in_force(&orders, sandbox, flow, name)
+            pause_order::in_force(&orders, sandbox, flow, name)
                 .filter(|order| !order.paused)
                 .map(|order| order.at)
         };

@@ -2,11 +2,11 @@
 //! the store keeps and what the commands show come from the same value.
 
 use super::catalog::Catalog;
-use crate::domain::flow::FlowKind;
-use crate::domain::ids::SandboxName;
-use crate::domain::journal::{Entry, Event};
-use crate::domain::order::Order;
-use crate::domain::reason::Reason;
+use crate::domain::model::flow::FlowKind;
+use crate::domain::model::ids::SandboxName;
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::policy::pause_order::Order;
 
 macro_rules! line {
     ($macro:ident, $entry:expr) => {{

@@ -4,8 +4,8 @@
 use super::error::PassError;
 use super::pass::Report;
 use crate::clock::Clock;
-use crate::domain::ids::SandboxName;
-use crate::domain::journal::Event;
+use crate::domain::model::ids::SandboxName;
+use crate::domain::model::journal::Event;
 use crate::store::{Owner, StoreError};
 use crate::telemetry::chain;
 use jiff::Timestamp;

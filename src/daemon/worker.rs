@@ -10,7 +10,7 @@ use super::pass::{Pass, Report};
 use super::preview::Preview;
 use super::prune::Pruner;
 use super::trouble::Troubles;
-use crate::domain::ids::SandboxName;
+use crate::domain::model::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::settings::SandboxSettings;
 use futures_util::FutureExt;

@@ -5,7 +5,7 @@ use super::query::Filter;
 use super::reader::{Reader, unreadable};
 use super::shapes::{Feature, IDS_PER_REQUEST, concerns_form};
 use super::wire;
-use crate::domain::ids::SandboxName;
+use crate::domain::model::ids::SandboxName;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::exchange::{Answer, NoAnswer, exchange};
 use super::pause::Pause;
 use super::platform_clock::PlatformClock;
-use crate::domain::ids::SandboxName;
+use crate::domain::model::ids::SandboxName;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH,
 };

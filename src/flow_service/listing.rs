@@ -31,13 +31,13 @@ pub(super) trait Identified {
     fn id(&self) -> &str;
 }
 
-impl Identified for crate::domain::run::Run {
+impl Identified for crate::domain::model::run::Run {
     fn id(&self) -> &str {
         self.id.as_str()
     }
 }
 
-impl Identified for crate::domain::flow::Flow {
+impl Identified for crate::domain::model::flow::Flow {
     fn id(&self) -> &str {
         self.id.as_str()
     }

@@ -7,7 +7,7 @@
 //!   may show that something is there, never that something is missing.
 //! - **The re-trigger** is one POST and is never repeated: not by us, not by the HTTP library, not
 //!   because of a redirect, not even with a new token. It has no idempotency key, and calling twice
-//!   makes two runs. Its end is a [`Verdict`](crate::domain::verdict::Verdict), and what does not
+//!   makes two runs. Its end is a [`Verdict`](crate::domain::model::verdict::Verdict), and what does not
 //!   say for certain that no run was made is *in doubt*, not failed.
 //!
 //! Answers are judged on their HTTP status, the full name of the error and its words, never on a

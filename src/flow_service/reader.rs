@@ -10,7 +10,7 @@ use super::query::{self, Filter};
 use super::shapes::Shapes;
 use super::{retrigger, wire};
 use crate::backoff::{Schedule, retry};
-use crate::domain::ids::SandboxName;
+use crate::domain::model::ids::SandboxName;
 use reqwest::Url;
 use serde_json::Value;
 use std::collections::HashSet;

@@ -10,9 +10,9 @@
 use super::Window;
 use super::error::{Answered, ApiError};
 use super::query::Filter;
-use crate::domain::ids::FlowId;
-use crate::domain::run::Run;
-use crate::domain::schedule::{after, before};
+use crate::domain::model::ids::FlowId;
+use crate::domain::model::run::Run;
+use crate::domain::model::time::{after, before};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

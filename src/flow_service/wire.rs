@@ -6,9 +6,9 @@
 //! without makes it unreadable: a run's `id` and `flowId`, a flow's `id`.
 
 use super::text::clean;
-use crate::domain::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
-use crate::domain::ids::{Etag, FlowId, FlowSpecId, RunId};
-use crate::domain::run::{Run, RunError, RunStatus};
+use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
+use crate::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
+use crate::domain::model::run::{Run, RunError, RunStatus};
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! `[breaker]`: when to stop trying because trying does not help.
 
 use super::section::Section;
-use crate::domain::breaker::Breaker;
+use crate::domain::policy::breaker::Breaker;
 use std::time::Duration;
 
 /// Reads `[breaker]`; a faulty key keeps its default.

@@ -7,9 +7,9 @@ use super::report::Report;
 use super::sandbox::{SandboxSettings, is_known, label, tables};
 use super::section::Section;
 use super::{fit, policy};
-use crate::domain::flow::FlowKind;
-use crate::domain::ids::{FlowId, SandboxName};
-use crate::domain::policy::{Limits, RetryPolicy};
+use crate::domain::model::flow::FlowKind;
+use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::policy::retry::{Limits, RetryPolicy};
 use config::Value;
 
 /// One `[[dataflow]]`, its overrides already laid over `[retry]` and `[limits]`.

@@ -49,10 +49,10 @@ pub use schema::schema;
 pub use store::StoreSettings;
 pub use text::format_duration;
 
-use crate::domain::breaker::Breaker;
-use crate::domain::policy::{Limits, RetryPolicy};
-use crate::domain::quiet::Quiet;
-use crate::domain::rule::Rule;
+use crate::domain::policy::breaker::Breaker;
+use crate::domain::policy::quiet::Quiet;
+use crate::domain::policy::retry::{Limits, RetryPolicy};
+use crate::domain::policy::rule::Rule;
 use crate::flow_service::Connection;
 use report::Report;
 use section::Section;

@@ -1,7 +1,7 @@
 //! The patterns that pick dataflows.
 
 use super::text::quoted;
-use crate::domain::rule::Matcher;
+use crate::domain::policy::rule::Matcher;
 use globset::{Glob, GlobSet};
 
 /// The longest pattern, in characters. It keeps nested braces within what a matcher can be made of.

@@ -1,7 +1,7 @@
 //! `[retry]` and `[limits]`, and the same keys within a `[[dataflow]]` or a `[[rule]]`.
 
 use super::section::Section;
-use crate::domain::policy::{Limits, RetryOverride, Target, WhenInDoubt};
+use crate::domain::policy::retry::{Limits, RetryOverride, Target, WhenInDoubt};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 

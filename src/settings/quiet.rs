@@ -5,7 +5,7 @@ use super::report::Report;
 use super::sandbox::{SandboxSettings, label, read_scope, tables};
 use super::section::Section;
 use super::text::quoted;
-use crate::domain::quiet::Quiet;
+use crate::domain::policy::quiet::Quiet;
 use config::Value;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;

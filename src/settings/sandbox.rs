@@ -6,8 +6,8 @@ use super::pattern::Pattern;
 use super::report::Report;
 use super::section::Section;
 use super::text::{nearest, quoted};
-use crate::domain::ids::SandboxName;
-use crate::domain::rule::Scope;
+use crate::domain::model::ids::SandboxName;
+use crate::domain::policy::rule::Scope;
 use config::{Map, Value, ValueKind};
 
 const NEEDED: &str = "no sandbox is named, so there is nothing to look after; add [[sandbox]] with \

@@ -13,11 +13,11 @@ mod sqlite;
 
 pub use sqlite::SqliteStore;
 
-use crate::domain::breaker::{Outcome, Unsuccessful};
-use crate::domain::due::DueRecovery;
-use crate::domain::ids::{FlowId, RunId, SandboxName};
-use crate::domain::journal::{Entry, Event};
-use crate::domain::order::Order;
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::plan::due::DueRecovery;
+use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
 use jiff::Timestamp;

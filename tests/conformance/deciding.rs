@@ -2,9 +2,9 @@
 
 use super::Place;
 use super::world::{World, adopt, at, prod, recovered, run, skip, step, triggering, waiting};
-use flowmend::domain::ids::SandboxName;
-use flowmend::domain::order::Order;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::SandboxName;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, State};
 use flowmend::store::{Batch, Committed, Queued};
 use jiff::Timestamp;

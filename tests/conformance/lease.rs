@@ -2,7 +2,7 @@
 
 use super::Place;
 use super::world::{TTL, World, adopt, at, prod, recovered, run, skip};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::reason::Reason;
 use flowmend::store::{Batch, Lease, Owner, Progress, Store, StoreError};
 
 fn other() -> Owner {

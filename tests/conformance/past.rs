@@ -4,10 +4,10 @@ use super::Place;
 use super::world::{
     World, accept, adopt, at, failure, prod, recovered, run, skip, step, triggering, waiting,
 };
-use flowmend::domain::breaker::{Outcome, Unsuccessful};
-use flowmend::domain::ids::{FlowId, SandboxName};
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::{FlowId, SandboxName};
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::CallCount;
 

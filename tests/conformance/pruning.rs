@@ -4,7 +4,7 @@ use super::Place;
 use super::world::{
     World, accept, adopt, at, every_state, recovered, run, skip, step, triggering, waiting,
 };
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::reason::Reason;
 use flowmend::store::Filter;
 use std::collections::HashSet;
 

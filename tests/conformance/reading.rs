@@ -4,9 +4,9 @@ use super::Place;
 use super::world::{
     World, accept, adopt, at, every_state, prod, recovered, run, skip, step, triggering, waiting,
 };
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::store::Filter;
 use std::collections::HashSet;

@@ -2,13 +2,13 @@
 
 use super::Place;
 use super::world::{World, every_state};
-use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::order::Order;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::RunError;
+use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
-use flowmend::domain::run::RunError;
 use jiff::Timestamp;
 use proptest::option;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use super::Place;
 use super::world::{TTL, World, accept, adopt, at, prod, run, skip, step, triggering, waiting};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::Change;
 use flowmend::store::{Batch, Lease, Owner, Progress, Store};
 

@@ -2,9 +2,9 @@
 
 use super::Place;
 use super::world::{World, accept, adopt, at, every_state, prod, run, step, triggering, waiting};
-use flowmend::domain::due::DueRecovery;
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use std::collections::HashSet;
 

@@ -1,12 +1,12 @@
 //! A store whose lease is ours, and short words for what is put into it.
 
 use super::Place;
-use flowmend::domain::failure::Failure;
-use flowmend::domain::ids::{Etag, FlowId, RunId, SandboxName};
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::failure::Failure;
+use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::run::RunError;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
-use flowmend::domain::run::RunError;
 use flowmend::store::{Batch, Lease, Owner, Store};
 use jiff::Timestamp;
 use std::time::Duration;

@@ -4,8 +4,8 @@ use super::Place;
 use super::world::{
     World, accept, adopt, at, prod, recovered, run, skip, step, triggering, waiting, watching,
 };
-use flowmend::domain::ids::SandboxName;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::SandboxName;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::Recovery;
 use flowmend::store::{Batch, ClientMark, Committed, Progress};
 

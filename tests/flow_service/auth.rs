@@ -10,7 +10,7 @@ fn token(name: &str) -> Reply {
     ok(format!(r#"{{"access_token":"{name}","token_type":"bearer","expires_in":3600}}"#))
 }
 
-async fn many_calls(service: &FlowService) -> Vec<Listing<flowmend::domain::flow::Flow>> {
+async fn many_calls(service: &FlowService) -> Vec<Listing<flowmend::domain::model::flow::Flow>> {
     join_all((0..20).map(|_| async { service.flows(&prod()).await })).await
 }
 

@@ -1,10 +1,10 @@
 //! The payloads that Adobe publishes, read through the whole client.
 
 use crate::server::{Reply, Server, json, ok, prod};
-use flowmend::domain::flow::{FlowKind, FlowState, Frequency, classify};
-use flowmend::domain::ids::{Etag, FlowId, FlowSpecId, RunId};
-use flowmend::domain::run::{Run, RunStatus};
-use flowmend::domain::verdict::Verdict;
+use flowmend::domain::model::flow::{FlowKind, FlowState, Frequency, classify};
+use flowmend::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
+use flowmend::domain::model::run::{Run, RunStatus};
+use flowmend::domain::model::verdict::Verdict;
 use jiff::Timestamp;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! The forms in which listings are asked for, and how a refused one is found out and remembered.
 
 use crate::server::{Reply, Request, Server, TestClock, error, json, page, prod, run};
-use flowmend::domain::ids::{FlowId, RunId};
-use flowmend::domain::run::Run;
+use flowmend::domain::model::ids::{FlowId, RunId};
+use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{FlowService, Listing, Window};
 use jiff::Timestamp;
 

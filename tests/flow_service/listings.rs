@@ -1,8 +1,8 @@
 //! Pages, ids, limits and faults of the reads.
 
 use crate::server::{Reply, Server, TestClock, error, json, ok, page, prod, run};
-use flowmend::domain::ids::{FlowId, FlowSpecId, RunId};
-use flowmend::domain::run::Run;
+use flowmend::domain::model::ids::{FlowId, FlowSpecId, RunId};
+use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{ApiError, Listing, Observer};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
@@ -76,7 +76,7 @@ async fn what_moves_between_pages_is_listed_once_as_it_was_last() {
     });
     let listing = of_flow(&server).await;
     assert_eq!(ids(&listing), ["1", "2", "3"]);
-    assert_eq!(listing.items[0].status, flowmend::domain::run::RunStatus::Failed);
+    assert_eq!(listing.items[0].status, flowmend::domain::model::run::RunStatus::Failed);
 }
 
 #[tokio::test]

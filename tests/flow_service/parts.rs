@@ -1,8 +1,8 @@
 //! More failed runs than one listing may have pages: they are read in parts, the oldest first.
 
 use crate::server::{Server, TestClock, json, page, prod, run};
-use flowmend::domain::ids::FlowId;
-use flowmend::domain::run::Run;
+use flowmend::domain::model::ids::FlowId;
+use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{ApiError, Connection, FlowService, Listing, Window};
 use flowmend::simulator::{FlowSetup, Quirks, RunSetup, Simulator, World};
 use jiff::{SignedDuration, Timestamp};

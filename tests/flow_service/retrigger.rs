@@ -1,9 +1,9 @@
 //! The one call that must not be repeated: what is sent, and every verdict.
 
 use crate::server::{Reply, SECRET, Server, TOKEN, error, json, ok, prod};
-use flowmend::domain::ids::{Etag, RunId};
-use flowmend::domain::reason::Reason;
-use flowmend::domain::verdict::{Refusal, Remedy, Verdict};
+use flowmend::domain::model::ids::{Etag, RunId};
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
 use flowmend::flow_service::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

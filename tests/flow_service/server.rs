@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use flowmend::clock::Clock;
-use flowmend::domain::ids::SandboxName;
+use flowmend::domain::model::ids::SandboxName;
 use flowmend::flow_service::{Connection, FlowService};
 use jiff::Timestamp;
 use secrecy::SecretString;

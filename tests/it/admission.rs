@@ -1,9 +1,9 @@
 //! Who may go: busy dataflows in front of idle ones, pauses that Adobe asks for, limits of calls.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! When a re-trigger is due, to the millisecond, and when the effort ends.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule};
 use std::time::Duration;

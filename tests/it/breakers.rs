@@ -1,9 +1,9 @@
 //! When trying does not help: dataflows that keep failing, outages, sources without the action.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Failure, FlowSetup, RunSetup};
 use std::time::Duration;
@@ -209,7 +209,7 @@ async fn in_an_outage_one_canary_at_a_time_is_tried_and_the_rest_is_released_gra
     assert!(widths.iter().any(|&width| width > 4), "released: {widths:?}");
     app.run_for(60 * MINUTE, MINUTE).await;
     assert_eq!(app.open_count().await, 0);
-    let prod = flowmend::domain::ids::SandboxName::new("prod");
+    let prod = flowmend::domain::model::ids::SandboxName::new("prod");
     let since = app.now() - 24 * 60 * MINUTE;
     let news = [Event::OutageBegan, Event::OutageEnded];
     let told = app.store.history(Some(&prod), since, &news).await.unwrap();

@@ -1,8 +1,8 @@
 //! How much at a time: limits, quiet windows, and the budget of time that stands still meanwhile.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use std::time::Duration;
 

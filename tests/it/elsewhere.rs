@@ -1,9 +1,9 @@
 //! What others do meanwhile is left alone, and followed where it is about our run.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup, RunSetup, RunStatus};
 

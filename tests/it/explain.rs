@@ -1,7 +1,7 @@
 //! What an on-call engineer is told about one run.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::ids::RunId;
+use flowmend::domain::model::ids::RunId;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, RunSetup, Spec};
 

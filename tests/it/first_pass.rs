@@ -1,8 +1,8 @@
 //! The first pass over a new store: nothing is known of what came before.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{FlowState, RunSetup};
 use std::time::Duration;
@@ -198,7 +198,7 @@ async fn what_is_held_for_its_dataflow_goes_on_within_minutes_and_is_checked_man
 
 #[tokio::test]
 async fn a_run_found_in_a_listing_is_stored_and_told_with_its_etag() {
-    use flowmend::domain::journal::Event;
+    use flowmend::domain::model::journal::Event;
     use flowmend::simulator::{Effect, Endpoint, FaultRule};
     let mut app = Setup::new().start().await;
     let run = app.failed_run(&app.batch_flow("flow"), 1);

@@ -1,8 +1,8 @@
 //! A failed run is found, re-triggered, followed and healed.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::RunStatus;
 

@@ -1,7 +1,7 @@
 //! What waits for a person or for a change on the platform, and what ends the wait.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowState};
 

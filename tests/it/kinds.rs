@@ -1,9 +1,9 @@
 //! Which runs are touched, and which never.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{FlowSetup, FlowState, RunSetup, Spec};
 

@@ -2,8 +2,8 @@
 
 use crate::support::{App, MINUTE, Setup};
 use flowmend::daemon::PassError;
-use flowmend::domain::ids::{RunId, SandboxName};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::{RunId, SandboxName};
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, RunSetup, Spec};
 use std::time::Duration;

@@ -2,9 +2,9 @@
 
 use crate::support::meddling::{Deed, MeddledStore, Moment};
 use crate::support::{App, MINUTE, Setup, daemon};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Endpoint, FlowState};
 use std::collections::HashSet;

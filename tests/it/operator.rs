@@ -1,12 +1,12 @@
 //! What a person decides, beside a daemon that is at work.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::policy::RetryPolicy;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::domain::policy::schedule::Jitter;
+use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::domain::schedule::Jitter;
-use flowmend::domain::transition::Terms;
 use flowmend::store::Batch;
 
 async fn amend(

@@ -1,7 +1,7 @@
 //! Listings of many pages that change while they are read.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::ids::RunId;
+use flowmend::domain::model::ids::RunId;
 use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use crate::support::{App, MINUTE, Setup};
 use flowmend::daemon::{Action, Line, Preview};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, FlowState, Spec};
 use flowmend::store::Filter;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The policies of `docs/POLICY.md`, played through as they stand there.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, Failure, FaultRule, FlowSetup, RunSetup, Spec};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The process is gone in the middle of things, and another goes on.
 
 use crate::support::{MINUTE, Setup};
-use flowmend::domain::journal::Event;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule};
 

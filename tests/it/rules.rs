@@ -1,13 +1,13 @@
 //! Which failures deserve a retry.
 
 use crate::support::{App, MINUTE, Setup};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::Event;
-use flowmend::domain::policy::RetryPolicy;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::reason::Reason;
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::State;
-use flowmend::domain::schedule::Jitter;
-use flowmend::domain::transition::Terms;
+use flowmend::domain::recovery::Terms;
 use flowmend::simulator::{Failure, RunSetup};
 use flowmend::store::Batch;
 

@@ -1,7 +1,7 @@
 //! Where a value comes from, and which of several wins.
 
 use crate::support::{NEEDED, SECRET, Server, settings_of, variables};
-use flowmend::domain::policy::{Limits, RetryPolicy, Target, WhenInDoubt};
+use flowmend::domain::policy::retry::{Limits, RetryPolicy, Target, WhenInDoubt};
 use flowmend::settings::{DEFAULT_TOML, LogFormat, Settings, Sources};
 use insta::assert_snapshot;
 use std::ffi::OsString;

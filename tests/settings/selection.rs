@@ -1,9 +1,9 @@
 //! Which dataflows are looked after, and under which policy.
 
 use crate::support::settings_of;
-use flowmend::domain::flow::FlowKind;
-use flowmend::domain::ids::{FlowId, SandboxName};
-use flowmend::domain::policy::RetryPolicy;
+use flowmend::domain::model::flow::FlowKind;
+use flowmend::domain::model::ids::{FlowId, SandboxName};
+use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::settings::{EffectivePolicy, Settings};
 use std::time::Duration;
 

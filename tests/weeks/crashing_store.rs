@@ -3,11 +3,11 @@
 use crate::clock::ManualClock;
 use async_trait::async_trait;
 use fastrand::Rng;
-use flowmend::domain::breaker::{Outcome, Unsuccessful};
-use flowmend::domain::due::DueRecovery;
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::order::Order;
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::plan::due::DueRecovery;
+use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,

@@ -7,8 +7,8 @@ use crate::weather::Weather;
 use fastrand::Rng;
 use flowmend::clock::Clock;
 use flowmend::daemon::{Daemon, OnceError, PassError, Report, Round};
-use flowmend::domain::ids::SandboxName;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::SandboxName;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::simulator::{
     Books, Effect, Endpoint, FaultRule, FlowState, RunSetup, RunStatus, World,

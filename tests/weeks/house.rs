@@ -6,7 +6,7 @@ use crate::crashing_store::CrashingStore;
 use crate::setting::Setting;
 use flowmend::clock::Clock;
 use flowmend::daemon::{Daemon, Mode, OnceError, Parts, Round};
-use flowmend::domain::schedule::Jitter;
+use flowmend::domain::policy::schedule::Jitter;
 use flowmend::flow_service::FlowService;
 use flowmend::settings::{Settings, Sources};
 use flowmend::simulator::{Simulator, World};

@@ -3,9 +3,9 @@
 use crate::history::History;
 use crate::house::{HOUR, MINUTE, OUR_CLIENT};
 use crate::setting::{LONGEST_RUN, LOOKBACK};
-use flowmend::domain::ids::RunId;
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::simulator::{Books, Outcome, Retrigger, RunStatus};
 use flowmend::store::{Filter, Store};

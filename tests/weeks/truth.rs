@@ -4,8 +4,8 @@
 use crate::crashing_store::{Point, Step};
 use crate::house::{HOUR, House, MINUTE, Process};
 use crate::setting::Setting;
-use flowmend::domain::ids::RunId;
-use flowmend::domain::reason::Reason;
+use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup, RunSetup, World};
 use flowmend::store::Store;

@@ -2,7 +2,7 @@
 
 use super::fault::cannot;
 use super::lock::Lock;
-use crate::domain::schedule::after;
+use crate::domain::model::time::after;
 use crate::store::{Lease, Owner, StoreError};
 use jiff::Timestamp;
 use sqlx::Sqlite;

@@ -3,8 +3,8 @@
 
 use super::fault::cannot;
 use super::rows::Place;
-use crate::domain::breaker::{Outcome, Unsuccessful};
-use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
+use crate::domain::policy::breaker::{Outcome, Unsuccessful};
 use crate::store::{CallCount, StoreError};
 use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;

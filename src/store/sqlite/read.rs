@@ -3,9 +3,9 @@
 
 use super::fault::cannot;
 use super::rows::{AttemptRow, EntryRow, OrderRow, Place, RecoveryRow, assemble};
-use crate::domain::ids::{RunId, SandboxName};
-use crate::domain::journal::{Entry, Event};
-use crate::domain::order::Order;
+use crate::domain::model::ids::{RunId, SandboxName};
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Recovery, State};
 use crate::store::{ClientMark, Filter, Progress, StoreError};
 use jiff::Timestamp;

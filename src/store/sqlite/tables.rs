@@ -6,7 +6,7 @@
 use super::fault::cannot;
 use super::read::json_array;
 use super::rows::failure_column;
-use crate::domain::journal::Entry;
+use crate::domain::model::journal::Entry;
 use crate::store::{Batch, StoreError};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;

@@ -4,8 +4,8 @@
 use super::fault::cannot;
 use super::read::{json_array, load};
 use super::rows::Place;
-use crate::domain::due::DueRecovery;
-use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
+use crate::domain::plan::due::DueRecovery;
 use crate::domain::recovery::Recovery;
 use crate::store::StoreError;
 use jiff::Timestamp;

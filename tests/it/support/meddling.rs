@@ -1,15 +1,15 @@
 //! A store beside which a person acts at chosen moments.
 
 use async_trait::async_trait;
-use flowmend::domain::breaker::{Outcome, Unsuccessful};
-use flowmend::domain::due::DueRecovery;
-use flowmend::domain::ids::{FlowId, RunId, SandboxName};
-use flowmend::domain::journal::{Entry, Event};
-use flowmend::domain::order::Order;
-use flowmend::domain::policy::RetryPolicy;
+use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::plan::due::DueRecovery;
+use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::pause_order::Order;
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::domain::policy::schedule::Jitter;
+use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::domain::schedule::Jitter;
-use flowmend::domain::transition::Terms;
 use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError,
 };

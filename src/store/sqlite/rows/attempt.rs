@@ -1,7 +1,7 @@
 //! Rows of `attempts`.
 
 use super::Place;
-use crate::domain::ids::{Etag, RunId};
+use crate::domain::model::ids::{Etag, RunId};
 use crate::domain::recovery::{Attempt, Recovery};
 use crate::store::StoreError;
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! Rows of `journal`.
 
 use super::{Place, failure_column};
-use crate::domain::ids::{Etag, FlowId, RunId, SandboxName};
-use crate::domain::journal::{Entry, Event};
+use crate::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use crate::domain::model::journal::{Entry, Event};
 use crate::store::StoreError;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -15,8 +15,8 @@ pub(super) use entry::EntryRow;
 pub(super) use order::{OrderRow, bind_order};
 pub(super) use recovery::{RecoveryRow, assemble};
 
-use crate::domain::failure::Failure;
-use crate::domain::reason::Reason;
+use crate::domain::model::failure::Failure;
+use crate::domain::model::reason::Reason;
 use crate::store::StoreError;
 use jiff::Timestamp;
 

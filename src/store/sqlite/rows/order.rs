@@ -1,8 +1,8 @@
 //! Rows of `orders`.
 
 use super::Place;
-use crate::domain::ids::{FlowId, SandboxName};
-use crate::domain::order::Order;
+use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::policy::pause_order::Order;
 use crate::store::StoreError;
 use sqlx::Sqlite;
 use sqlx::sqlite::SqliteArguments;

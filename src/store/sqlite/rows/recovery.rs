@@ -1,7 +1,7 @@
 //! Rows of `recoveries`.
 
 use super::{AttemptRow, Place, failure_column, revision_column};
-use crate::domain::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::{Attempt, Recovery, State};
 use crate::store::StoreError;
 use jiff::Timestamp;

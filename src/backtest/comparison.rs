@@ -1,0 +1,198 @@
+//! The figures of a backtest: what was, beside what would have been.
+
+use crate::backtest::history::{End, History};
+use crate::backtest::replay::{Bounds, Course, InForce, Outcome};
+use crate::domain::model::failure::Failure;
+use crate::domain::model::ids::{FlowId, SandboxName};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The sums over some failures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures looked at; each of them is in one of the counts of outcomes.
+    pub failures: u64,
+    /// Re-triggers made; at least so many, where outcomes are unknown.
+    pub retriggers: u64,
+    /// Re-triggers whose issued run failed; at least so many, where outcomes are unknown.
+    pub wasted: u64,
+    /// Healed, by a re-trigger or otherwise.
+    pub recovered: u64,
+    /// Left to a person.
+    pub held: u64,
+    /// Left alone: a rule says so, or the dataflow is not selected.
+    pub left_alone: u64,
+    /// A budget was spent.
+    pub given_up: u64,
+    /// Ended by an operator.
+    pub dismissed: u64,
+    /// Not ended when the record ends.
+    pub open: u64,
+    /// The record does not tell how it would have ended.
+    pub unknown: u64,
+    /// From failure to success, one for each that recovered.
+    pub healing: Times,
+}
+
+/// Lengths of time, in no order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The least of them within which `percent` of them are; `None` where there are none.
+    pub fn within(&self, percent: usize) -> Option<Duration> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = (sorted.len() * percent).div_ceil(100);
+        sorted.get(rank.saturating_sub(1)).copied()
+    }
+}
+
+impl Totals {
+    /// Adds one failure.
+    pub fn add(&mut self, course: Course) {
+        self.failures += 1;
+        self.retriggers += u64::from(course.retriggers);
+        self.wasted += u64::from(course.wasted);
+        self.healing.0.extend(course.took);
+        *match course.outcome {
+            Outcome::Known(End::Recovered) => &mut self.recovered,
+            Outcome::Known(End::Held) => &mut self.held,
+            Outcome::Known(End::LeftAlone) => &mut self.left_alone,
+            Outcome::Known(End::GivenUp) => &mut self.given_up,
+            Outcome::Known(End::Dismissed) => &mut self.dismissed,
+            Outcome::Known(End::Open) => &mut self.open,
+            Outcome::Unknown => &mut self.unknown,
+        } += 1;
+    }
+}
+
+/// One dataflow in a [`Comparison`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowChange {
+    /// Its sandbox.
+    pub sandbox: SandboxName,
+    /// Its id.
+    pub flow_id: FlowId,
+    /// Its name when a failure of it was noticed last.
+    pub flow_name: String,
+    /// How many of its failures are among [`Comparison::changed`].
+    pub changed: u64,
+    /// What was.
+    pub recorded: Totals,
+    /// What would have been.
+    pub replayed: Totals,
+    /// The rule that matches most of its failures; `None` where most are matched by none.
+    pub rule: Option<String>,
+}
+
+/// What was, beside what would have been.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Failures that would end differently, or with more or fewer re-triggers, and those of which
+    /// that cannot be told.
+    pub changed: u64,
+    /// What was.
+    pub recorded: Totals,
+    /// What would have been.
+    pub replayed: Totals,
+    /// How long recovery took for those that recover in both, as it was and as it would have been:
+    /// only times of the same failures tell which policy is faster.
+    pub both: (Times, Times),
+    /// Each dataflow that failed, most changed first.
+    pub flows: Vec<FlowChange>,
+}
+
+/// Replays `histories` under the policy that `in_force` names for each failure.
+pub fn compare<'a>(
+    histories: &[History],
+    bounds: Bounds,
+    in_force: impl Fn(&History, &Failure) -> InForce<'a>,
+) -> Comparison {
+    let mut comparison = Comparison::default();
+    let mut flows: HashMap<(&SandboxName, &FlowId), Flow<'_, 'a>> = HashMap::new();
+    for history in histories {
+        let recorded = Course::recorded(history);
+        let replayed = Course::replayed(history, bounds, |failure| in_force(history, failure));
+        let changed = u64::from(
+            (recorded.outcome, recorded.retriggers) != (replayed.outcome, replayed.retriggers),
+        );
+        if let (Some(was), Some(is)) = (recorded.took, replayed.took) {
+            comparison.both.0.0.push(was);
+            comparison.both.1.0.push(is);
+        }
+        comparison.changed += changed;
+        comparison.recorded.add(recorded);
+        comparison.replayed.add(replayed);
+        let flow = flows.entry((&history.sandbox, &history.flow_id)).or_default();
+        flow.name = &history.flow_name;
+        flow.changed += changed;
+        flow.recorded.add(recorded);
+        flow.replayed.add(replayed);
+        let rule = in_force(history, &history.failure).rule.map(|rule| rule.name.as_str());
+        *flow.rules.entry(rule).or_default() += 1;
+    }
+    comparison.flows =
+        flows.into_iter().map(|((sandbox, flow_id), flow)| flow.told(sandbox, flow_id)).collect();
+    comparison.flows.sort_by(|a, b| {
+        let most = b.changed.cmp(&a.changed).then(b.recorded.failures.cmp(&a.recorded.failures));
+        most.then_with(|| (&a.sandbox, &a.flow_id).cmp(&(&b.sandbox, &b.flow_id)))
+    });
+    comparison
+}
+
+/// A dataflow while its failures are counted.
+#[derive(Default)]
+struct Flow<'h, 'a> {
+    name: &'h str,
+    changed: u64,
+    recorded: Totals,
+    replayed: Totals,
+    /// How many failures each rule matches.
+    rules: HashMap<Option<&'a str>, u64>,
+}
+
+impl Flow<'_, '_> {
+    fn told(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
+        // By name where two match as many, so that the same journal always tells the same.
+        let rule = self.rules.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
+        FlowChange {
+            sandbox: sandbox.clone(),
+            flow_id: flow_id.clone(),
+            flow_name: self.name.to_owned(),
+            changed: self.changed,
+            recorded: self.recorded,
+            replayed: self.replayed,
+            rule: rule.and_then(|(rule, _)| rule).map(str::to_owned),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_time_within_which_that_share_recovered() {
+        let minutes = |minutes: &[u64]| {
+            Times(minutes.iter().map(|minute| Duration::from_secs(60 * minute)).collect())
+        };
+        let table: [(&[u64], usize, Option<u64>); 6] = [
+            (&[], 50, None),
+            (&[3], 50, Some(3)),
+            (&[3], 90, Some(3)),
+            (&[9, 1, 5], 50, Some(5)),
+            (&[4, 3, 2, 1], 50, Some(2)),
+            (&[10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 90, Some(9)),
+        ];
+        for (times, percent, expected) in table {
+            let told = minutes(times).within(percent);
+            assert_eq!(told.map(|time| time.as_secs() / 60), expected, "{times:?} {percent}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What another policy would have done about a failure of the past, as far as that can be known.
+//!
+//! A replay knows two things. Where the policy would have set the same due time as was set then,
+//! within its jitter, it would have done what was done: the record is followed to the letter, delays
+//! by limits and quiet windows included. Elsewhere it asks the record what a re-trigger at another
+//! moment would have met, assuming that a cause, once gone, stays gone, and that time heals it, not
+//! the number of attempts: up to the last re-trigger that failed it would have failed, from the one
+//! that succeeded on it would have succeeded. In between nobody knows, and then nothing is guessed:
+//! the replay of that failure ends as [`Outcome::Unknown`].
+
+use crate::backtest::history::{End, History, Try, TryOutcome};
+use crate::domain::model::failure::Failure;
+use crate::domain::model::reason::Reason;
+use crate::domain::model::time::span;
+use crate::domain::model::time::{after, before};
+use crate::domain::policy::retry::RetryPolicy;
+use crate::domain::policy::rule::{Action, Rule};
+use crate::domain::policy::schedule::jittered;
+use crate::domain::recovery::EXCUSED_MAX;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// What is in force for one failure of one dataflow.
+#[derive(Debug, Clone, Copy)]
+pub struct InForce<'a> {
+    /// Whether the dataflow is looked after at all.
+    pub selected: bool,
+    /// The rule that matches.
+    pub rule: Option<&'a Rule>,
+    /// The policy, what the rule changes included.
+    pub retry: RetryPolicy,
+}
+
+impl InForce<'_> {
+    fn action(&self) -> Action {
+        match self.selected {
+            true => self.rule.map_or(Action::Retry, |rule| rule.action),
+            false => Action::Ignore,
+        }
+    }
+}
+
+/// What a replay has to know of the world besides the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long after its end a run may have been seen to have ended: one poll.
+    pub poll: Duration,
+    /// The end of the record; what would have come later is left open.
+    pub until: Timestamp,
+}
+
+/// What became of one failure, or would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Course {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Re-triggers made; where the outcome is unknown, there may have been more.
+    pub retriggers: u32,
+    /// Those whose issued run failed.
+    pub wasted: u32,
+    /// From the failure to the moment at which the success was seen; `None` unless recovered.
+    pub took: Option<Duration>,
+}
+
+/// How a [`Course`] ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// In a way that a record can end.
+    Known(End),
+    /// With a re-trigger at a moment of which the record does not say what it would have met.
+    Unknown,
+}
+
+impl Course {
+    /// What became of the failure.
+    pub fn recorded(history: &History) -> Self {
+        let recovered = history.end == End::Recovered;
+        Self {
+            outcome: Outcome::Known(history.end),
+            retriggers: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
+            wasted: u32::try_from(history.failed_tries().count()).unwrap_or(u32::MAX),
+            took: recovered.then(|| span(history.failed_at, history.ended_at)),
+        }
+    }
+
+    /// What would have become of it under the policy that `in_force` names for each failure in turn.
+    pub fn replayed<'a>(
+        history: &History,
+        bounds: Bounds,
+        in_force: impl Fn(&Failure) -> InForce<'a>,
+    ) -> Self {
+        let mut replay = Replay::of(history, bounds);
+        loop {
+            let terms = in_force(replay.failure);
+            if let Some(end) = replay.step(terms.action(), &terms.retry) {
+                return replay.ended(end);
+            }
+        }
+    }
+}
+
+/// How a replay ends, and when, where that matters.
+type Ending = (Outcome, Timestamp);
+
+/// A replay under way: a run has failed, and the policy is to say what follows.
+struct Replay<'h> {
+    history: &'h History,
+    bounds: Bounds,
+    /// The failure to deal with.
+    failure: &'h Failure,
+    /// The run failed no earlier than this …
+    earliest: Timestamp,
+    /// … and no later than this.
+    latest: Timestamp,
+    /// When that was noticed.
+    seen: Timestamp,
+    retriggers: u32,
+    wasted: u32,
+    /// True as long as everything was done as in the record.
+    as_recorded: bool,
+}
+
+impl<'h> Replay<'h> {
+    fn of(history: &'h History, bounds: Bounds) -> Self {
+        Self {
+            history,
+            bounds,
+            failure: &history.failure,
+            earliest: history.failed_at,
+            latest: history.failed_at,
+            seen: history.noticed_at,
+            retriggers: 0,
+            wasted: 0,
+            as_recorded: true,
+        }
+    }
+
+    /// Faces the failure, up to the next one; `None` if there is a next one.
+    fn step(&mut self, action: Action, retry: &RetryPolicy) -> Option<Ending> {
+        let unwanted = self.retriggers == 0 && self.history.empty && !retry.retry_empty_success;
+        match action {
+            Action::Ignore => return Some(self.at_once(End::LeftAlone)),
+            Action::Retry if unwanted => return Some(self.at_once(End::LeftAlone)),
+            Action::Hold => return Some(self.held()),
+            Action::Retry => {}
+        }
+        if self.retriggers >= retry.max_attempts {
+            return Some(self.at_once(End::GivenUp));
+        }
+        let excused = self.history.excused.min(EXCUSED_MAX);
+        let budget = retry.max_elapsed_time.saturating_add(excused);
+        let deadline = after(self.history.failed_at, budget);
+        match self.follow(retry, deadline) {
+            Followed::Ended(ending) => Some(ending),
+            Followed::Failed => None,
+            Followed::Not => {
+                self.as_recorded = false;
+                self.depart(retry, deadline)
+            }
+        }
+    }
+
+    /// Does what the record did, where the policy would have.
+    fn follow(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
+        let history = self.history;
+        if !self.as_recorded {
+            return Followed::Not;
+        }
+        let made = history.tries.get(self.retriggers as usize);
+        let Some(due) = made.map_or(history.due, |made| made.due) else {
+            let latest = after(self.latest, jittered(retry, self.retriggers + 1, 1.0));
+            let out_of_time = made.is_none() && history.why == Reason::TimeSpent;
+            // Jitter decided whether there was time for another attempt.
+            let same = out_of_time && history.ended_at == self.seen && latest > deadline;
+            return if same { self.at_once(End::GivenUp).into() } else { Followed::Not };
+        };
+        if !self.would_set(due, retry) {
+            return Followed::Not;
+        }
+        if due.max(self.seen) > deadline {
+            return self.at_once(End::GivenUp).into();
+        }
+        match made {
+            Some(made) => self.follow_try(made),
+            None => self.follow_wait(retry, deadline),
+        }
+    }
+
+    /// Whether the policy could have set this due time. What was due before the failure was noticed
+    /// was due at once, under any policy.
+    fn would_set(&self, due: Timestamp, retry: &RetryPolicy) -> bool {
+        let attempt = self.retriggers + 1;
+        let earliest = after(self.earliest, jittered(retry, attempt, 0.0)).max(self.seen);
+        let latest = after(self.latest, jittered(retry, attempt, 1.0)).max(self.seen);
+        (earliest..=latest).contains(&due.max(self.seen))
+    }
+
+    fn follow_try(&mut self, made: &'h Try) -> Followed {
+        self.retriggers += 1;
+        let last = self.history.tries.len() == self.retriggers as usize;
+        match &made.outcome {
+            Some(TryOutcome::Failed { seen_at, failure }) => {
+                let failed_after = before(*seen_at, self.bounds.poll).max(made.at);
+                self.fail(failure, failed_after, *seen_at);
+                Followed::Failed
+            }
+            Some(TryOutcome::Succeeded { seen_at }) => {
+                (Outcome::Known(End::Recovered), *seen_at).into()
+            }
+            None if last => (Outcome::Known(self.history.end), self.history.ended_at).into(),
+            // It was given up, and an operator asked for more.
+            None => self.at_once(End::GivenUp).into(),
+        }
+    }
+
+    /// The re-trigger that was due was never made. Where that was not the doing of rules or budgets,
+    /// it would not have been made under this policy either.
+    fn follow_wait(&self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
+        let History { end, why, ended_at, .. } = *self.history;
+        let same = match (end, why) {
+            (End::LeftAlone, _) | (End::Held, Reason::HeldByRule) => false,
+            (End::GivenUp, Reason::AttemptsSpent) => false,
+            (End::GivenUp, Reason::TimeSpent) => ended_at > deadline,
+            (End::Recovered, Reason::LaterRunSucceeded) => retry.skip_when_later_run_succeeded,
+            _ => true,
+        };
+        if same { (Outcome::Known(end), ended_at).into() } else { Followed::Not }
+    }
+
+    /// Re-triggers at a moment of the policy's own, where the time for it has come at all.
+    fn depart(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Option<Ending> {
+        let history = self.history;
+        let unmoved = RetryPolicy { randomization_factor: 0.0, ..*retry };
+        let delay = jittered(&unmoved, self.retriggers + 1, 0.0);
+        let at = after(self.latest, delay).max(self.seen);
+        if at > deadline {
+            return Some(self.at_once(End::GivenUp));
+        }
+        let healed = history.healed_otherwise()
+            && (history.why != Reason::LaterRunSucceeded || retry.skip_when_later_run_succeeded);
+        if (healed || history.end == End::Dismissed) && at >= history.ended_at {
+            return Some((Outcome::Known(history.end), history.ended_at));
+        }
+        if at > self.bounds.until {
+            return Some(self.at_once(End::Open));
+        }
+        self.retriggers += 1;
+        match what_it_meets(history, at) {
+            Some((end, _)) if end > self.bounds.until => Some(self.at_once(End::Open)),
+            Some((end, None)) => Some((Outcome::Known(End::Recovered), end)),
+            Some((end, Some(failure))) => {
+                self.fail(failure, end, end);
+                None
+            }
+            None => Some((Outcome::Unknown, at)),
+        }
+    }
+
+    fn fail(&mut self, failure: &'h Failure, earliest: Timestamp, seen: Timestamp) {
+        self.wasted += 1;
+        (self.failure, self.earliest, self.latest, self.seen) = (failure, earliest, seen, seen);
+    }
+
+    /// Left to a person, and whatever came to help before one did.
+    fn held(&self) -> Ending {
+        let History { end, why, ended_at, .. } = *self.history;
+        let helped = self.history.healed_otherwise() && why != Reason::LaterRunSucceeded;
+        match helped || end == End::Dismissed {
+            true => (Outcome::Known(end), ended_at),
+            false => self.at_once(End::Held),
+        }
+    }
+
+    fn at_once(&self, end: End) -> Ending {
+        (Outcome::Known(end), self.seen)
+    }
+
+    fn ended(&self, (outcome, at): Ending) -> Course {
+        let recovered = outcome == Outcome::Known(End::Recovered);
+        Course {
+            outcome,
+            retriggers: self.retriggers,
+            wasted: self.wasted,
+            took: recovered.then(|| span(self.history.failed_at, at)),
+        }
+    }
+}
+
+/// What came of following the record.
+enum Followed {
+    /// The story ended as it did then.
+    Ended(Ending),
+    /// The issued run failed as it did then.
+    Failed,
+    /// The policy would have done something else.
+    Not,
+}
+
+impl From<Ending> for Followed {
+    fn from(ending: Ending) -> Self {
+        Self::Ended(ending)
+    }
+}
+
+/// What a re-trigger at `at` would have met: when its issued run would have ended, and how; `None`
+/// where the record does not tell. It takes as long as the recorded one it is like.
+fn what_it_meets(history: &History, at: Timestamp) -> Option<(Timestamp, Option<&Failure>)> {
+    for made in &history.tries {
+        if let Some(TryOutcome::Succeeded { seen_at }) = made.outcome
+            && at >= made.at
+        {
+            return Some((after(at, span(made.at, seen_at)), None));
+        }
+    }
+    let (last, ..) = history.failed_tries().next_back()?;
+    if at > last {
+        return None;
+    }
+    let before_it = history.failed_tries().take_while(|(accepted, ..)| *accepted <= at).last();
+    let (accepted, seen_at, failure) = before_it.or_else(|| history.failed_tries().next())?;
+    Some((after(at, span(accepted, seen_at)), Some(failure)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! What is known of a failure: the errors that the run carries, and the source it read from.
+//!
+//! It is kept with the recovery and in the journal, so that the rules can be asked again whenever
+//! the configuration changes, and by a replay long after the platform has forgotten the run.
+
+use crate::domain::model::run::{Run, RunError};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// The most errors of one failure that are kept; a run can carry one for every bad file.
+const ERRORS_MAX: usize = 16;
+/// The longest message that is kept, in characters.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+/// The failure that a recovery has to deal with next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The errors of the run, umbrella codes first, then those of its activities.
+    pub errors: Vec<RunError>,
+    /// The connection spec of the dataflow's source, where it is known.
+    pub source: Option<String>,
+}
+
+impl Failure {
+    /// The failure of `run`, whose dataflow reads from `source`.
+    pub fn of(run: &Run, source: Option<String>) -> Self {
+        // The first of each code before all others: one bad file after the other must not crowd out
+        // the code that decides.
+        let mut codes = HashSet::new();
+        let (first, more): (Vec<&RunError>, Vec<&RunError>) =
+            run.errors.iter().partition(|error| codes.insert(&error.code));
+        let errors = first.into_iter().chain(more).take(ERRORS_MAX).map(|error| RunError {
+            code: error.code.clone(),
+            message: error.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+        });
+        Self { errors: errors.collect(), source }
+    }
+
+    /// The codes in one line, for people; `None` where the run carries none.
+    pub fn codes(&self) -> Option<String> {
+        let codes: Vec<&str> = self.errors.iter().map(|error| error.code.as_str()).collect();
+        (!codes.is_empty()).then(|| codes.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::model::ids::{FlowId, RunId};
+    use crate::domain::model::run::RunStatus;
+
+    #[test]
+    fn a_code_is_kept_however_many_errors_of_another_come_before_it() {
+        let error = |code: &str, n: u32| RunError { code: code.into(), message: n.to_string() };
+        let mut errors: Vec<RunError> = (0..40).map(|n| error("INGEST-1", n)).collect();
+        errors.push(error("MAPPER-3700-400", 0));
+        let run = Run {
+            id: RunId::new("r"),
+            flow_id: FlowId::new("f"),
+            status: RunStatus::Failed,
+            created_at: None,
+            updated_at: None,
+            started_at: None,
+            completed_at: None,
+            created_client: None,
+            etag: None,
+            input_records: None,
+            errors,
+        };
+        let kept = Failure::of(&run, None).errors;
+        assert_eq!(kept.len(), ERRORS_MAX);
+        assert_eq!((kept[0].code.as_str(), kept[1].code.as_str()), ("INGEST-1", "MAPPER-3700-400"));
+    }
+}

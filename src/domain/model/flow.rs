@@ -1,0 +1,192 @@
+//! A dataflow, and the question that comes before every other: may its runs be re-triggered at all?
+//!
+//! Adobe's tutorial allows the re-trigger for batch sources only. The platform tells the kind in
+//! several places, some of them often empty, so [`classify`] asks the strongest first and answers
+//! [`FlowKind::Unknown`] rather than guess: an unknown kind receives no POST.
+
+use crate::domain::model::ids::{FlowId, FlowSpecId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A dataflow as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Its id.
+    pub id: FlowId,
+    /// The name people gave it.
+    pub name: String,
+    /// Whether it is switched on.
+    pub state: FlowState,
+    /// What it was made from.
+    pub spec_id: Option<FlowSpecId>,
+    /// `inheritedAttributes.properties.isSourceFlow`, where present.
+    pub is_source: Option<bool>,
+    /// True where `inheritedAttributes` says *destination*, by its flag or by a source connection
+    /// that only destinations have (the profile store, the data lake export).
+    pub is_destination: bool,
+    /// The connection spec of its first source connection: which source system it reads.
+    pub source_spec: Option<String>,
+    /// The newest run the platform names with the flow.
+    pub last_run: Option<LastRun>,
+}
+
+/// `flow.lastRunDetails`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// The run.
+    pub id: crate::domain::model::ids::RunId,
+    /// How it stands.
+    pub status: crate::domain::model::run::RunStatus,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+}
+
+/// Whether a dataflow is switched on. Only an enabled one can be re-triggered (Flow Service error 1388).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowState {
+    /// `enabled`.
+    Enabled,
+    /// Any other state, as the platform spells it: disabled, draft, initializing …
+    Other(String),
+}
+
+impl FlowState {
+    /// Reads the state, whatever its case.
+    pub fn parse(text: &str) -> Self {
+        if text.eq_ignore_ascii_case("enabled") {
+            Self::Enabled
+        } else {
+            Self::Other(text.to_owned())
+        }
+    }
+
+    /// The platform's word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// What a flow spec tells of the flows made from it (`attributes` of `GET /flowSpecs/{id}`).
+/// Older versions of the same specs lack both, so missing means unknown, never false.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowSpec {
+    /// Its id.
+    pub id: FlowSpecId,
+    /// `attributes.isSourceFlow`.
+    pub is_source: Option<bool>,
+    /// `attributes.frequency`.
+    pub frequency: Option<Frequency>,
+}
+
+/// How a flow spec moves data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frequency {
+    /// In runs, on a schedule.
+    Batch,
+    /// All the time; its "runs" are summaries.
+    Streaming,
+}
+
+/// The kind of a dataflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlowKind {
+    /// The only kind that may be re-triggered.
+    Batch,
+    /// A streaming source.
+    Streaming,
+    /// Data that leaves the platform.
+    Destination,
+    /// The platform does not say.
+    Unknown,
+}
+
+impl FlowKind {
+    /// The word used in tables and in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Streaming => "streaming",
+            Self::Destination => "destination",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Tells the kind of `flow`: by its spec, then by the attributes it inherits, then by what the user
+/// configured. `configured` fills a gap; it never overrules what the platform says.
+pub fn classify(flow: &Flow, spec: Option<&FlowSpec>, configured: Option<FlowKind>) -> FlowKind {
+    let spec_source = spec.and_then(|spec| spec.is_source);
+    if flow.is_destination || spec_source == Some(false) || flow.is_source == Some(false) {
+        return FlowKind::Destination;
+    }
+    let is_source = spec_source.or(flow.is_source).unwrap_or(false);
+    match spec.and_then(|spec| spec.frequency) {
+        Some(Frequency::Streaming) => FlowKind::Streaming,
+        Some(Frequency::Batch) if is_source => FlowKind::Batch,
+        _ => configured.unwrap_or(FlowKind::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(is_source: Option<bool>, is_destination: bool) -> Flow {
+        Flow {
+            id: FlowId::new("f"),
+            name: "f".into(),
+            state: FlowState::Enabled,
+            spec_id: None,
+            is_source,
+            is_destination,
+            source_spec: None,
+            last_run: None,
+        }
+    }
+
+    fn spec(is_source: Option<bool>, frequency: Option<Frequency>) -> FlowSpec {
+        FlowSpec { id: FlowSpecId::new("s"), is_source, frequency }
+    }
+
+    #[test]
+    fn only_a_source_that_the_platform_calls_batch_is_batch() {
+        use FlowKind as K;
+        use Frequency::{Batch, Streaming};
+        let table = [
+            (Some(true), Some(Batch), None, false, K::Batch),
+            (None, Some(Batch), Some(true), false, K::Batch),
+            (None, Some(Batch), None, false, K::Unknown),
+            (Some(true), None, Some(true), false, K::Unknown),
+            (Some(true), Some(Streaming), Some(true), false, K::Streaming),
+            (None, Some(Streaming), None, false, K::Streaming),
+            (Some(false), Some(Batch), None, false, K::Destination),
+            (Some(true), Some(Batch), Some(false), false, K::Destination),
+            (Some(true), Some(Batch), Some(true), true, K::Destination),
+            (None, None, None, false, K::Unknown),
+        ];
+        for (spec_source, frequency, flow_source, destination, expected) in table {
+            let got = classify(
+                &flow(flow_source, destination),
+                Some(&spec(spec_source, frequency)),
+                None,
+            );
+            assert_eq!(
+                got, expected,
+                "{spec_source:?} {frequency:?} {flow_source:?} {destination}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_configured_kind_fills_a_gap_and_overrules_nothing() {
+        let batch = Some(FlowKind::Batch);
+        assert_eq!(classify(&flow(None, false), None, batch), FlowKind::Batch);
+        assert_eq!(classify(&flow(None, true), None, batch), FlowKind::Destination);
+        let streaming = spec(Some(true), Some(Frequency::Streaming));
+        assert_eq!(classify(&flow(None, false), Some(&streaming), batch), FlowKind::Streaming);
+    }
+}

@@ -1,0 +1,128 @@
+//! Step 2 of a plan: failed runs that belong to no recovery are adopted or skipped.
+
+use crate::domain::model::ids::RunId;
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::time::before;
+use crate::domain::plan::snapshot::{CLOCK_SKEW, Snapshot};
+use crate::domain::policy::rule::Action;
+use crate::domain::recovery::{Recovery, State};
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+
+use super::notices::note;
+use crate::domain::plan::steps::Plan;
+
+/// Step 2: failed runs that no recovery owns become recoveries, oldest failure first.
+pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
+    let mut owned: HashSet<&RunId> = snapshot.known.iter().collect();
+    let latest: Vec<RunId> =
+        plan.changes.iter().map(|change| change.recovery.latest_run().clone()).collect();
+    owned.extend(&latest);
+    let mut fresh: Vec<&Run> = snapshot
+        .listed
+        .iter()
+        .filter(|run| snapshot.flows.contains_key(&run.flow_id) && owned.insert(&run.id))
+        .collect();
+    fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));
+
+    let doubtful = still_in_doubt(snapshot, plan);
+    let mut adopted = 0;
+    for run in fresh {
+        match fate(snapshot, run, &doubtful) {
+            Fate::Ignore => {}
+            Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
+            Fate::Later => plan.deferred.push(run.id.clone()),
+            Fate::Adopt(..) if adopted == snapshot.max_adopted => {
+                plan.more_to_adopt = true;
+                plan.deferred.push(run.id.clone());
+            }
+            Fate::Adopt(reason, failed_at) => {
+                adopted += 1;
+                let name = &snapshot.flows[&run.flow_id].flow.name;
+                let failure = snapshot.failure_of(run);
+                let terms = snapshot.terms_for(&run.flow_id, name, &failure);
+                let sandbox = &snapshot.sandbox;
+                let change =
+                    Recovery::adopt(run, failed_at, failure.clone(), sandbox, name, reason, terms);
+                plan.changes.push(change);
+            }
+        }
+    }
+}
+
+/// The recoveries that are in doubt once the steps so far are stored.
+fn still_in_doubt(snapshot: &Snapshot, plan: &Plan) -> Vec<Recovery> {
+    let moved: HashMap<&RunId, &Recovery> =
+        plan.changes.iter().map(|it| (&it.recovery.root_run_id, &it.recovery)).collect();
+    let in_doubt = |recovery: &&Recovery| matches!(recovery.state, State::InDoubt { .. });
+    let now =
+        snapshot.recoveries.iter().map(|it| moved.get(&it.root_run_id).copied().unwrap_or(it));
+    now.filter(in_doubt).cloned().collect()
+}
+
+/// What to do with a listed run that no recovery owns.
+enum Fate {
+    /// It did not fail: nothing to say.
+    Ignore,
+    /// It is left alone for good.
+    Skip(Reason),
+    /// It cannot be told yet.
+    Later,
+    /// It is taken on; it failed at this instant.
+    Adopt(Reason, Timestamp),
+}
+
+fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
+    let Some(dataflow) = snapshot.flows.get(&run.flow_id) else { return Fate::Ignore };
+    let failure = snapshot.failure_of(run);
+    let terms = snapshot.terms_for(&run.flow_id, &dataflow.flow.name, &failure);
+    let empty = run.succeeded_empty() && terms.policy.retry_empty_success;
+    let reason = match run.status {
+        RunStatus::Failed => Reason::RunFailed,
+        RunStatus::Succeeded if empty => Reason::EmptySuccess,
+        _ => return Fate::Ignore,
+    };
+    let hold = || snapshot.holds.why(&run.flow_id);
+    if let Some(obstacle) = snapshot.obstacle(&run.flow_id).or_else(hold) {
+        return Fate::Skip(obstacle);
+    }
+    let (Some(aged_from), Some(failed_at)) = (run.aged_from(), run.failed_at()) else {
+        return Fate::Skip(Reason::NoDate);
+    };
+    if aged_from < snapshot.adopt_since {
+        return Fate::Skip(Reason::TooOld);
+    }
+    if terms.action() == Action::Ignore {
+        return Fate::Skip(Reason::IgnoredByRule);
+    }
+    if let Some(since) = snapshot.first_since {
+        if aged_from < since {
+            return Fate::Skip(Reason::TooOldAtFirst);
+        }
+        if snapshot.succeeded_since(run) {
+            return Fate::Skip(Reason::SucceededSince);
+        }
+    }
+    if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
+        return Fate::Later;
+    }
+    Fate::Adopt(reason, failed_at.min(snapshot.now))
+}
+
+/// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for
+/// a failure of its own before the doubt is settled.
+fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
+    let State::InDoubt { since, .. } = doubtful.state else { return false };
+    let earliest = before(since, CLOCK_SKEW);
+    doubtful.flow_id == run.flow_id && run.created_at.is_none_or(|at| at >= earliest)
+}
+
+fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {
+    let failure = snapshot.failure_of(run);
+    let entry = note(snapshot, Event::Skipped, reason, &run.flow_id, &run.id);
+    let rule = snapshot.terms_for(&run.flow_id, &entry.flow_name, &failure).rule;
+    let rule = rule.filter(|_| reason == Reason::IgnoredByRule).map(|rule| rule.name.clone());
+    Entry { rule, detail: failure.codes(), failure: Some(failure), ..entry }
+}

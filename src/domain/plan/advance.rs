@@ -1,0 +1,112 @@
+//! Step 1 of a plan: recoveries move by what was read of their runs.
+
+use crate::domain::model::ids::RunId;
+use crate::domain::model::reason::Reason;
+use crate::domain::model::run::RunStatus;
+use crate::domain::plan::snapshot::Snapshot;
+use crate::domain::policy::rule::Action;
+use crate::domain::recovery::Terms;
+use crate::domain::recovery::{Change, Recovery, State};
+use std::collections::HashSet;
+
+use crate::domain::plan::steps::Plan;
+
+/// Step 1: what was read of each recovery's runs moves it on. Gives those that did not move.
+pub(super) fn advance_all<'a>(snapshot: &'a Snapshot, plan: &mut Plan) -> Vec<&'a Recovery> {
+    let mut claimed = snapshot.known.clone();
+    let mut standing = Vec::new();
+    for recovery in &snapshot.recoveries {
+        match advance(snapshot, recovery, &claimed) {
+            Some(change) => {
+                claimed.insert(change.recovery.latest_run().clone());
+                plan.changes.push(change);
+            }
+            None => standing.push(recovery),
+        }
+    }
+    standing
+}
+
+fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -> Option<Change> {
+    let terms = snapshot.terms(recovery);
+    match &recovery.state {
+        State::Triggering { .. } => recovery.interrupted(terms),
+        State::InDoubt { .. } => {
+            recovery.reconcile(&snapshot.listing_evidence(recovery, claimed)?, terms)
+        }
+        State::Watching { issued, .. } => {
+            let run = snapshot.runs.get(issued);
+            // A run that could not be read may have ended long ago: nothing is concluded from it.
+            let looked = run.is_some() || snapshot.missing.contains(issued);
+            let facing = recovery.facing(run);
+            looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()
+        }
+        State::Waiting { .. } => advance_waiting(snapshot, recovery, claimed, terms),
+        State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),
+        _ => None,
+    }
+}
+
+fn advance_waiting(
+    snapshot: &Snapshot,
+    recovery: &Recovery,
+    claimed: &HashSet<RunId>,
+    terms: Terms<'_>,
+) -> Option<Change> {
+    let target = recovery.target(&terms.policy);
+    let run = snapshot.runs.get(target);
+    if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
+        return Some(change);
+    }
+    if let Some(change) = recovery.run_out(terms).or_else(|| recovery.overruled(terms)) {
+        return Some(change);
+    }
+    let own_hold = snapshot.holds.why(&recovery.flow_id).filter(|_| !recovery.ordered);
+    if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id).or(own_hold) {
+        return recovery.hold(obstacle, terms);
+    }
+    if snapshot.missing.contains(target) {
+        return recovery.hold(Reason::NotFound, terms);
+    }
+    if terms.policy.skip_when_later_run_succeeded && snapshot.later_run_succeeded(recovery) {
+        return recovery.superseded(terms);
+    }
+    let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
+    if run.status.is_under_way() {
+        return recovery.watch_elsewhere(run, Reason::SameRunAtWork, terms);
+    }
+    if !recovery.contested {
+        return None;
+    }
+    let elsewhere = snapshot.retriggered_elsewhere(run, claimed)?;
+    recovery.watch_elsewhere(elsewhere, Reason::RetriedElsewhere, terms)
+}
+
+/// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on
+/// again, the run is visible again. Other causes wait for a person.
+fn advance_held(
+    snapshot: &Snapshot,
+    recovery: &Recovery,
+    why: Reason,
+    terms: Terms<'_>,
+) -> Option<Change> {
+    let run = snapshot.runs.get(recovery.target(&terms.policy));
+    if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
+        return Some(change);
+    }
+    if let Some(change) = recovery.run_out(terms).or_else(|| recovery.ignored(terms)) {
+        return Some(change);
+    }
+    let fresh = snapshot.fresh.contains(&recovery.flow_id);
+    let gone = match why {
+        why if why.is_of_dataflow() => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
+        // Causes of ours are gone when nothing names them any more.
+        Reason::HeldByRule => terms.action() == Action::Retry,
+        Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => {
+            snapshot.holds.why(&recovery.flow_id).is_none()
+        }
+        Reason::NotFound => run.is_some_and(|run| run.status == RunStatus::Failed),
+        _ => false,
+    };
+    if gone { recovery.resume(terms) } else { None }
+}

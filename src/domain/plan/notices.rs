@@ -1,0 +1,65 @@
+//! What is said of whole dataflows and of the sandbox.
+
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::plan::admission::Admission;
+use crate::domain::plan::snapshot::Snapshot;
+use crate::domain::policy::breaker::Outcome;
+use crate::domain::policy::outage::Extent;
+
+/// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
+pub(super) fn notices(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Entry> {
+    let told = |event, reason, flow: &FlowId, run: &RunId, detail: Option<String>| Entry {
+        detail,
+        ..note(snapshot, event, reason, flow, run)
+    };
+    let held = snapshot.holds.holds.iter().filter_map(|(flow, hold)| {
+        let news = hold.news.as_ref()?;
+        Some(told(Event::FlowHeld, hold.why, flow, &news.run, Some(news.said.clone())))
+    });
+    let warned = snapshot.holds.warnings.iter().map(|(flow, news)| {
+        let said = Some(news.said.clone());
+        told(Event::FlowWarned, Reason::KeepsFailing, flow, &news.run, said)
+    });
+    let healed = snapshot.holds.healed.iter();
+    let healed =
+        healed.map(|(flow, run)| told(Event::FlowHealed, Reason::RunSucceeded, flow, run, None));
+    let turn = |event, extent: &Extent, outcome: &Outcome| {
+        told(event, extent.reason(), &outcome.flow_id, &outcome.run_id, extent.detail())
+    };
+    let outages = admission.outages();
+    let began = outages.lasting.iter().map(|it| turn(Event::OutageBegan, &it.extent, &it.began));
+    let ended = outages.ended.iter().map(|(extent, it)| turn(Event::OutageEnded, extent, it));
+    let mut news: Vec<Entry> = held.chain(warned).chain(healed).chain(began).chain(ended).collect();
+    news.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
+    news
+}
+
+/// An entry that belongs to no recovery.
+pub(super) fn note(
+    snapshot: &Snapshot,
+    event: Event,
+    reason: Reason,
+    flow: &FlowId,
+    run: &RunId,
+) -> Entry {
+    Entry {
+        at: snapshot.now,
+        sandbox: snapshot.sandbox.clone(),
+        flow_id: flow.clone(),
+        flow_name: snapshot.flows.get(flow).map_or("", |it| it.flow.name.as_str()).to_owned(),
+        run_id: run.clone(),
+        root_run_id: None,
+        event,
+        reason,
+        rule: None,
+        attempt: None,
+        max_attempts: None,
+        new_run_id: None,
+        etag: None,
+        due: None,
+        detail: None,
+        failure: None,
+    }
+}

@@ -1,0 +1,105 @@
+//! What has to be read before planning.
+
+use crate::domain::model::flow::FlowKind;
+use crate::domain::model::ids::{FlowId, RunId};
+use crate::domain::model::reason::Reason;
+use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::time::before;
+use crate::domain::plan::dataflow::Dataflow;
+use crate::domain::plan::snapshot::CLOCK_SKEW;
+use crate::domain::policy::retry::RetryPolicy;
+use crate::domain::recovery::{Recovery, State};
+use jiff::Timestamp;
+use std::collections::{HashMap, HashSet};
+
+/// What the recoveries of a pass wait for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadingList {
+    /// Runs to read by id.
+    pub runs: Vec<RunId>,
+    /// Dataflows whose state is read again before anything is sent.
+    pub flows: Vec<FlowId>,
+    /// Dataflows whose runs have to be listed, and since when: for a call in doubt, for a run that
+    /// somebody else may have re-triggered, for a later run that may have succeeded.
+    pub listings: Vec<(FlowId, Timestamp)>,
+}
+
+impl ReadingList {
+    /// What `recoveries` need if those of `calls` may call. The runs of held ones are read only with
+    /// `held_since`, and of those that a rule holds only what changed after that.
+    pub fn of(
+        recoveries: &[&Recovery],
+        calls: &HashSet<RunId>,
+        held_since: Option<Timestamp>,
+        policy_of: impl Fn(&Recovery) -> RetryPolicy,
+    ) -> Self {
+        let mut list = Self::default();
+        for recovery in recoveries {
+            let policy = policy_of(recovery);
+            let target = || recovery.target(&policy).clone();
+            match &recovery.state {
+                State::Waiting { .. } if calls.contains(&recovery.root_run_id) => {
+                    list.runs.push(target());
+                    list.flows.push(recovery.flow_id.clone());
+                    if recovery.contested || policy.skip_when_later_run_succeeded {
+                        let since = before(recovery.failed_at, CLOCK_SKEW);
+                        list.listings.push((recovery.flow_id.clone(), since));
+                    }
+                }
+                State::Held { why, .. } => {
+                    if why.is_of_dataflow() {
+                        list.flows.push(recovery.flow_id.clone());
+                    }
+                    let by_rule = *why == Reason::HeldByRule;
+                    let wanted =
+                        held_since.is_some_and(|since| !by_rule || recovery.updated_at >= since);
+                    if wanted || *why == Reason::NotFound {
+                        list.runs.push(target());
+                    }
+                }
+                State::Watching { issued, .. } => list.runs.push(issued.clone()),
+                State::InDoubt { asked, since, .. } | State::Triggering { asked, since, .. } => {
+                    list.runs.push(asked.clone());
+                    list.listings.push((recovery.flow_id.clone(), before(*since, CLOCK_SKEW)));
+                }
+                _ => {}
+            }
+        }
+        list.runs.sort();
+        list.runs.dedup();
+        list.flows.sort();
+        list.flows.dedup();
+        // Of each dataflow the longest listing.
+        list.listings.sort();
+        list.listings.dedup_by(|later, first| later.0 == first.0);
+        list
+    }
+
+    /// Adds the dataflows of failed runs that no recovery owns yet: they may be due at once.
+    pub fn add_flows_of_new(&mut self, listed: &[Run], owned: &HashSet<RunId>) {
+        let new = listed.iter().filter(|run| !owned.contains(&run.id));
+        self.flows.extend(new.map(|run| run.flow_id.clone()));
+        self.flows.sort();
+        self.flows.dedup();
+    }
+
+    /// Adds the runs of dataflows with a failed run that no recovery owns, and that was followed by
+    /// others: one of those may have succeeded. What the dataflow says of its last run is enough
+    /// where that is the failed run itself, or a success.
+    pub fn add_histories(
+        &mut self,
+        listed: &[Run],
+        owned: &HashSet<RunId>,
+        flows: &HashMap<FlowId, Dataflow>,
+    ) {
+        let is_open = |run: &&Run| {
+            let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
+            let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
+            last.is_some_and(|it| it.id != run.id && it.status != RunStatus::Succeeded)
+        };
+        let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
+        self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));
+        self.listings.sort();
+        self.listings.dedup_by(|later, first| later.0 == first.0);
+    }
+}

@@ -1,0 +1,55 @@
+//! The steps of a plan.
+
+use crate::domain::model::ids::RunId;
+use crate::domain::model::journal::Entry;
+use crate::domain::plan::admission::Admission;
+use crate::domain::plan::snapshot::Snapshot;
+use crate::domain::policy::breaker::Outcome;
+use crate::domain::recovery::{Change, Recovery};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// What to do, each with its reason.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Steps of recoveries that send nothing.
+    pub changes: Vec<Change>,
+    /// Intents to re-trigger, of other recoveries; only those that were stored are sent.
+    pub intents: Vec<Change>,
+    /// Runs that are left alone, each with its reason.
+    pub skipped: Vec<Entry>,
+    /// Due recoveries that were read and have to wait, each with its reason.
+    pub postponed: Vec<Entry>,
+    /// What is to be told of whole dataflows and of the sandbox.
+    pub notices: Vec<Entry>,
+    /// Listed runs that are neither adopted nor skipped yet: the next passes look at them again.
+    pub deferred: Vec<RunId>,
+    /// True if one pass may not take on so many.
+    pub more_to_adopt: bool,
+    /// When the next pass has something to do, if that is known.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Plan {
+    /// Who may call once the steps of this plan are stored.
+    pub fn admission<'a>(&self, snapshot: &'a Snapshot) -> Admission<'a> {
+        let moved: HashMap<&RunId, &Recovery> = self
+            .changes
+            .iter()
+            .chain(&self.intents)
+            .map(|change| (&change.recovery.root_run_id, &change.recovery))
+            .collect();
+        // A canary that has just failed must not be followed by another one at once.
+        let seen: Vec<Outcome> =
+            self.changes.iter().filter_map(|change| Outcome::of(&change.entry)).collect();
+        let stay = snapshot.recoveries.iter().filter(|it| !moved.contains_key(&it.root_run_id));
+        Admission::new(
+            &snapshot.admission,
+            &snapshot.flows,
+            snapshot.per_dataflow,
+            snapshot.now,
+            stay.chain(moved.values().copied()),
+            &seen,
+        )
+    }
+}

@@ -1,0 +1,337 @@
+//! Outages: re-triggered runs fail all over the sandbox, or all over one kind of source.
+//!
+//! Nothing is counted along. [`outages`] folds the outcomes of re-triggered runs, so a crash can
+//! leave no counter wrong. Each extent (the sandbox, and each source) goes through three phases:
+//!
+//! 1. **Normal.** `breaker.failures` failures of several dataflows within `breaker.window`, without
+//!    a success among them, begin an outage.
+//! 2. **Dark**, until the first success. One canary at a time runs. After each failed canary the next
+//!    one waits twice as long, from [`GAP_MIN`] to [`GAP_MAX`]. So the first hour costs 5 canaries at
+//!    most, and 24 hours cost 28 at most, for all recoveries of the extent together.
+//! 3. **Recovering.** Failures are counted anew, as in normal times; only `breaker.failures` of them
+//!    without a success lead back to the dark. Each success doubles how many runs may be under way.
+//!    At [`RELEASED`], or when `breaker.window` passes without a further failure, it is over.
+//!
+//! **Which extent.** A failure that an outage explains does not count for another one. A single source
+//! makes up at most half of the failures that begin an outage of the sandbox; what a source in an
+//! outage adds does not count there. While the sandbox is dark, no source begins an outage.
+
+use crate::domain::model::ids::FlowId;
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::model::time::{after, before};
+use crate::domain::policy::breaker::{Breaker, Outcome};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// The wait before the first canary of an outage …
+pub const GAP_MIN: Duration = Duration::from_secs(60);
+/// … and the longest one between two canaries.
+pub const GAP_MAX: Duration = Duration::from_secs(60 * 60);
+/// When so many may run at a time, the outage is over.
+pub const RELEASED: u32 = 64;
+
+/// What fails.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Extent {
+    /// The whole sandbox.
+    Sandbox,
+    /// The dataflows of one source: the id of their connection spec.
+    Source(String),
+}
+
+impl Extent {
+    /// The extent of the outage whose begin or end is recorded in `entry`.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        match (entry.event, entry.reason) {
+            (Event::OutageBegan | Event::OutageEnded, Reason::Outage) => Some(Self::Sandbox),
+            (Event::OutageBegan | Event::OutageEnded, Reason::SourceOutage) => {
+                entry.detail.clone().map(Self::Source)
+            }
+            _ => None,
+        }
+    }
+
+    /// The reason of an entry about an outage of this extent.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Sandbox => Reason::Outage,
+            Self::Source(_) => Reason::SourceOutage,
+        }
+    }
+
+    /// The detail of an entry about the begin or the end of such an outage.
+    pub fn detail(&self) -> Option<String> {
+        self.source().map(str::to_owned)
+    }
+
+    /// The source, if it is one.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Sandbox => None,
+            Self::Source(source) => Some(source),
+        }
+    }
+}
+
+/// What is on record of outages, and what has been seen since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutageRecord {
+    /// The newest begin or end of each extent.
+    pub turns: Vec<(Extent, Outcome)>,
+    /// The outcomes of re-triggered runs, oldest first.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// An outage that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// What fails.
+    pub extent: Extent,
+    /// The failure that began it.
+    pub began: Outcome,
+    /// How many re-triggered runs of the extent may be under way at a time.
+    pub allowed: u32,
+    /// No re-trigger before this.
+    pub next_canary: Timestamp,
+}
+
+/// What the outcomes of a sandbox amount to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outages {
+    /// The outages that last, at most one of each extent.
+    pub lasting: Vec<Outage>,
+    /// Outages on record that are over, each with the success that ended it.
+    pub ended: Vec<(Extent, Outcome)>,
+}
+
+impl Outages {
+    /// The outages that concern a dataflow of this source.
+    pub fn covering(&self, source: Option<&str>) -> impl Iterator<Item = &Outage> {
+        self.lasting.iter().filter(move |outage| match &outage.extent {
+            Extent::Sandbox => true,
+            Extent::Source(failing) => Some(failing.as_str()) == source,
+        })
+    }
+
+    /// The outage that allows no re-trigger of this source at `now`, with so many of each extent
+    /// `under_way`.
+    pub fn closed(
+        &self,
+        source: Option<&str>,
+        now: Timestamp,
+        under_way: impl Fn(&Extent) -> u32,
+    ) -> Option<&Outage> {
+        self.covering(source)
+            .find(|outage| now < outage.next_canary || under_way(&outage.extent) >= outage.allowed)
+    }
+}
+
+/// Folds `outcomes`, oldest first, into the outages at `now`.
+///
+/// `on_record` has the newest begin or end of each extent, as [`Outcome::named_by`] reads it (an end
+/// `succeeded`): what came before it is not counted again. `outcomes` go back to the oldest outage
+/// that began and has not ended, and at least `breaker.window`.
+pub fn outages<'s>(
+    on_record: Vec<(Extent, Outcome)>,
+    outcomes: &[Outcome],
+    source_of: impl Fn(&FlowId) -> Option<&'s str>,
+    breaker: &Breaker,
+    now: Timestamp,
+) -> Outages {
+    if breaker.failures == 0 {
+        return Outages::default();
+    }
+    let mut extents: BTreeMap<Extent, Course<'_>> = BTreeMap::new();
+    for (extent, turn) in on_record {
+        extents.insert(extent, Course::recall(turn));
+    }
+    let mut sandbox = extents.remove(&Extent::Sandbox).unwrap_or_default();
+    for outcome in outcomes {
+        let source = source_of(&outcome.flow_id);
+        let seen = Seen { outcome, source };
+        let explained = source.is_some_and(|source| {
+            let course = extents.entry(Extent::Source(source.to_owned())).or_default();
+            course.see(seen, breaker, !sandbox.is_dark(), several_dataflows);
+            course.phase.is_some()
+        });
+        if explained {
+            sandbox.failures.retain(|failure| failure.source != source);
+        }
+        if outcome.succeeded || !explained {
+            sandbox.see(seen, breaker, true, several_sources);
+        }
+        if sandbox.is_dark() {
+            extents.values_mut().for_each(|course| course.failures.clear());
+        }
+    }
+    extents.insert(Extent::Sandbox, sandbox);
+
+    let mut all = Outages::default();
+    for (extent, mut course) in extents {
+        course.pass(now, breaker);
+        all.ended.extend(course.ended.map(|ended| (extent.clone(), ended)));
+        all.lasting.extend(course.phase.map(|phase| phase.outage(extent)));
+    }
+    all
+}
+
+/// Whether failures in a row are an outage of one source.
+fn several_dataflows(failures: &[Seen<'_>], needed: usize) -> bool {
+    let dataflows: HashSet<_> = failures.iter().map(|it| &it.outcome.flow_id).collect();
+    failures.len() >= needed && dataflows.len() > 1
+}
+
+/// Whether failures in a row are an outage of the sandbox: one source counts for at most half.
+fn several_sources(failures: &[Seen<'_>], needed: usize) -> bool {
+    let mut by_source: HashMap<Option<&str>, usize> = HashMap::new();
+    for failure in failures {
+        *by_source.entry(failure.source).or_default() += 1;
+    }
+    // Dataflows of unknown source may be of many.
+    let counted = by_source.into_iter().map(|(source, count)| match source {
+        Some(_) => count.min(needed.div_ceil(2)),
+        None => count,
+    });
+    counted.sum::<usize>() >= needed && several_dataflows(failures, needed)
+}
+
+/// An outcome and the source of its dataflow.
+#[derive(Debug, Clone, Copy)]
+struct Seen<'a> {
+    outcome: &'a Outcome,
+    source: Option<&'a str>,
+}
+
+/// The state of one extent.
+#[derive(Debug, Default)]
+struct Course<'a> {
+    /// Outcomes before this are part of what is on record.
+    from: Option<Timestamp>,
+    /// The failures within the window since the last success.
+    failures: Vec<Seen<'a>>,
+    /// The outage that lasts.
+    phase: Option<Phase>,
+    /// The success that ended the one on record.
+    ended: Option<Outcome>,
+}
+
+/// How an outage stands.
+#[derive(Debug)]
+struct Phase {
+    began: Outcome,
+    on_record: bool,
+    allowed: u32,
+    /// Canaries that failed since it is dark.
+    canaries: u32,
+    next_canary: Timestamp,
+    /// The newest success; without one it is dark.
+    success: Option<Outcome>,
+}
+
+impl Phase {
+    fn begin(began: Outcome, on_record: bool) -> Self {
+        let next_canary = after(began.at, GAP_MIN);
+        Self { began, on_record, allowed: 1, canaries: 0, next_canary, success: None }
+    }
+
+    /// A canary failed. What fails earlier than a canary can was under way before.
+    fn canary_failed(&mut self, at: Timestamp) {
+        if at >= self.next_canary {
+            self.canaries = self.canaries.saturating_add(1);
+            let doubled = GAP_MIN.saturating_mul(1 << self.canaries.min(16));
+            self.next_canary = after(at, doubled.min(GAP_MAX));
+        }
+    }
+
+    fn succeeded(&mut self, success: &Outcome) {
+        self.allowed = self.allowed.saturating_mul(2);
+        self.next_canary = success.at;
+        self.success = Some(success.clone());
+    }
+
+    fn relapse(&mut self, at: Timestamp) {
+        *self = Self {
+            next_canary: after(at, GAP_MIN),
+            ..Self::begin(self.began.clone(), self.on_record)
+        };
+    }
+
+    fn outage(self, extent: Extent) -> Outage {
+        let Self { began, allowed, next_canary, .. } = self;
+        Outage { extent, began, allowed, next_canary }
+    }
+}
+
+impl<'a> Course<'a> {
+    /// What the record says: `turn` is the begin of an outage, or the success that ended it.
+    fn recall(turn: Outcome) -> Self {
+        let from = Some(turn.at);
+        let phase = (!turn.succeeded).then(|| Phase::begin(turn, true));
+        Self { from, phase, ..Self::default() }
+    }
+
+    fn is_dark(&self) -> bool {
+        self.phase.as_ref().is_some_and(|phase| phase.success.is_none())
+    }
+
+    /// Takes one outcome into account; a failure that does not `count` cannot begin an outage.
+    fn see(
+        &mut self,
+        seen: Seen<'a>,
+        breaker: &Breaker,
+        counts: bool,
+        is_outage: fn(&[Seen<'_>], usize) -> bool,
+    ) {
+        let outcome = seen.outcome;
+        if self.from.is_some_and(|from| outcome.at < from) {
+            return;
+        }
+        self.pass(outcome.at, breaker);
+        if outcome.succeeded {
+            self.succeeded(outcome);
+            return;
+        }
+        match &mut self.phase {
+            Some(phase) if phase.success.is_none() => phase.canary_failed(outcome.at),
+            _ if counts => self.failures.push(seen),
+            _ => {}
+        }
+        if is_outage(&self.failures, breaker.failures as usize) {
+            self.failures.clear();
+            match &mut self.phase {
+                Some(phase) => phase.relapse(outcome.at),
+                None => self.phase = Some(Phase::begin(outcome.clone(), false)),
+            }
+        }
+    }
+
+    fn succeeded(&mut self, outcome: &Outcome) {
+        self.failures.clear();
+        let Some(phase) = &mut self.phase else { return };
+        phase.succeeded(outcome);
+        if phase.allowed >= RELEASED {
+            self.end();
+        }
+    }
+
+    /// Time passes until `now`: failures are forgotten, and an outage ends that shows no more of them.
+    fn pass(&mut self, now: Timestamp, breaker: &Breaker) {
+        let oldest = before(now, breaker.window);
+        self.failures.retain(|failure| failure.outcome.at >= oldest);
+        let success = self.phase.as_ref().and_then(|phase| phase.success.as_ref());
+        if self.failures.is_empty() && success.is_some_and(|success| success.at < oldest) {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        // The end of an outage whose begin was never logged is not logged either.
+        let logged = self.phase.take().filter(|phase| phase.on_record);
+        self.ended = logged.and_then(|phase| phase.success).or(self.ended.take());
+    }
+}
+
+#[cfg(test)]
+mod tests;

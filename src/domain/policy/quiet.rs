@@ -1,0 +1,214 @@
+//! Quiet windows: times of the week in which nothing is re-triggered.
+//!
+//! A window is written in the time of a place, so it moves with that place's daylight saving time.
+//! A [`TimeZone`] is a value (its rules were loaded with the configuration), so this is as pure as
+//! the rest of the core.
+
+use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::time::after;
+use crate::domain::policy::rule::Scope;
+use jiff::Timestamp;
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+/// Windows that follow one another without a gap are taken for one, up to this long; a calendar
+/// that is quiet all week puts a re-trigger off so far and no further at a time.
+const LONGEST: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
+/// `[[quiet]]`: a window that comes back every week.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// Which dataflows it is for.
+    pub scope: Scope,
+    /// The days on which it begins.
+    pub days: Vec<Weekday>,
+    /// When it begins.
+    pub from: Time,
+    /// When it ends, on the next day where that is not after `from`.
+    pub to: Time,
+    /// Where these times are told.
+    pub time_zone: TimeZone,
+    /// After its end, what was put off falls due within this time, spread by chance.
+    pub spread: Duration,
+    /// Whether the time that a recovery is put off is added to its budget of time.
+    pub extends_budget: bool,
+}
+
+/// The end of the quiet that covers a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// When it ends.
+    pub until: Timestamp,
+    /// Within which time after that things fall due.
+    pub spread: Duration,
+    /// Whether the time until then is added to the budget.
+    pub extends_budget: bool,
+}
+
+/// The quiet in force for a dataflow at `now`; `None` if there is none.
+pub fn pause(
+    windows: &[Quiet],
+    sandbox: &SandboxName,
+    flow_id: &FlowId,
+    flow_name: &str,
+    now: Timestamp,
+) -> Option<Pause> {
+    let limit = after(now, LONGEST);
+    let covering = |at: Timestamp| {
+        let own = windows.iter().filter(|it| it.scope.covers(sandbox, flow_id, flow_name));
+        own.filter_map(|window| Some((window.end_if_covers(at)?, window))).max_by_key(|it| it.0)
+    };
+    let (mut until, first) = covering(now)?;
+    let mut pause = Pause { until, spread: first.spread, extends_budget: first.extends_budget };
+    // Another window may cover the end of this one.
+    while let Some((end, window)) = covering(until).filter(|_| until < limit) {
+        until = end;
+        // One that eats the budget makes all of them eat it.
+        let extends_budget = pause.extends_budget && window.extends_budget;
+        pause = Pause { until: end.min(limit), spread: window.spread, extends_budget };
+    }
+    Some(pause)
+}
+
+impl Quiet {
+    /// When the window ends, if it covers `at`.
+    fn end_if_covers(&self, at: Timestamp) -> Option<Timestamp> {
+        let today = at.to_zoned(self.time_zone.clone()).date();
+        [today.yesterday().ok()?, today]
+            .into_iter()
+            .filter_map(|day| self.on(day))
+            .find_map(|(from, to)| (from <= at && at < to).then_some(to))
+    }
+
+    /// The window that begins on `day`. A time that a change of the clock leaves out is taken for
+    /// the same time after it, one that comes twice for the first of the two.
+    fn on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        if !self.days.contains(&day.weekday()) {
+            return None;
+        }
+        let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
+        let instant = |day: Date, time: Time| {
+            let zoned = day.to_datetime(time).to_zoned(self.time_zone.clone());
+            Some(zoned.ok()?.timestamp())
+        };
+        Some((instant(day, self.from)?, instant(last, self.to)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
+    use proptest::prelude::*;
+
+    const WEEK: [Weekday; 7] = [Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday];
+
+    fn window(days: &[Weekday], from: &str, to: &str, zone: &str) -> Quiet {
+        Quiet {
+            scope: Scope::default(),
+            days: days.to_vec(),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            time_zone: TimeZone::get(zone).unwrap(),
+            spread: Duration::ZERO,
+            extends_budget: true,
+        }
+    }
+
+    fn until(windows: &[Quiet], now: &str) -> Option<String> {
+        let now: Timestamp = now.parse().unwrap();
+        let pause = pause(windows, &SandboxName::new("prod"), &FlowId::new("f"), "f", now);
+        pause.map(|pause| pause.until.to_string())
+    }
+
+    #[test]
+    fn a_window_covers_its_days_from_its_beginning_to_its_end() {
+        // 2026-11-25 is a Wednesday.
+        let office = [window(&[Wednesday], "09:00", "17:00", "UTC")];
+        let night = [window(&[Wednesday], "22:00", "06:00", "UTC")];
+        let whole = [window(&[Wednesday], "00:00", "00:00", "UTC")];
+        let table: [(&[Quiet], &str, Option<&str>); 11] = [
+            (&office, "2026-11-25T08:59:59Z", None),
+            (&office, "2026-11-25T09:00:00Z", Some("2026-11-25T17:00:00Z")),
+            (&office, "2026-11-25T17:00:00Z", None),
+            (&office, "2026-11-26T10:00:00Z", None),
+            (&night, "2026-11-25T05:00:00Z", None),
+            (&night, "2026-11-25T22:00:00Z", Some("2026-11-26T06:00:00Z")),
+            (&night, "2026-11-26T05:59:59Z", Some("2026-11-26T06:00:00Z")),
+            (&night, "2026-11-26T06:00:00Z", None),
+            (&night, "2026-11-26T22:30:00Z", None),
+            (&whole, "2026-11-25T00:00:00Z", Some("2026-11-26T00:00:00Z")),
+            (&whole, "2026-11-26T00:00:00Z", None),
+        ];
+        for (windows, now, expected) in table {
+            assert_eq!(until(windows, now).as_deref(), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_window_moves_with_daylight_saving_time() {
+        let berlin = [window(&WEEK, "01:00", "03:30", "Europe/Berlin")];
+        let table = [
+            // Winter: an hour ahead of UTC.
+            ("2026-01-10T00:00:00Z", Some("2026-01-10T02:30:00Z")),
+            // Summer: two.
+            ("2026-07-10T00:00:00Z", Some("2026-07-10T01:30:00Z")),
+            ("2026-07-10T01:30:00Z", None),
+            // In the night of 29 March 02:00 becomes 03:00: an hour shorter.
+            ("2026-03-29T00:00:00Z", Some("2026-03-29T01:30:00Z")),
+            ("2026-03-29T01:30:00Z", None),
+            // In the night of 25 October 03:00 becomes 02:00: an hour longer.
+            ("2026-10-24T23:00:00Z", Some("2026-10-25T02:30:00Z")),
+            ("2026-10-25T02:29:59Z", Some("2026-10-25T02:30:00Z")),
+        ];
+        for (now, expected) in table {
+            assert_eq!(until(&berlin, now).as_deref(), expected, "{now}");
+        }
+        // A window within the hour that is left out comes an hour later on that day.
+        let moved = [window(&WEEK, "02:10", "02:50", "Europe/Berlin")];
+        let table = [
+            ("2026-03-28T01:15:00Z", Some("2026-03-28T01:50:00Z")),
+            ("2026-03-29T01:05:00Z", None),
+            ("2026-03-29T01:15:00Z", Some("2026-03-29T01:50:00Z")),
+            ("2026-03-29T01:50:00Z", None),
+        ];
+        for (now, expected) in table {
+            assert_eq!(until(&moved, now).as_deref(), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn windows_without_a_gap_are_one_and_a_week_without_an_end_has_a_limit() {
+        let weekend = [
+            window(&[Friday], "18:00", "00:00", "UTC"),
+            window(&[Saturday, Sunday], "00:00", "00:00", "UTC"),
+            window(&[Monday], "00:00", "07:00", "UTC"),
+        ];
+        let monday = Some("2026-11-30T07:00:00Z");
+        assert_eq!(until(&weekend, "2026-11-27T18:00:00Z").as_deref(), monday);
+        let always = [window(&WEEK, "00:00", "00:00", "UTC")];
+        assert_eq!(until(&always, "2026-11-25T12:00:00Z").as_deref(), Some("2026-12-03T12:00:00Z"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pause_always_ends_later_and_at_a_moment_that_is_not_quiet(
+            seconds in 1_700_000_000_i64..1_900_000_000, from in 0_i8..24, to in 0_i8..24,
+            days in prop::collection::vec(0_usize..7, 1..4),
+            zone in prop::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York",
+                "Australia/Lord_Howe", "Asia/Kathmandu"]),
+        ) {
+            let days: Vec<Weekday> = days.into_iter().map(|day| WEEK[day]).collect();
+            let clock = |hour: i8| format!("{hour:02}:00");
+            let windows = [window(&days, &clock(from), &clock(to), zone)];
+            let now = Timestamp::from_second(seconds).unwrap();
+            let name = (SandboxName::new("prod"), FlowId::new("f"));
+            if let Some(found) = pause(&windows, &name.0, &name.1, "f", now) {
+                prop_assert!(found.until > now);
+                prop_assert!(found.until <= after(now, LONGEST));
+                prop_assert!(pause(&windows, &name.0, &name.1, "f", found.until).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The steps of a recovery: every arrow of the picture in [`crate::domain::recovery`] is one method here.
+//!
+//! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
+//! entry that says why. Nothing here knows how a change is stored. Those of rules are in
+//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`], those an operator orders in
+//! [`crate::domain::recovery::operator`].
+
+use crate::domain::model::failure::Failure;
+use crate::domain::model::ids::{Etag, RunId, SandboxName};
+use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::reason::Reason;
+use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::time::after;
+use crate::domain::model::verdict::{Refusal, Remedy, Verdict};
+use crate::domain::policy::retry::WhenInDoubt;
+use crate::domain::recovery::{Attempt, Change, ListingEvidence, Recovery, State, Terms};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How many late and complete listings must agree that no run was issued.
+pub const ABSENCES_NEEDED: u32 = 2;
+
+impl Recovery {
+    /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
+    /// so, or given up at once where the budget is spent before that.
+    pub fn adopt(
+        run: &Run,
+        failed_at: Timestamp,
+        failure: Failure,
+        sandbox: &SandboxName,
+        flow_name: &str,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let seed = Self {
+            root_run_id: run.id.clone(),
+            sandbox: sandbox.clone(),
+            flow_id: run.flow_id.clone(),
+            flow_name: flow_name.to_owned(),
+            failed_at,
+            failure,
+            state: State::Held { attempt: 1, why: reason },
+            attempts: Vec::new(),
+            refusals: 0,
+            ask_root: false,
+            ordered: false,
+            contested: false,
+            excused: Duration::ZERO,
+            excused_since: None,
+            revision: 0,
+            updated_at: terms.now,
+        };
+        let mut change = seed.face(1, failed_at, reason, terms);
+        change.from_revision = None;
+        change.recovery.revision = 1;
+        change
+    }
+
+    /// `waiting` → `triggering`: the intent, to be stored before the call. `None` in any other state.
+    pub fn begin(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Waiting { attempt, .. } = self.state else { return None };
+        let asked = self.target(&terms.policy).clone();
+        let state = State::Triggering { attempt, asked, since: terms.now };
+        Some(self.become_state(state, Event::Begun, Reason::Due, terms))
+    }
+
+    /// `triggering` → what the platform's answer makes of it. `None` in any other state.
+    pub fn settle(&self, verdict: &Verdict, terms: Terms<'_>) -> Option<Change> {
+        let State::Triggering { attempt, asked, since } = &self.state else { return None };
+        let mut change = match verdict {
+            // The answer may be the "updated" run itself: accepted, but the new run is not named.
+            Verdict::Accepted { run, .. } if run == asked => {
+                self.doubt(*attempt, asked, *since, Reason::NoRunId, terms)
+            }
+            Verdict::Accepted { run, etag } => {
+                self.watch(run, etag.clone(), Reason::Accepted, terms)
+            }
+            Verdict::InDoubt { reason, detail } => {
+                let mut change = self.doubt(*attempt, asked, *since, *reason, terms);
+                change.entry.detail = Some(detail.clone());
+                change
+            }
+            Verdict::Refused(refusal) => self.refused(*attempt, asked, refusal, terms),
+            // It was due when it was begun, and it is due still.
+            Verdict::NotSent { reason, detail } => {
+                let state = State::Waiting { attempt: *attempt, due: *since };
+                let mut change = self.become_state(state, Event::Postponed, *reason, terms);
+                change.entry.due = Some(*since);
+                change.entry.detail = Some(detail.clone());
+                change
+            }
+        };
+        change.entry.run_id = asked.clone();
+        Some(change)
+    }
+
+    /// `triggering` → `in doubt`, for an intent that was found without an outcome. `None` in any other state.
+    pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Triggering { attempt, asked, since } = &self.state else { return None };
+        Some(self.doubt(*attempt, asked, *since, Reason::Interrupted, terms))
+    }
+
+    /// `in doubt` → what the listing says. `None` while there is nothing new to say.
+    ///
+    /// A candidate is adopted whenever it is seen. Absence is believed only from listings that were
+    /// complete and begun at least `confirm_window` after the intent, and only from two of them.
+    pub fn reconcile(
+        &self,
+        listing_evidence: &ListingEvidence,
+        terms: Terms<'_>,
+    ) -> Option<Change> {
+        let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
+        if let Some((found, etag)) = listing_evidence.candidates.first() {
+            let reason = match listing_evidence.candidates.len() {
+                1 => Reason::IssuedRunFound,
+                _ => Reason::SeveralCandidates,
+            };
+            let mut change = self.watch(found, etag.clone(), reason, terms);
+            change.entry.run_id = asked.clone();
+            return Some(change);
+        }
+        match &listing_evidence.asked {
+            Some(run) if is_healed(run, terms) => {
+                return Some(self.recovered(Reason::HealedElsewhere, terms));
+            }
+            Some(run) if run.status.is_under_way() => {
+                let etag = run.etag.clone();
+                return Some(self.watch(asked, etag, Reason::SameRunAtWork, terms));
+            }
+            _ => {}
+        }
+        let late = listing_evidence.listed_at >= after(*since, terms.policy.confirm_window);
+        if !(listing_evidence.complete && late) || listing_evidence.foreign_candidates {
+            return self.doubted_too_long(terms);
+        }
+        let absences = absences + 1;
+        if absences < ABSENCES_NEEDED {
+            let state =
+                State::InDoubt { attempt: *attempt, asked: asked.clone(), since: *since, absences };
+            return Some(self.become_state(state, Event::Unlisted, Reason::NotListedOnce, terms));
+        }
+        if terms.policy.when_in_doubt == WhenInDoubt::Hold {
+            return Some(self.held(Reason::HeldInDoubt, terms));
+        }
+        Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
+    }
+
+    /// `in doubt` → `given up`, when listings have told nothing new for as long as the whole budget of
+    /// time, and that is spent: the dataflow was hidden or deleted, say.
+    fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
+        let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
+        (long && self.is_out_of_time(terms.now, terms))
+            .then(|| self.given_up(Reason::StillInDoubt, terms))
+    }
+
+    /// `waiting` or `held` → `given up`, when the time for another attempt has passed; `None` before.
+    pub fn run_out(&self, terms: Terms<'_>) -> Option<Change> {
+        let idle = match self.state {
+            State::Waiting { due, .. } => due <= terms.now,
+            State::Held { .. } => true,
+            _ => false,
+        };
+        let spent = !self.ordered && terms.now > self.runs_out(&terms.policy, terms.now);
+        (idle && spent).then(|| self.given_up(Reason::TimeSpent, terms))
+    }
+
+    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way. The
+    /// recovery has to be [`facing`](Self::facing) the run.
+    pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
+        let State::Watching { attempt, since, .. } = &self.state else { return None };
+        match run.map(|run| (&run.status, run)) {
+            Some((RunStatus::Succeeded, _)) => {
+                Some(self.recovered(Reason::IssuedRunSucceeded, terms))
+            }
+            Some((RunStatus::Failed, run)) => {
+                let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
+                let mut change = self.face(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
+                change.entry.run_id = run.id.clone();
+                Some(change)
+            }
+            _ if terms.now >= after(*since, terms.policy.watch_timeout) => {
+                Some(self.given_up(Reason::WatchTimeout, terms))
+            }
+            _ => None,
+        }
+    }
+
+    /// `waiting` or `held` → `recovered`, when the run to ask for is read and no longer failed.
+    /// A run that somebody else set to work again is left alone until it ends. `None` otherwise.
+    pub fn healed_elsewhere(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
+        let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
+        (open && is_healed(run, terms)).then(|| self.recovered(Reason::HealedElsewhere, terms))
+    }
+
+    /// `waiting` → `recovered`, because a later run of the same dataflow succeeded.
+    pub fn superseded(&self, terms: Terms<'_>) -> Option<Change> {
+        matches!(self.state, State::Waiting { .. })
+            .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
+    }
+
+    /// `waiting` → `watching` a run that somebody else set to work, as if the re-trigger were ours: it
+    /// is an attempt like any other. `None` in any other state.
+    pub fn watch_elsewhere(&self, run: &Run, why: Reason, terms: Terms<'_>) -> Option<Change> {
+        let State::Waiting { .. } = self.state else { return None };
+        let mut change = self.watch(&run.id, run.etag.clone(), why, terms);
+        change.entry.event = Event::Followed;
+        Some(change)
+    }
+
+    /// `waiting` → `held`. `None` in any other state.
+    pub fn hold(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
+        matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
+    }
+
+    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the wait of its
+    /// last refusal, in case the platform's word and its deed differ. `None` in any other state.
+    pub fn resume(&self, terms: Terms<'_>) -> Option<Change> {
+        let State::Held { attempt, .. } = self.state else { return None };
+        let wait = match self.refusals {
+            0 => Duration::ZERO,
+            refusals => terms.jitter.refusal_delay(&self.root_run_id, refusals, None),
+        };
+        Some(self.schedule_at(attempt, after(terms.now, wait), Reason::CauseGone, terms))
+    }
+
+    fn refused(&self, attempt: u32, asked: &RunId, refusal: &Refusal, terms: Terms<'_>) -> Change {
+        let reason = refusal.reason;
+        let mut refused = self.clone();
+        refused.refusals = self.refusals.saturating_add(1);
+        refused.contested = reason == Reason::StateConflict;
+        let wait =
+            |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
+        let mut change = match refusal.remedy {
+            Remedy::Later(asked_for) => {
+                refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
+            }
+            // Adobe does not say whether an issued run may be re-triggered itself: ask for the root run once.
+            Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
+                refused.ask_root = true;
+                refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
+            }
+            Remedy::Reread if self.ask_root => refused.given_up(Reason::NotRetriggerable, terms),
+            Remedy::Reread => {
+                refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
+            }
+            Remedy::Hold => refused.held(reason, terms),
+        };
+        if change.entry.event == Event::Scheduled {
+            change.entry.event = Event::Refused;
+        }
+        change.entry.detail = Some(refusal.detail.clone());
+        change
+    }
+
+    fn watch(&self, run: &RunId, etag: Option<Etag>, reason: Reason, terms: Terms<'_>) -> Change {
+        let attempt = self.attempt();
+        let mut next = self.clone();
+        next.attempts.push(Attempt {
+            number: attempt,
+            asked: match &self.state {
+                State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
+                _ => self.target(&terms.policy).clone(),
+            },
+            issued: run.clone(),
+            etag: etag.clone(),
+            accepted_at: terms.now,
+        });
+        next.refusals = 0;
+        next.ask_root = false;
+        next.ordered = false;
+        next.contested = false;
+        let state = State::Watching { attempt, issued: run.clone(), since: terms.now };
+        let mut change = next.become_state(state, Event::Retriggered, reason, terms);
+        change.entry.new_run_id = Some(run.clone());
+        change.entry.etag = etag;
+        change
+    }
+
+    fn doubt(
+        &self,
+        attempt: u32,
+        asked: &RunId,
+        since: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let state = State::InDoubt { attempt, asked: asked.clone(), since, absences: 0 };
+        self.become_state(state, Event::InDoubt, reason, terms)
+    }
+
+    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up where a budget is spent.
+    pub(super) fn schedule_attempt(
+        &self,
+        attempt: u32,
+        failed_at: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let delay = terms.jitter.delay(&terms.policy, &self.root_run_id, attempt);
+        self.schedule_at(attempt, after(failed_at, delay), reason, terms)
+    }
+
+    pub(in crate::domain) fn schedule_at(
+        &self,
+        attempt: u32,
+        due: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        if attempt > terms.policy.max_attempts && !self.ordered {
+            return self.given_up(Reason::AttemptsSpent, terms);
+        }
+        if self.is_out_of_time(due.max(terms.now), terms) {
+            return self.given_up(Reason::TimeSpent, terms);
+        }
+        let mut change =
+            self.become_state(State::Waiting { attempt, due }, Event::Scheduled, reason, terms);
+        change.entry.due = Some(due);
+        change
+    }
+
+    fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
+        !self.ordered && at > self.deadline(&terms.policy, at)
+    }
+
+    fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
+        self.become_state(State::Recovered { why }, Event::Recovered, why, terms)
+    }
+
+    pub(super) fn given_up(&self, why: Reason, terms: Terms<'_>) -> Change {
+        self.become_state(State::GivenUp { why }, Event::GivenUp, why, terms)
+    }
+
+    pub(super) fn held(&self, why: Reason, terms: Terms<'_>) -> Change {
+        let state = State::Held { attempt: self.attempt(), why };
+        self.become_state(state, Event::Held, why, terms)
+    }
+
+    pub(in crate::domain) fn become_state(
+        &self,
+        state: State,
+        event: Event,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let last = self.attempts.last();
+        let attempt = match &state {
+            State::Waiting { attempt, .. } | State::Held { attempt, .. } => *attempt,
+            _ => self.attempt(),
+        };
+        let entry = Entry {
+            at: terms.now,
+            sandbox: self.sandbox.clone(),
+            flow_id: self.flow_id.clone(),
+            flow_name: self.flow_name.clone(),
+            run_id: self.latest_run().clone(),
+            root_run_id: Some(self.root_run_id.clone()),
+            event,
+            reason,
+            rule: terms.rule.map(|rule| rule.name.clone()),
+            attempt: Some(attempt),
+            max_attempts: Some(terms.policy.max_attempts),
+            new_run_id: last.map(|last| last.issued.clone()),
+            etag: last.and_then(|last| last.etag.clone()),
+            due: None,
+            detail: None,
+            failure: None,
+        };
+        let excused = match &state {
+            State::Held { why: Reason::KeepsFailing | Reason::Paused, .. } => Some(terms.now),
+            _ => None,
+        };
+        // An excused wait ends with the waiting.
+        let waits =
+            matches!(self.state, State::Waiting { .. }) && matches!(state, State::Waiting { .. });
+        let recovery = if waits { self.clone() } else { self.settled(terms.now) };
+        let recovery = Self { excused_since: excused.or(recovery.excused_since), ..recovery };
+        let recovery =
+            Self { state, revision: self.revision + 1, updated_at: terms.now, ..recovery };
+        Change { from_revision: Some(self.revision), recovery, entry }
+    }
+}
+
+/// True for a run that calls for no re-trigger any more.
+fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
+    run.status == RunStatus::Succeeded
+        && !(terms.policy.retry_empty_success && run.succeeded_empty())
+}
