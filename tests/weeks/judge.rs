@@ -147,7 +147,8 @@ impl Evidence<'_> {
                 calls.any(|call| call.new_run_id() == Some(run))
             };
             // What was dismissed while its run was at work, and is retried, follows that run again.
-            let again = |a: &Attempt| a.asked == a.issued && self.was_dismissed(recovery);
+            let ours = |run: &RunId| self.ours().any(|it| it.new_run_id() == Some(run.as_str()));
+            let again = |a: &Attempt| ours(&a.issued) && self.was_dismissed(recovery);
             let theirs = theirs.into_iter().filter(|attempt| !again(attempt));
             if let Some((_, run)) = theirs.map(runs_of).find(|(_, run)| !by_person(run)) {
                 return Err(self.explain(recovery, &format!("{run} was made by no person")));

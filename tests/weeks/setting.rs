@@ -52,7 +52,7 @@ impl Setting {
             people: rng.u8(0..3) == 0,
             bad_weather: [0.05, 0.15, 0.3][rng.usize(0..3)],
             mortality: [0.03, 0.08, 0.2][rng.usize(0..3)],
-            operators: [0.0, 0.03, 0.1, 0.3][rng.usize(0..4)],
+            operators: [0.0, 0.1, 0.2, 0.4][rng.usize(0..4)],
         }
     }
 
