@@ -211,11 +211,11 @@ impl Evidence<'_> {
 
     fn ended_for_a_reason(&self, recovery: &Recovery) -> Result<(), String> {
         let setting = &self.history.setting;
-        let ended: Vec<RunStatus> = recovery
-            .attempts
-            .iter()
-            .map(|a| self.history.world(|world| world.run_status(a.issued.as_str())).unwrap())
-            .collect();
+        let mut issued: Vec<&str> = recovery.attempts.iter().map(|it| it.issued.as_str()).collect();
+        // One that was followed again is there twice.
+        issued.dedup();
+        let status = |run: &str| self.history.world(|world| world.run_status(run)).unwrap();
+        let ended: Vec<RunStatus> = issued.into_iter().map(status).collect();
         let failed = |runs: &[RunStatus]| runs.iter().all(|run| *run == RunStatus::Failed);
         let most = self.most(recovery);
         let legitimate = match &recovery.state {
@@ -228,7 +228,8 @@ impl Evidence<'_> {
             State::Dismissed { .. } => true,
             State::GivenUp { why: Reason::AttemptsSpent } => {
                 let retries = self.retries(recovery);
-                (most..=most + retries).contains(&ended.len()) && failed(&ended)
+                let made = recovery.attempts.len();
+                (most..=most + retries).contains(&made) && failed(&ended)
             }
             State::GivenUp { why: Reason::TimeSpent } => {
                 // The next call may have been put off for an hour at the most.
