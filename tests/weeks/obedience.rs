@@ -36,29 +36,28 @@ impl Evidence<'_> {
         self.own_entries(recovery).any(|it| it.event == Event::Dismissed)
     }
 
-    /// No intent is begun for a paused dataflow, but for what an operator ordered by name.
+    /// No intent is begun for a paused dataflow, but for a recovery that an operator ordered.
     fn pauses_held(&self) -> Result<(), String> {
         for (number, intent) in self.begun.iter().enumerate() {
-            let flow = intent.flow_id.as_str();
-            if self.deeds.paused_at(number, flow) && !self.was_ordered(intent) {
-                let orders = &self.deeds.orders;
-                return Err(format!("begun while paused: {number} {intent:?}, {orders:?}"));
+            if !self.deeds.paused_at(number, intent.flow_id.as_str()) {
+                continue;
+            }
+            let owner = |it: &&Recovery| intent.root_run_id.as_ref() == Some(&it.root_run_id);
+            let owner = self.recoveries.iter().find(owner).ok_or("an intent of no recovery")?;
+            if !self.was_ordered(owner, intent) {
+                return Err(self.explain(owner, &format!("begun while paused, at {}", intent.at)));
             }
         }
         Ok(())
     }
 
-    fn was_ordered(&self, intent: &Entry) -> bool {
-        let Some(journal) = intent.root_run_id.as_ref().and_then(|it| self.journals.get(it)) else {
-            return false;
-        };
-        let before = journal.iter().take_while(|it| *it != intent);
-        let ordered = before.fold(false, |ordered, it| match it.event {
+    fn was_ordered(&self, recovery: &Recovery, intent: &Entry) -> bool {
+        let before = self.own_entries(recovery).take_while(|it| *it != intent);
+        before.fold(false, |ordered, it| match it.event {
             _ if it.reason == Reason::OperatorRetry => true,
             Event::Retriggered | Event::Followed => false,
             _ => ordered,
-        });
-        ordered
+        })
     }
 
     fn decisions_are_on_record(&self, recovery: &Recovery) -> Result<(), String> {

@@ -66,8 +66,8 @@ pub struct Given {
 impl Deeds {
     /// True if `flow` was paused when the intent with this number was begun.
     pub fn paused_at(&self, intent: usize, flow: &str) -> bool {
-        let before = self.orders.iter().filter(|it| it.begun <= intent);
-        before.filter(|it| it.is_for(flow)).next_back().is_some_and(|it| it.order.paused)
+        let in_force = self.orders.iter().rfind(|it| it.begun <= intent && it.is_for(flow));
+        in_force.is_some_and(|it| it.order.paused)
     }
 
     /// True if `flow` was paused at any time since the first `known` orders were given.
