@@ -3,8 +3,7 @@
 //! The defaults are what is documented or, where nothing is, what the evidence makes likely. Every
 //! other value is a reading of the documents that a client must survive as well.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How this Flow Service differs from the documented or likely one.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -78,7 +77,7 @@ impl Default for Quirks {
 
 impl Quirks {
     /// A time in epoch milliseconds as items show it.
-    pub(super) fn publish_time(&self, at: i64) -> i64 {
+    pub(crate) fn publish_time(&self, at: i64) -> i64 {
         if self.times_in_seconds { at / 1000 } else { at }
     }
 }

@@ -6,14 +6,12 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use serde_json::Value;
-use serde_json::json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
 
 /// Why a request is not answered.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     dialect: Dialect,
     code: String,
@@ -31,12 +29,12 @@ enum Dialect {
 
 impl Refusal {
     /// Adobe's API gateway; its `error_code` is a string.
-    pub(super) fn gateway(status: StatusCode, code: &str, message: &str) -> Self {
+    pub(crate) fn gateway(status: StatusCode, code: &str, message: &str) -> Self {
         Self::new(status, Dialect::Gateway, code.to_owned(), message.to_owned())
     }
 
     /// Flow Service; the code on the wire is `FLOW-{number}-{status}`.
-    pub(super) fn flow_service(
+    pub(crate) fn flow_service(
         number: u32,
         status: StatusCode,
         message: impl Into<String>,
@@ -46,12 +44,12 @@ impl Refusal {
     }
 
     /// A fault in the request, which Flow Service answers with 400.
-    pub(super) fn bad_request(number: u32, message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(number: u32, message: impl Into<String>) -> Self {
         Self::flow_service(number, StatusCode::BAD_REQUEST, message)
     }
 
     /// 1439-404: there is no such resource, or none that the caller may see.
-    pub(super) fn not_found(kind: &'static str, id: &str) -> Self {
+    pub(crate) fn not_found(kind: &'static str, id: &str) -> Self {
         let message = format!("The {kind} resource with id {id} was not found.");
         let mut refusal = Self::flow_service(1439, StatusCode::NOT_FOUND, message);
         refusal.about = Some((kind, id.to_owned()));
@@ -59,7 +57,7 @@ impl Refusal {
     }
 
     /// IMS, which answers 400 whatever is wrong with the credentials.
-    pub(super) fn ims(code: &str, message: &str) -> Self {
+    pub(crate) fn ims(code: &str, message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Dialect::Ims, code.to_owned(), message.to_owned())
     }
 
@@ -68,12 +66,12 @@ impl Refusal {
     }
 
     /// The code in its own catalogue, such as `1387-400`.
-    pub(super) fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         &self.code
     }
 
     /// The answer, to the request with this id.
-    pub(super) fn sign(&self, request_id: &str) -> Response {
+    pub(crate) fn sign(&self, request_id: &str) -> Response {
         let body = match self.dialect {
             Dialect::Gateway => json!({ "error_code": self.code, "message": self.message }),
             Dialect::Ims => json!({ "error": self.code, "error_description": self.message }),

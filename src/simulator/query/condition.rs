@@ -2,13 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::field::Field;
-use super::field::Filterable;
-use super::field::Kind;
-use super::field::Resource;
-use super::field::Value;
-use crate::simulator::quirks::FlowIdList;
-use crate::simulator::quirks::Quirks;
+use super::field::{Field, Filterable, Kind, Resource, Value};
+use crate::simulator::quirks::{FlowIdList, Quirks};
 use crate::simulator::refusal::Refusal;
 
 /// A test that a record must pass.

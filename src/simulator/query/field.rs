@@ -4,7 +4,7 @@ use crate::simulator::refusal::Refusal;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Resource {
+pub(crate) enum Resource {
     Flows,
     Runs,
 }
@@ -29,7 +29,7 @@ impl Resource {
 
 /// A property of a flow or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Field {
+pub(crate) enum Field {
     Id,
     Name,
     State,
@@ -58,14 +58,14 @@ pub(super) enum Kind {
 
 /// The value of a property.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::simulator) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Text(&'a str),
     Time(i64),
     Absent,
 }
 
 /// Something with properties.
-pub(in crate::simulator) trait Filterable {
+pub(crate) trait Filterable {
     fn value(&self, field: Field) -> Value<'_>;
 }
 

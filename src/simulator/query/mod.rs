@@ -15,17 +15,13 @@ mod tests;
 
 use std::collections::HashSet;
 
-use super::quirks::FlowIdList;
-use super::quirks::Quirks;
-use super::refusal::Refusal;
+use crate::simulator::quirks::{FlowIdList, Quirks};
+use crate::simulator::refusal::Refusal;
 use condition::Condition;
 use order::Order;
 use params::Params;
 
-pub(super) use field::Field;
-pub(super) use field::Filterable;
-pub(super) use field::Resource;
-pub(super) use field::Value;
+pub(super) use field::{Field, Filterable, Resource, Value};
 pub(super) use params::replay_token;
 
 /// A parsed and permitted query.

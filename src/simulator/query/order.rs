@@ -2,10 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::field::Field;
-use super::field::Filterable;
-use super::field::Resource;
-use super::field::Value;
+use super::field::{Field, Filterable, Resource, Value};
 use crate::simulator::refusal::Refusal;
 
 /// Fields to order by, the first first.

@@ -5,28 +5,24 @@
 //! remove duplicates; it misses nothing.
 
 use super::Query;
-use super::field::Filterable;
-use super::field::Resource;
+use super::field::{Filterable, Resource};
 
 /// One page.
 #[derive(Debug)]
-pub(in crate::simulator) struct Page<R> {
-    pub(in crate::simulator) items: Vec<R>,
+pub(crate) struct Page<R> {
+    pub(crate) items: Vec<R>,
     /// `href` of the next page, unless this is the last.
-    pub(in crate::simulator) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl Query {
     /// How many of `records` match.
-    pub(in crate::simulator) fn count_of<R: Filterable>(
-        &self,
-        records: impl Iterator<Item = R>,
-    ) -> usize {
+    pub(crate) fn count_of<R: Filterable>(&self, records: impl Iterator<Item = R>) -> usize {
         records.filter(|record| self.matches(record)).count()
     }
 
     /// The page asked for, of `records`, which come newest first.
-    pub(in crate::simulator) fn page_of<R: Filterable>(
+    pub(crate) fn page_of<R: Filterable>(
         &self,
         resource: Resource,
         records: impl Iterator<Item = R>,

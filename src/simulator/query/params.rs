@@ -3,8 +3,7 @@
 //! A token is the query itself and an offset, in hexadecimal: Adobe's is opaque, url-safe and can
 //! be followed alone, and so is this. Parameters sent along with a token override what it carries.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::field::Resource;
 use crate::simulator::refusal::Refusal;
@@ -25,7 +24,7 @@ struct Token {
 }
 
 /// A token that leads to the page which `query` asked for, once more.
-pub(in crate::simulator) fn replay_token(query: &str) -> Option<String> {
+pub(crate) fn replay_token(query: &str) -> Option<String> {
     let (params, offset) = Params::parse(query).ok()?;
     Some(params.token(offset))
 }

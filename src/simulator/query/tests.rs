@@ -3,16 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Query;
-use super::Resource;
-use crate::simulator::FlowIdList;
-use crate::simulator::FlowSetup;
-use crate::simulator::FlowState;
-use crate::simulator::Quirks;
-use crate::simulator::RunSetup;
-use crate::simulator::Spec;
-use crate::simulator::World;
-use crate::simulator::lists;
+use super::{Query, Resource};
+use crate::simulator::http::lists;
+use crate::simulator::{FlowIdList, FlowSetup, FlowState, Quirks, RunSetup, Spec, World};
 
 const SECOND: i64 = 1_000;
 

@@ -1,15 +1,10 @@
 //! Every fault, as a client without any cleverness sees it.
 
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::*;
-use crate::simulator::Effect;
-use crate::simulator::Endpoint;
-use crate::simulator::ErrorAnswer;
-use crate::simulator::ErrorBody;
-use crate::simulator::FaultRule;
+use crate::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule};
 
 /// A bench where the next re-trigger suffers `effect`.
 async fn struck(endpoint: Endpoint, effect: Effect) -> Bench {

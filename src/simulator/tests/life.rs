@@ -3,15 +3,9 @@
 use reqwest::Method;
 
 use super::*;
-use crate::simulator::Cause;
-use crate::simulator::Failure;
-use crate::simulator::FlowState;
-use crate::simulator::Outcome;
-use crate::simulator::RunStatus;
-use crate::simulator::Spec;
-use crate::simulator::view::FlowView;
-use crate::simulator::wire::FlowItem;
-use crate::simulator::wire::RunItem;
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::wire::{FlowItem, RunItem};
+use crate::simulator::{Cause, Failure, FlowState, Outcome, RunStatus, Spec};
 
 const RUN_TIME: Duration = Duration::from_secs(60);
 

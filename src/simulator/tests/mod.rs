@@ -6,21 +6,15 @@ mod life;
 mod quirks;
 mod scenarios;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::RequestBuilder;
-use reqwest::Response;
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::FlowSetup;
-use super::RunSetup;
-use super::Simulator;
-use super::World;
+use super::{FlowSetup, RunSetup, Simulator, World};
 use crate::clock::Clock;
 
 /// When every test begins.

@@ -1,10 +1,7 @@
 //! The readings that Adobe's documents leave open.
 
 use super::*;
-use crate::simulator::AnswerShape;
-use crate::simulator::EtagPlace;
-use crate::simulator::Quirks;
-use crate::simulator::Spelling;
+use crate::simulator::{AnswerShape, EtagPlace, Quirks, Spelling};
 
 async fn bench_with(quirks: Quirks) -> Bench {
     let mut world = world_with_failed_run();

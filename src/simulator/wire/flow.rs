@@ -1,14 +1,13 @@
 //! A flow as published.
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SpecRef;
-use crate::simulator::run::etag;
-use crate::simulator::spec::Spec;
-use crate::simulator::view::FlowView;
+use super::view::FlowView;
 use crate::simulator::world::millis;
+use crate::simulator::world::run::etag;
+use crate::simulator::world::spec::Spec;
 
 /// The connection spec of the data lake, where source flows end.
 const DATA_LAKE: &str = "c604ff05-7f1a-43c0-8e18-33bf874cb11c";
@@ -18,7 +17,7 @@ const PROFILE_STORE: &str = "8a9c3494-9708-43d7-ae3f-cda01e5030e1";
 /// `FlowItemDTO` of Adobe's OpenAPI file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::simulator) struct FlowItem<'w> {
+pub(crate) struct FlowItem<'w> {
     id: &'w str,
     created_at: i64,
     updated_at: i64,
@@ -71,7 +70,7 @@ struct LastRun<'w> {
 }
 
 impl<'w> FlowItem<'w> {
-    pub(in crate::simulator) fn new(view: &FlowView<'w>) -> Self {
+    pub(crate) fn new(view: &FlowView<'w>) -> Self {
         let (flow, world) = (view.flow(), view.world);
         let quirks = &world.quirks;
         let spec = flow.setup.spec;

@@ -8,10 +8,10 @@ mod run;
 mod spec;
 #[cfg(test)]
 mod tests;
+pub(crate) mod view;
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use flow::FlowItem;
 pub(super) use run::RunItem;

@@ -3,19 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::FlowItem;
-use super::RunItem;
-use super::single;
-use super::spec_item;
-use crate::simulator::Cause;
-use crate::simulator::FlowSetup;
-use crate::simulator::RunSetup;
-use crate::simulator::Spec;
-use crate::simulator::World;
-use crate::simulator::view::FlowView;
+use super::{FlowItem, RunItem, single, spec_item};
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::{Cause, FlowSetup, RunSetup, Spec, World};
 
 fn published_run(setup: impl FnOnce(&str) -> RunSetup) -> Value {
     let now = Timestamp::from_millisecond(1_597_213_529_158).unwrap();

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::World;
 use super::run::RunStatus;
-use super::world::World;
 
 impl World {
     /// When a run ended; `None` if it has not, or if there is no such run.

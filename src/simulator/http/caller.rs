@@ -4,20 +4,19 @@
 //! (organization, sandbox). Each has its own documented answer.
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::app::App;
-use super::refusal::Refusal;
-use super::world::World;
+use crate::simulator::refusal::Refusal;
+use crate::simulator::world::World;
 
 /// A caller whose headers are in order.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) client_id: String,
-    pub(super) sandbox: String,
+pub(crate) struct Caller {
+    pub(crate) client_id: String,
+    pub(crate) sandbox: String,
 }
 
 impl FromRequestParts<App> for Caller {

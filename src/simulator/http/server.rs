@@ -10,12 +10,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::books::Books;
-use super::connection::Fuse;
-use super::connection::FusedListener;
+use super::connection::{Fuse, FusedListener};
 use super::routes;
-use super::world::World;
 use crate::clock::Clock;
+use crate::simulator::world::World;
+use crate::simulator::world::books::Books;
 
 /// How long a stopping simulator waits for connections that are busy.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
@@ -82,28 +81,6 @@ impl Drop for Simulator {
         self.app.stopping.cancel();
         self.server.abort();
     }
-}
-
-/// Serves `world` until `stopped`, then ends what hangs and waits for the rest for a moment.
-///
-/// # Errors
-///
-/// If the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    world: World,
-    clock: Arc<dyn Clock>,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let stopping = CancellationToken::new();
-    let app = App::new(world, clock, stopping.clone());
-    let serving = run(listener, app, stopping.clone().cancelled_owned());
-    tokio::pin!(serving);
-    tokio::select! {
-        result = &mut serving => return result,
-        () = stopped => stopping.cancel(),
-    }
-    tokio::time::timeout(STOP_PATIENCE, serving).await.unwrap_or(Ok(()))
 }
 
 async fn run(

@@ -3,20 +3,15 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::flow::FlowKey;
-use super::query::Field;
-use super::query::Filterable;
-use super::query::Query;
-use super::query::Resource;
-use super::run::Run;
-use super::view::FlowView;
-use super::wire::FlowItem;
-use super::wire::List;
-use super::wire::RunItem;
-use super::world::World;
+use crate::simulator::query::{Field, Filterable, Query, Resource};
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::wire::{FlowItem, List, RunItem};
+use crate::simulator::world::World;
+use crate::simulator::world::flow::FlowKey;
+use crate::simulator::world::run::Run;
 
 /// The flows of a sandbox that a query asks for.
-pub(super) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
+pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
     let mut keys: Vec<FlowKey> = match query.any_of(Field::Id) {
         Some(ids) => ids.iter().filter_map(|id| world.flow_key(id)).collect(),
         None => (0..world.flows.len()).collect(),
@@ -28,7 +23,7 @@ pub(super) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
 }
 
 /// The runs of a sandbox that a query asks for.
-pub(super) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
+pub(crate) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let delay = i64::try_from(world.quirks.listing_delay_ms).unwrap_or(i64::MAX);
     let listed_before = world.now_ms().saturating_sub(delay);
     let views = candidates(world, query)

@@ -1,7 +1,6 @@
 //! Why runs fail: the codes a failed run carries, and how much re-triggering heals it.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One entry of an `errors` array.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

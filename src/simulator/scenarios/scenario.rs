@@ -14,26 +14,21 @@
 //! ```
 
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::cast;
-use super::failure::Cause;
-use super::faults::Effect;
-use super::faults::Endpoint;
-use super::faults::ErrorAnswer;
-use super::faults::FaultRule;
-use super::flow::FlowSetup;
+use super::demo_flows;
 use super::pace::Pace;
-use super::quirks::Quirks;
-use super::world::World;
+use crate::simulator::faults::rule::{Effect, Endpoint, ErrorAnswer, FaultRule};
+use crate::simulator::quirks::Quirks;
+use crate::simulator::world::World;
+use crate::simulator::world::failure::Cause;
+use crate::simulator::world::flow::FlowSetup;
 
 /// How much has happened before the simulator starts.
 const HISTORY: SignedDuration = SignedDuration::from_hours(24);
@@ -146,7 +141,7 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed.rotate_left(32));
         let mut world = World::empty(seed, now.saturating_sub(HISTORY).unwrap_or(now));
         world.quirks = self.quirks.clone();
-        for setup in self.cast() {
+        for setup in self.flows() {
             let age = SignedDuration::from_hours(rng.i64(48..10_000));
             world.add_flow(FlowSetup {
                 created_at: Some(now.saturating_sub(age).unwrap_or(now)),
@@ -167,9 +162,9 @@ impl Scenario {
         world
     }
 
-    fn cast(&self) -> Vec<FlowSetup> {
+    fn flows(&self) -> Vec<FlowSetup> {
         if self.base != Base::Quiet {
-            return cast::flows().collect();
+            return demo_flows::flows().collect();
         }
         let quiet = |n: usize| FlowSetup {
             every: Some(Duration::from_secs(3_600)),

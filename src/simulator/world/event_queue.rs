@@ -8,7 +8,7 @@ use super::run::RunKey;
 
 /// Something with an appointed time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A flow runs by its schedule, if that is still of this version.
     FlowDue(FlowKey, u32),
     /// A scheduled run starts.
@@ -19,20 +19,20 @@ pub(super) enum Event {
 
 /// Appointments, the earliest first; of the same time, the one made first.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
+pub(crate) struct EventQueue {
     heap: BinaryHeap<Reverse<(i64, u64, Event)>>,
     made: u64,
 }
 
-impl Agenda {
+impl EventQueue {
     /// `at` is in epoch milliseconds.
-    pub(super) fn add(&mut self, at: i64, event: Event) {
+    pub(crate) fn add(&mut self, at: i64, event: Event) {
         self.made += 1;
         self.heap.push(Reverse((at, self.made, event)));
     }
 
     /// The next event that is due at `now`, with its time.
-    pub(super) fn next_due(&mut self, now: i64) -> Option<(i64, Event)> {
+    pub(crate) fn next_due(&mut self, now: i64) -> Option<(i64, Event)> {
         let Reverse((at, ..)) = self.heap.peek()?;
         if *at > now {
             return None;

@@ -3,41 +3,36 @@
 
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
-use axum::extract::Request;
-use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::DATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::app::App;
 use super::connection::Fuse;
-use super::distort;
-use super::faults::Effect;
-use super::faults::Endpoint;
-use super::refusal::Refusal;
-use super::world::random_uuid;
+use crate::simulator::faults::effects;
+use crate::simulator::faults::rule::{Effect, Endpoint};
+use crate::simulator::refusal::Refusal;
+use crate::simulator::world::random_uuid;
 
 /// The longest that a request is left without an answer.
 const HANG: Duration = Duration::from_secs(120);
 
 /// Goes with the answer to a re-trigger: its number in the books.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written(pub(super) usize);
+pub(crate) struct LedgerEntry(pub(crate) usize);
 
 /// A request at the desk.
-struct Visit {
+struct RequestContext {
     app: App,
     fuse: Fuse,
     request_id: String,
 }
 
-pub(super) async fn attend(
+pub(crate) async fn handle(
     State((app, endpoint)): State<(App, Endpoint)>,
     ConnectInfo(fuse): ConnectInfo<Fuse>,
     request: Request,
@@ -51,22 +46,22 @@ pub(super) async fn attend(
     };
     let loses_answer = effect.as_ref().is_some_and(Effect::loses_answer);
     tracing::debug!(?endpoint, ?effect, %request_id, uri = %request.uri(), "simulator asked");
-    let visit = Visit { app, fuse, request_id };
+    let context = RequestContext { app, fuse, request_id };
     let mut response = match effect {
-        None => visit.process(request, next).await,
-        Some(effect) => visit.afflict(effect, request, next).await,
+        None => context.process(request, next).await,
+        Some(effect) => context.apply_fault(effect, request, next).await,
     };
     // A caller that has gone away meanwhile takes this future with it, so that its call stays
     // unanswered in the books.
-    if let Some(Written(number)) = response.extensions_mut().remove()
+    if let Some(LedgerEntry(number)) = response.extensions_mut().remove()
         && !loses_answer
     {
-        visit.app.world().books.mark_answered(number);
+        context.app.world().books.mark_answered(number);
     }
-    visit.date(response)
+    context.date(response)
 }
 
-impl Visit {
+impl RequestContext {
     async fn process(&self, request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
@@ -75,7 +70,7 @@ impl Visit {
         signed
     }
 
-    async fn afflict(&self, effect: Effect, request: Request, next: Next) -> Response {
+    async fn apply_fault(&self, effect: Effect, request: Request, next: Next) -> Response {
         let query = request.uri().query().unwrap_or_default().to_owned();
         match effect {
             Effect::DropBefore => self.cut(),
@@ -97,12 +92,12 @@ impl Visit {
                 self.wait(HANG).await;
                 self.cut()
             }
-            Effect::Status(error) => distort::error_answer(&error, &self.request_id),
+            Effect::Status(error) => effects::error_answer(&error, &self.request_id),
             Effect::StatusAfter(error) => {
                 self.process(request, next).await;
-                distort::error_answer(&error, &self.request_id)
+                effects::error_answer(&error, &self.request_id)
             }
-            Effect::Redirect(to) => distort::redirect(&to),
+            Effect::Redirect(to) => effects::redirect(&to),
             Effect::ExpireTokens => {
                 self.app.world().tokens.expire_all();
                 self.process(request, next).await
@@ -118,21 +113,21 @@ impl Visit {
             }
             Effect::Garbage => {
                 self.process(request, next).await;
-                distort::garbage()
+                effects::garbage()
             }
             Effect::Oversized(bytes) => {
                 self.process(request, next).await;
-                distort::oversized(bytes)
+                effects::oversized(bytes)
             }
-            Effect::Truncate => distort::truncate(self.process(request, next).await).await,
+            Effect::Truncate => effects::truncate(self.process(request, next).await).await,
             Effect::DuplicatePage => {
-                distort::lead_back(self.process(request, next).await, &query).await
+                effects::lead_back(self.process(request, next).await, &query).await
             }
             Effect::ShuffleItems => {
                 let mut rng = self.app.world().noise.fork();
-                distort::shuffle(self.process(request, next).await, &mut rng).await
+                effects::shuffle(self.process(request, next).await, &mut rng).await
             }
-            Effect::NoId => distort::remove_ids(self.process(request, next).await).await,
+            Effect::NoId => effects::remove_ids(self.process(request, next).await).await,
         }
     }
 

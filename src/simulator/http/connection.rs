@@ -19,11 +19,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The means to cut one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fuse(Arc<AtomicBool>);
+pub(crate) struct Fuse(Arc<AtomicBool>);
 
 impl Fuse {
     /// From now on nothing more is written to the connection.
-    pub(super) fn blow(&self) {
+    pub(crate) fn blow(&self) {
         self.0.store(true, Ordering::Release);
     }
 
@@ -43,7 +43,7 @@ impl Connected<IncomingStream<'_, FusedListener>> for Fuse {
 
 /// A TCP listener that hands out fused connections.
 #[derive(Debug)]
-pub(super) struct FusedListener(pub(super) TcpListener);
+pub(crate) struct FusedListener(pub(crate) TcpListener);
 
 impl Listener for FusedListener {
     type Io = Connection;
@@ -62,7 +62,7 @@ impl Listener for FusedListener {
 
 /// A TCP stream that writes only as long as its fuse is whole.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     fuse: Fuse,
 }

@@ -4,73 +4,73 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::flow::FlowKey;
-use super::quirks::Spelling;
+use crate::simulator::quirks::Spelling;
 
 /// Handle of a run; grows with every run that is made.
-pub(super) type RunKey = u64;
+pub(crate) type RunKey = u64;
 
 /// A run. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
-    pub(super) id: String,
-    pub(super) flow: FlowKey,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) started_at: Option<i64>,
-    pub(super) ended_at: Option<i64>,
-    pub(super) status: RunStatus,
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) flow: FlowKey,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) started_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) status: RunStatus,
     /// How it failed or, before its end, how it is going to.
-    pub(super) failure: Option<Failure>,
-    pub(super) author: Author,
-    pub(super) lineage: Option<Lineage>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) author: Author,
+    pub(crate) lineage: Option<Lineage>,
     /// Re-triggers accepted on behalf of this root run.
-    pub(super) retriggers: u32,
+    pub(crate) retriggers: u32,
     /// The latest run that was issued for this one.
-    pub(super) issued: Option<RunKey>,
-    pub(super) records: u64,
+    pub(crate) issued: Option<RunKey>,
+    pub(crate) records: u64,
     /// Changes with every update and makes the etag.
-    pub(super) stamp: u32,
+    pub(crate) stamp: u32,
 }
 
 impl Run {
     /// The current etag, with the double quotes that are part of Adobe's value.
-    pub(super) fn etag(&self) -> String {
+    pub(crate) fn etag(&self) -> String {
         etag(self.stamp, self.updated_at)
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         matches!(self.status, RunStatus::Success | RunStatus::Failed | RunStatus::PartialSuccess)
     }
 
     /// The end as published: some failures never say when they ended.
-    pub(super) fn completed_at(&self) -> Option<i64> {
+    pub(crate) fn completed_at(&self) -> Option<i64> {
         let shown = self.failure.as_ref().is_none_or(|failure| failure.shows_completion);
         self.ended_at.filter(|_| shown)
     }
 
     /// What went wrong, once it has.
-    pub(super) fn published_failure(&self) -> Option<&Failure> {
+    pub(crate) fn published_failure(&self) -> Option<&Failure> {
         self.failure.as_ref().filter(|_| self.is_finished())
     }
 }
 
 /// The etag of something whose content is told apart by `stamp`.
-pub(super) fn etag(stamp: u32, updated_at: i64) -> String {
+pub(crate) fn etag(stamp: u32, updated_at: i64) -> String {
     format!("\"{stamp:08x}-0000-0200-0000-{:08x}0000\"", updated_at / 1000)
 }
 
 /// Where an issued run comes from: never published, because Adobe does not tell.
 #[derive(Clone, Debug)]
-pub(super) struct Lineage {
+pub(crate) struct Lineage {
     /// The run that failed first.
-    pub(super) root: RunKey,
+    pub(crate) root: RunKey,
     /// Its id.
-    pub(super) root_id: String,
+    pub(crate) root_id: String,
 }
 
 /// Who made a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Author {
+pub(crate) enum Author {
     /// The schedule of the flow.
     Schedule,
     /// A person in the user interface.
@@ -81,7 +81,7 @@ pub(super) enum Author {
 
 impl Author {
     /// `createdClient`. `exc_app` is documented; the name of the schedule's client is made up.
-    pub(super) fn client(&self) -> &str {
+    pub(crate) fn client(&self) -> &str {
         match self {
             Self::Schedule => "acp_flow_schedule",
             Self::Person => "exc_app",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::faults::Endpoint;
+use crate::simulator::faults::rule::Endpoint;
 
 /// How many unexpected requests are written down.
 const UNEXPECTED_KEPT: usize = 100;
@@ -93,23 +93,23 @@ impl Books {
         self.accepted().filter(|call| call.root_run == root_run).collect()
     }
 
-    pub(super) fn count(&mut self, endpoint: Endpoint) {
+    pub(crate) fn count(&mut self, endpoint: Endpoint) {
         *self.requests.entry(endpoint).or_default() += 1;
     }
 
-    pub(super) fn note_unexpected(&mut self, request: String) {
+    pub(crate) fn note_unexpected(&mut self, request: String) {
         if self.unexpected.len() < UNEXPECTED_KEPT {
             self.unexpected.push(request);
         }
     }
 
     /// Writes a call down and returns its number.
-    pub(super) fn write(&mut self, call: Retrigger) -> usize {
+    pub(crate) fn write(&mut self, call: Retrigger) -> usize {
         self.retriggers.push(call);
         self.retriggers.len() - 1
     }
 
-    pub(super) fn mark_answered(&mut self, call: usize) {
+    pub(crate) fn mark_answered(&mut self, call: usize) {
         if let Some(call) = self.retriggers.get_mut(call) {
             call.answered = true;
         }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::World;
 use super::failure::Failure;
 use super::flow::FlowState;
-use super::run::Run;
-use super::run::RunStatus;
-use super::world::World;
+use super::run::{Run, RunStatus};
 
 impl World {
     /// How far a run has come; `None` if there is no such run in any sandbox.

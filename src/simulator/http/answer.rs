@@ -3,20 +3,17 @@
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::ETAG;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use serde_json::Value;
-use serde_json::json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
 
-use super::quirks::AnswerShape;
-use super::quirks::EtagPlace;
-use super::retrigger::Issued;
-use super::run::RunKey;
-use super::wire::RunItem;
-use super::world::World;
+use crate::simulator::quirks::{AnswerShape, EtagPlace};
+use crate::simulator::wire::RunItem;
+use crate::simulator::world::World;
+use crate::simulator::world::retrigger::Issued;
+use crate::simulator::world::run::RunKey;
 
 /// 200, as Adobe's OpenAPI file says.
-pub(super) fn accepted(world: &World, issued: Issued) -> Response {
+pub(crate) fn accepted(world: &World, issued: Issued) -> Response {
     let Some(new) = world.runs.get(issued.new) else {
         return Json(json!({})).into_response();
     };

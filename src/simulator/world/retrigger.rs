@@ -5,32 +5,27 @@
 
 use axum::http::StatusCode;
 
-use super::books::Outcome;
-use super::books::Retrigger;
+use super::World;
+use super::books::{Outcome, Retrigger};
 use super::flow::FlowState;
-use super::refusal::Refusal;
-use super::run::Author;
-use super::run::Lineage;
-use super::run::Run;
-use super::run::RunKey;
-use super::run::RunStatus;
-use super::world::World;
+use super::run::{Author, Lineage, Run, RunKey, RunStatus};
+use crate::simulator::refusal::Refusal;
 
 /// A re-trigger as it was asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Request<'a> {
-    pub(super) sandbox: &'a str,
-    pub(super) run_id: &'a str,
-    pub(super) op: Option<&'a str>,
-    pub(super) if_match: Option<&'a str>,
-    pub(super) author: Author,
+pub(crate) struct Request<'a> {
+    pub(crate) sandbox: &'a str,
+    pub(crate) run_id: &'a str,
+    pub(crate) op: Option<&'a str>,
+    pub(crate) if_match: Option<&'a str>,
+    pub(crate) author: Author,
 }
 
 /// A re-trigger that was accepted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Issued {
-    pub(super) asked: RunKey,
-    pub(super) new: RunKey,
+pub(crate) struct Issued {
+    pub(crate) asked: RunKey,
+    pub(crate) new: RunKey,
 }
 
 impl World {
@@ -57,7 +52,7 @@ impl World {
     }
 
     /// Decides about a re-trigger and writes it into the books; also returns its number there.
-    pub(super) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
+    pub(crate) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
         let asked = self.runs.key_of(request.run_id);
         let flow = asked.and_then(|key| self.runs.get(key)).map(|run| run.flow);
         let result = self.may_retrigger(request).map(|key| self.issue(key, &request.author));
@@ -165,7 +160,7 @@ impl World {
     }
 
     /// A run by id, if it belongs to this sandbox.
-    pub(super) fn run_in(&self, sandbox: &str, id: &str) -> Option<(RunKey, &Run)> {
+    pub(crate) fn run_in(&self, sandbox: &str, id: &str) -> Option<(RunKey, &Run)> {
         let key = self.runs.key_of(id)?;
         let run = self.runs.get(key)?;
         (self.flows[run.flow].sandbox == sandbox).then_some((key, run))

@@ -1,60 +1,43 @@
 //! The HTTP interface: which path does what.
 
-use axum::Json;
-use axum::Router;
-use axum::extract::Path;
-use axum::extract::RawQuery;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::Method;
-use axum::http::StatusCode;
-use axum::http::Uri;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::IF_MATCH;
-use axum::middleware;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use axum::routing::get;
-use axum::routing::post;
-use serde_json::Value;
-use serde_json::json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
 
-use super::answer;
 use super::app::App;
-use super::books::Books;
 use super::caller::Caller;
-use super::faults::Endpoint;
-use super::faults::FaultRule;
-use super::front_desk;
-use super::lists;
-use super::query::Query;
-use super::query::Resource;
-use super::refusal::Refusal;
-use super::retrigger;
-use super::run::Author;
-use super::spec::Spec;
-use super::token;
-use super::view::FlowView;
-use super::wire;
-use super::wire::FlowItem;
-use super::wire::RunItem;
+use super::{answer, lists, middleware, token};
+use crate::simulator::faults::rule::{Endpoint, FaultRule};
+use crate::simulator::query::{Query, Resource};
+use crate::simulator::refusal::Refusal;
+use crate::simulator::wire;
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::wire::{FlowItem, RunItem};
+use crate::simulator::world::books::Books;
+use crate::simulator::world::retrigger;
+use crate::simulator::world::run::Author;
+use crate::simulator::world::spec::Spec;
 
 /// Where Flow Service lives below the platform's URL.
 const FLOW_SERVICE: &str = "/data/foundation/flowservice";
 
 /// Every path of the simulator.
-pub(super) fn router(app: App) -> Router {
-    let desk =
-        |endpoint| middleware::from_fn_with_state((app.clone(), endpoint), front_desk::attend);
+pub(crate) fn router(app: App) -> Router {
+    let around = |endpoint| from_fn_with_state((app.clone(), endpoint), middleware::handle);
     let flow_service = Router::new()
-        .route("/flows", get(list_flows).layer(desk(Endpoint::Flows)))
-        .route("/flows/{id}", get(read_flow).layer(desk(Endpoint::Flow)))
-        .route("/flowSpecs/{id}", get(read_spec).layer(desk(Endpoint::FlowSpecs)))
-        .route("/runs", get(list_runs).layer(desk(Endpoint::Runs)))
-        .route("/runs/{id}", get(read_run).layer(desk(Endpoint::Run)))
-        .route("/runs/{id}/action", post(retrigger).layer(desk(Endpoint::Retrigger)));
+        .route("/flows", get(list_flows).layer(around(Endpoint::Flows)))
+        .route("/flows/{id}", get(read_flow).layer(around(Endpoint::Flow)))
+        .route("/flowSpecs/{id}", get(read_spec).layer(around(Endpoint::FlowSpecs)))
+        .route("/runs", get(list_runs).layer(around(Endpoint::Runs)))
+        .route("/runs/{id}", get(read_run).layer(around(Endpoint::Run)))
+        .route("/runs/{id}/action", post(retrigger).layer(around(Endpoint::Retrigger)));
     Router::new()
-        .route("/ims/token/v3", post(token::issue_token).layer(desk(Endpoint::Token)))
+        .route("/ims/token/v3", post(token::issue_token).layer(around(Endpoint::Token)))
         .nest(FLOW_SERVICE, flow_service)
         .route("/simulator/books", get(read_books))
         .route("/simulator/faults", post(replace_faults))
@@ -144,7 +127,7 @@ async fn retrigger(
         Ok(issued) => answer::accepted(&world, issued),
         Err(refusal) => refusal.into_response(),
     };
-    response.extensions_mut().insert(front_desk::Written(number));
+    response.extensions_mut().insert(middleware::LedgerEntry(number));
     response
 }
 

@@ -1,32 +1,28 @@
 //! Flows and runs as a caller sees them: with what is around them, and with the quirks in force.
 
-use super::flow::Flow;
-use super::flow::FlowKey;
-use super::query::Field;
-use super::query::Filterable;
-use super::query::Value;
-use super::quirks::Quirks;
-use super::run::Run;
-use super::run::RunStatus;
-use super::world::World;
+use crate::simulator::query::{Field, Filterable, Value};
+use crate::simulator::quirks::Quirks;
+use crate::simulator::world::World;
+use crate::simulator::world::flow::{Flow, FlowKey};
+use crate::simulator::world::run::{Run, RunStatus};
 
 /// A run and its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RunView<'w> {
-    pub(super) run: &'w Run,
-    pub(super) flow: &'w Flow,
-    pub(super) world: &'w World,
+pub(crate) struct RunView<'w> {
+    pub(crate) run: &'w Run,
+    pub(crate) flow: &'w Flow,
+    pub(crate) world: &'w World,
 }
 
 /// A flow and its surroundings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FlowView<'w> {
-    pub(super) key: FlowKey,
-    pub(super) world: &'w World,
+pub(crate) struct FlowView<'w> {
+    pub(crate) key: FlowKey,
+    pub(crate) world: &'w World,
 }
 
 impl World {
-    pub(super) fn view_run<'w>(&'w self, run: &'w Run) -> RunView<'w> {
+    pub(crate) fn view_run<'w>(&'w self, run: &'w Run) -> RunView<'w> {
         RunView { run, flow: &self.flows[run.flow], world: self }
     }
 }
@@ -38,17 +34,17 @@ impl Quirks {
 }
 
 impl RunView<'_> {
-    pub(super) fn status(&self) -> &'static str {
+    pub(crate) fn status(&self) -> &'static str {
         self.world.quirks.spell(self.run.status)
     }
 }
 
 impl<'w> FlowView<'w> {
-    pub(super) fn flow(&self) -> &'w Flow {
+    pub(crate) fn flow(&self) -> &'w Flow {
         &self.world.flows[self.key]
     }
 
-    pub(super) fn last_run(&self) -> Option<&'w Run> {
+    pub(crate) fn last_run(&self) -> Option<&'w Run> {
         self.world.runs.of_flow(self.key).next()
     }
 

@@ -5,33 +5,34 @@
 //! does not care whether a minute or a day went by. All randomness comes from one seed and is drawn
 //! in the order of events: the same seed and the same clock give the same world.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+pub(crate) mod books;
+pub(crate) mod credentials;
+mod event_queue;
+pub(crate) mod failure;
+pub(crate) mod flow;
+pub(crate) mod retrigger;
+pub(crate) mod run;
+mod run_log;
+pub(crate) mod spec;
+mod test_actions;
+mod test_queries;
+
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
 use uuid::Builder;
 
-use super::agenda::Agenda;
-use super::agenda::Event;
-use super::books::Books;
-use super::credentials::Credentials;
-use super::credentials::Tokens;
-use super::failure::Failure;
-use super::faults::Faults;
-use super::flow::Flow;
-use super::flow::FlowKey;
-use super::flow::FlowSetup;
-use super::flow::FlowState;
-use super::quirks::Quirks;
-use super::run::Author;
-use super::run::Lineage;
-use super::run::Run;
-use super::run::RunKey;
-use super::run::RunSetup;
-use super::run::RunStatus;
-use super::run_log::RunLog;
+use crate::simulator::faults::rule::Faults;
+use crate::simulator::quirks::Quirks;
+use books::Books;
+use credentials::{Credentials, Tokens};
+use event_queue::{Event, EventQueue};
+use failure::Failure;
+use flow::{Flow, FlowKey, FlowSetup, FlowState};
+use run::{Author, Lineage, Run, RunKey, RunSetup, RunStatus};
+use run_log::RunLog;
 
 /// The most scheduled runs of one flow that are made up for after a leap of the clock: a day of
 /// the shortest schedule that Adobe allows.
@@ -48,18 +49,18 @@ pub struct World {
     pub faults: Faults,
     /// What was asked and answered.
     pub books: Books,
-    pub(super) tokens: Tokens,
-    pub(super) sandboxes: BTreeMap<String, String>,
-    pub(super) flows: Vec<Flow>,
+    pub(crate) tokens: Tokens,
+    pub(crate) sandboxes: BTreeMap<String, String>,
+    pub(crate) flows: Vec<Flow>,
     flow_keys: HashMap<String, FlowKey>,
-    pub(super) runs: RunLog,
-    agenda: Agenda,
+    pub(crate) runs: RunLog,
+    events: EventQueue,
     now: i64,
     /// Decides what happens.
     rng: Rng,
     /// Decides what does not matter to the world (request ids, tokens, faults), so that reading
     /// leaves it as it was.
-    pub(super) noise: Rng,
+    pub(crate) noise: Rng,
 }
 
 impl World {
@@ -75,7 +76,7 @@ impl World {
             flows: Vec::new(),
             flow_keys: HashMap::new(),
             runs: RunLog::default(),
-            agenda: Agenda::default(),
+            events: EventQueue::default(),
             now: now.as_millisecond(),
             rng: Rng::with_seed(seed),
             noise: Rng::with_seed(!seed),
@@ -186,7 +187,7 @@ impl World {
     /// it, but undoes nothing.
     pub fn advance(&mut self, now: Timestamp) {
         let now = now.as_millisecond() + self.quirks.clock_skew_ms;
-        while let Some((at, event)) = self.agenda.next_due(now) {
+        while let Some((at, event)) = self.events.next_due(now) {
             self.now = at;
             match event {
                 Event::FlowDue(flow, version) => self.flow_is_due(flow, version, at, now),
@@ -197,12 +198,12 @@ impl World {
         self.now = now;
     }
 
-    pub(super) fn flow_key(&self, id: &str) -> Option<FlowKey> {
+    pub(crate) fn flow_key(&self, id: &str) -> Option<FlowKey> {
         self.flow_keys.get(id).copied()
     }
 
     /// Makes a run that somebody asked for, on behalf of `root`; it waits for a while first.
-    pub(super) fn issue_run(
+    pub(crate) fn issue_run(
         &mut self,
         flow: FlowKey,
         author: Author,
@@ -212,7 +213,7 @@ impl World {
         let at = self.now;
         let key = self.insert_run(flow, at, author, Some(lineage), failure);
         let queued = millis(self.flows[flow].setup.run_time) / 5;
-        self.agenda.add(at + queued, Event::RunStarts(key));
+        self.events.add(at + queued, Event::RunStarts(key));
         self.appoint_end(key, flow, at + queued);
         key
     }
@@ -222,13 +223,13 @@ impl World {
         let flow = &self.flows[key];
         if let Some(every) = flow.setup.every {
             let wait = self.rng.i64(1..=millis(every).max(1));
-            self.agenda.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
+            self.events.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
         }
     }
 
     fn appoint_end(&mut self, run: RunKey, flow: FlowKey, start: i64) {
         let run_time = millis(self.flows[flow].setup.run_time);
-        self.agenda.add(start + run_time, Event::RunEnds(run));
+        self.events.add(start + run_time, Event::RunEnds(run));
     }
 
     fn flow_is_due(&mut self, key: FlowKey, version: u32, at: i64, now: i64) {
@@ -238,7 +239,7 @@ impl World {
         };
         let every = millis(every).max(1);
         let next = (at + every).max(now - CATCH_UP_RUNS * every);
-        self.agenda.add(next, Event::FlowDue(key, version));
+        self.events.add(next, Event::FlowDue(key, version));
         if flow.state != FlowState::Enabled {
             return;
         }
@@ -300,11 +301,11 @@ impl World {
 }
 
 /// A version 4 UUID from the seeded generator.
-pub(super) fn random_uuid(rng: &mut Rng) -> String {
+pub(crate) fn random_uuid(rng: &mut Rng) -> String {
     Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid().to_string()
 }
 
 /// Whole milliseconds; more than a thousand years are cut to that.
-pub(super) fn millis(duration: Duration) -> i64 {
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 1_000_000)
 }

@@ -4,32 +4,23 @@ use std::convert::Infallible;
 use std::io;
 
 use axum::Json;
-use axum::body::Body;
-use axum::body::Bytes;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::LOCATION;
-use axum::http::header::RETRY_AFTER;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use fastrand::Rng;
-use futures_util::StreamExt;
-use futures_util::stream;
-use serde_json::Value;
-use serde_json::json;
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
 
-use super::faults::ErrorAnswer;
-use super::faults::ErrorBody;
-use super::query::replay_token;
-use super::refusal::Refusal;
+use super::rule::{ErrorAnswer, ErrorBody};
+use crate::simulator::query::replay_token;
+use crate::simulator::refusal::Refusal;
 
 /// Larger than any page of this service.
 const BODY_LIMIT: usize = 16 << 20;
 
 /// An error from somewhere before the service.
-pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
+pub(crate) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let reason = status.canonical_reason().unwrap_or("Error");
     let mut response = match error.body {
@@ -60,7 +51,7 @@ pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
 }
 
 /// To be asked elsewhere.
-pub(super) fn redirect(to: &str) -> Response {
+pub(crate) fn redirect(to: &str) -> Response {
     let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
     if let Some(value) = header_value(to) {
         response.headers_mut().insert(LOCATION, value);
@@ -69,12 +60,12 @@ pub(super) fn redirect(to: &str) -> Response {
 }
 
 /// Success, it says.
-pub(super) fn garbage() -> Response {
+pub(crate) fn garbage() -> Response {
     ([(CONTENT_TYPE, "application/json")], "{\"items\": [<!doctype html>").into_response()
 }
 
 /// Valid JSON of at least so many bytes, most of them blanks, sent as fast as it is read.
-pub(super) fn oversized(bytes: u64) -> Response {
+pub(crate) fn oversized(bytes: u64) -> Response {
     const CHUNK: &[u8] = &[b' '; 64 * 1024];
     let blanks = stream::iter(0..bytes.div_ceil(CHUNK.len() as u64))
         .map(|_| Ok::<_, Infallible>(Bytes::from_static(CHUNK)));
@@ -83,7 +74,7 @@ pub(super) fn oversized(bytes: u64) -> Response {
 }
 
 /// Promises the whole length and ends half way.
-pub(super) async fn truncate(response: Response) -> Response {
+pub(crate) async fn truncate(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -97,7 +88,7 @@ pub(super) async fn truncate(response: Response) -> Response {
 }
 
 /// `next` leads to the page that was asked for by `query`; a last page stays the last.
-pub(super) async fn lead_back(response: Response, query: &str) -> Response {
+pub(crate) async fn lead_back(response: Response, query: &str) -> Response {
     change_json(response, |body| {
         let href = body.pointer_mut("/_links/next/href");
         if let (Some(href), Some(token)) = (href, replay_token(query)) {
@@ -109,7 +100,7 @@ pub(super) async fn lead_back(response: Response, query: &str) -> Response {
 }
 
 /// The same items in any order.
-pub(super) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
+pub(crate) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
     change_json(response, |body| {
         if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
             rng.shuffle(items);
@@ -119,7 +110,7 @@ pub(super) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
 }
 
 /// No `id`, neither of the answer nor of its items.
-pub(super) async fn remove_ids(response: Response) -> Response {
+pub(crate) async fn remove_ids(response: Response) -> Response {
     fn remove_id(value: &mut Value) {
         value.as_object_mut().and_then(|members| members.remove("id"));
     }

@@ -3,28 +3,27 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::failure::Cause;
 use super::spec::Spec;
 
 /// Position of a flow in its world; flows are never removed.
-pub(super) type FlowKey = usize;
+pub(crate) type FlowKey = usize;
 
 /// A dataflow. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
-    pub(super) id: String,
-    pub(super) sandbox: String,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) state: FlowState,
+pub(crate) struct Flow {
+    pub(crate) id: String,
+    pub(crate) sandbox: String,
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+    pub(crate) state: FlowState,
     /// Distinguishes etags of the same second, and makes up the ids of connections.
-    pub(super) stamp: u32,
+    pub(crate) stamp: u32,
     /// Goes up when the schedule changes, so that an older appointment can be told.
-    pub(super) schedule_version: u32,
-    pub(super) setup: FlowSetup,
+    pub(crate) schedule_version: u32,
+    pub(crate) setup: FlowSetup,
 }
 
 /// The state of a flow; `enabled` is the only one in which it runs.

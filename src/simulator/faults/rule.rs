@@ -1,11 +1,10 @@
 //! What goes wrong between client and service, by rule.
 //!
 //! A rule names an endpoint, how often it strikes, and an effect. What an effect does to a request
-//! is in [`front_desk`](super::front_desk); here is only when it does.
+//! is in [`front_desk`](crate::simulator::http::middleware); here is only when it does.
 
 use fastrand::Rng;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An operation of the simulated service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -104,7 +103,7 @@ pub enum Effect {
 
 impl Effect {
     /// Whether a client cannot learn from the answer what was done.
-    pub(super) fn loses_answer(&self) -> bool {
+    pub(crate) fn loses_answer(&self) -> bool {
         !matches!(
             self,
             Self::Delay(_)
@@ -184,7 +183,7 @@ impl Faults {
     }
 
     /// What goes wrong with the next request to `endpoint`, if anything.
-    pub(super) fn strike(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
+    pub(crate) fn strike(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
         self.rules.iter_mut().find_map(|counted| counted.strike(endpoint, rng))
     }
 }
