@@ -53,7 +53,7 @@ fn answer<V: Filterable, T: Serialize>(
     publish: impl Fn(&V) -> T,
 ) -> String {
     if query.count {
-        return json!({ "count": query.count_of(views) }).to_string();
+        return json!({ "count": views.filter(|view| query.matches(view)).count() }).to_string();
     }
     let page = query.page_of(resource, views, world.quirks.href_repeats_filters);
     let list = List::new(page.items.iter().map(publish).collect(), page.next);

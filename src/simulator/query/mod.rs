@@ -1,4 +1,4 @@
-//! The query language of Flow Service lists: filters, order, pages, count.
+//! The query language of Flow Service lists, as far as flowmend and aepp use it: filters, pages, count.
 //!
 //! Queries are parsed into fields and tests once and then run against the world itself, never
 //! against rendered JSON: a world of tens of thousands of runs answers in milliseconds. Everything
@@ -7,7 +7,6 @@
 
 mod condition;
 mod field;
-mod order;
 mod page;
 mod params;
 #[cfg(test)]
@@ -18,7 +17,6 @@ use std::collections::HashSet;
 use crate::simulator::quirks::{FlowIdList, Quirks};
 use crate::simulator::refusal::Refusal;
 use condition::Condition;
-use order::Order;
 use params::Params;
 
 pub(super) use field::{Field, Filterable, Resource, Value};
@@ -28,7 +26,6 @@ pub(super) use params::replay_token;
 #[derive(Debug)]
 pub(super) struct Query {
     conditions: Vec<Condition>,
-    order: Option<Order>,
     limit: usize,
     offset: usize,
     /// Only the number of matches is wanted.
@@ -44,10 +41,8 @@ impl Query {
             .property
             .iter()
             .map(|text| Condition::parse(resource, text, quirks))
-            .filter_map(Result::transpose)
             .collect::<Result<Vec<_>, _>>()?;
         let query = Self {
-            order: params.orderby.as_deref().map(|t| Order::parse(resource, t)).transpose()?,
             limit: params.limit(resource.default_limit(), quirks.page_cap)?,
             count: params.count()?,
             conditions,

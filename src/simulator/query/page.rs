@@ -16,11 +16,6 @@ pub(crate) struct Page<R> {
 }
 
 impl Query {
-    /// How many of `records` match.
-    pub(crate) fn count_of<R: Filterable>(&self, records: impl Iterator<Item = R>) -> usize {
-        records.filter(|record| self.matches(record)).count()
-    }
-
     /// The page asked for, of `records`, which come newest first.
     pub(crate) fn page_of<R: Filterable>(
         &self,
@@ -31,14 +26,7 @@ impl Query {
         let matches = records.filter(|record| self.matches(record));
         // One more than wanted tells whether there is a next page.
         let wanted = self.limit + 1;
-        let mut items: Vec<R> = match &self.order {
-            None => matches.skip(self.offset).take(wanted).collect(),
-            Some(order) => {
-                let mut all: Vec<R> = matches.collect();
-                all.sort_by(|a, b| order.compare(a, b));
-                all.into_iter().skip(self.offset).take(wanted).collect()
-            }
-        };
+        let mut items: Vec<R> = matches.skip(self.offset).take(wanted).collect();
         let more = items.len() > self.limit;
         items.truncate(self.limit);
         let next = more

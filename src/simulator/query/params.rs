@@ -3,6 +3,7 @@
 //! A token is the query itself and an offset, in hexadecimal: Adobe's is opaque, url-safe and can
 //! be followed alone, and so is this. Parameters sent along with a token override what it carries.
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::field::Resource;
@@ -12,7 +13,6 @@ use crate::simulator::refusal::Refusal;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Params {
     pub(super) property: Vec<String>,
-    pub(super) orderby: Option<String>,
     limit: Option<String>,
     count: Option<String>,
 }
@@ -37,7 +37,6 @@ impl Params {
         for (name, value) in decode(query) {
             match name.as_str() {
                 "property" => sent.property.push(value),
-                "orderby" => sent.orderby = Some(value),
                 "limit" => sent.limit = Some(value),
                 "count" => sent.count = Some(value),
                 "continuationToken" => token = Some(value),
@@ -56,7 +55,6 @@ impl Params {
     fn or(self, carried: Self) -> Self {
         Self {
             property: if self.property.is_empty() { carried.property } else { self.property },
-            orderby: self.orderby.or(carried.orderby),
             limit: self.limit.or(carried.limit),
             count: self.count.or(carried.count),
         }
@@ -78,9 +76,10 @@ impl Params {
                 Err(Refusal::bad_request(1401, "limit and count exclude each other."))
             }
             Some("true") => Ok(true),
-            Some(other) => {
-                Err(Refusal::bad_request(1400, format!("count must be true or false, not {other}")))
-            }
+            Some(other) => Err(Refusal::bad_request(
+                1400,
+                format!("count must be true or false, not {other}."),
+            )),
         }
     }
 
@@ -89,10 +88,9 @@ impl Params {
         let mut href = format!("{}?", resource.path());
         if repeat {
             let limit = self.limit.iter().map(|value| ("limit", value));
-            let orderby = self.orderby.iter().map(|value| ("orderby", value));
             let property = self.property.iter().map(|value| ("property", value));
-            for (name, value) in property.chain(orderby).chain(limit) {
-                href.push_str(&format!("{name}={}&", encode(value)));
+            for (name, value) in property.chain(limit) {
+                href.push_str(&format!("{name}={}&", utf8_percent_encode(value, NON_ALPHANUMERIC)));
             }
         }
         href + "continuationToken=" + &self.token(offset)
@@ -125,25 +123,6 @@ fn decode(query: &str) -> Vec<(String, String)> {
     split.map(|(name, value)| (decode_percent(name), decode_percent(value))).collect()
 }
 
-/// Decodes `%XX` and `+`; what is no valid escape stays as it is.
 fn decode_percent(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escape = tail.get(..2).filter(|_| *first == b'%');
-        let byte = escape
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn encode(text: &str) -> String {
-    let encode_byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).into(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode_byte).collect()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

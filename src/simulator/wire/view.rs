@@ -1,10 +1,9 @@
 //! Flows and runs as a caller sees them: with what is around them, and with the quirks in force.
 
 use crate::simulator::query::{Field, Filterable, Value};
-use crate::simulator::quirks::Quirks;
 use crate::simulator::world::World;
 use crate::simulator::world::flow::{Flow, FlowKey};
-use crate::simulator::world::run::{Run, RunStatus};
+use crate::simulator::world::run::Run;
 
 /// A run and its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -27,15 +26,9 @@ impl World {
     }
 }
 
-impl Quirks {
-    fn spell(&self, status: RunStatus) -> &'static str {
-        status.spelled(self.status_spelling)
-    }
-}
-
 impl RunView<'_> {
     pub(crate) fn status(&self) -> &'static str {
-        self.world.quirks.spell(self.run.status)
+        self.run.status.spelled(self.world.quirks.status_spelling)
     }
 }
 
@@ -47,10 +40,6 @@ impl<'w> FlowView<'w> {
     pub(crate) fn last_run(&self) -> Option<&'w Run> {
         self.world.runs.of_flow(self.key).next()
     }
-
-    fn last_run_state(&self) -> Option<&'static str> {
-        self.last_run().map(|run| self.world.quirks.spell(run.status))
-    }
 }
 
 impl Filterable for RunView<'_> {
@@ -58,10 +47,8 @@ impl Filterable for RunView<'_> {
         match field {
             Field::Id => Value::Text(&self.run.id),
             Field::FlowId => Value::Text(&self.flow.id),
-            Field::FlowSpecId => Value::Text(self.flow.setup.spec.id()),
-            Field::State | Field::Status => Value::Text(self.status()),
-            Field::Started => self.run.started_at.into(),
-            Field::Completed => self.run.completed_at().into(),
+            Field::Status => Value::Text(self.status()),
+            Field::Started => self.run.started_at.map_or(Value::Absent, Value::Time),
             Field::Created => Value::Time(self.run.created_at),
             Field::Updated => Value::Time(self.run.updated_at),
             _ => Value::Absent,
@@ -77,22 +64,11 @@ impl Filterable for FlowView<'_> {
         let flag = |present: bool| if present { Value::Text("true") } else { Value::Absent };
         match field {
             Field::Id => Value::Text(&flow.id),
-            Field::Name => Value::Text(&flow.setup.name),
-            Field::State => Value::Text(flow.state.as_str()),
-            Field::FlowSpecId => Value::Text(flow.setup.spec.id()),
             Field::IsSourceFlow => flag(!is_destination),
             Field::IsDestinationFlow => flag(is_destination),
-            Field::LastRunState => self.last_run_state().map_or(Value::Absent, Value::Text),
-            Field::LastRunStarted => self.last_run().and_then(|run| run.started_at).into(),
             Field::Created => Value::Time(flow.created_at),
             Field::Updated => Value::Time(flow.updated_at),
             _ => Value::Absent,
         }
-    }
-}
-
-impl From<Option<i64>> for Value<'_> {
-    fn from(at: Option<i64>) -> Self {
-        at.map_or(Value::Absent, Value::Time)
     }
 }
