@@ -326,8 +326,8 @@ async fn bench_with_runs() -> Bench {
     let mut world = World::empty(7, Standstill.now());
     let flow = world.add_flow(FlowSetup::batch("crm-accounts"));
     let partial = |status| {
-        let run = RunSetup { status, ..RunSetup::failed(&flow) };
-        run.with_codes(&["CONNECTOR-2001-500"], &["INGEST-1212-400"]).with_records(99)
+        let run = RunSetup { status, records: 99, ..RunSetup::failed(&flow) };
+        run.with_codes(&["CONNECTOR-2001-500"], &["INGEST-1212-400"])
     };
     let no_files = Some(Cause::NoFiles.failure(0.0));
     let runs = [
@@ -337,7 +337,8 @@ async fn bench_with_runs() -> Bench {
         RunSetup::succeeded(&flow).with_id("success"),
         partial(RunStatus::Success).with_id("success-with-errors"),
         partial(RunStatus::PartialSuccess).with_id("partial-success"),
-        RunSetup::in_progress(&flow).with_id("under-way"),
+        RunSetup { status: RunStatus::InProgress, ..RunSetup::succeeded(&flow) }
+            .with_id("under-way"),
     ];
     for run in runs {
         world.add_run(run).unwrap();

@@ -1,5 +1,6 @@
 //! When a re-trigger is due, to the millisecond, and when the effort ends.
 
+use crate::simulator::TestQueries;
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;

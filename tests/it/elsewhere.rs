@@ -1,5 +1,6 @@
 //! What others do meanwhile is left alone, and followed where it is about our run.
 
+use crate::simulator::TestActions;
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::Event;

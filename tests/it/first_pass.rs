@@ -1,5 +1,6 @@
 //! The first pass over a new store: nothing is known of what came before.
 
+use crate::simulator::TestActions;
 use crate::support::{App, MINUTE, Setup};
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::reason::Reason;

@@ -1,5 +1,6 @@
 //! A failed run is found, re-triggered, followed and healed.
 
+use crate::simulator::{LedgerQueries, TestActions};
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;

@@ -1,5 +1,6 @@
 //! What waits for a person or for a change on the platform, and what ends the wait.
 
+use crate::simulator::TestActions;
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
+#[path = "../simulator/mod.rs"]
+mod simulator;
 mod support;
 
 mod admission;

@@ -1,5 +1,6 @@
 //! A person acts in the middle of a pass, and wins.
 
+use crate::simulator::{LedgerQueries, TestActions};
 use crate::support::meddling::{Deed, MeddledStore, Moment};
 use crate::support::{App, MINUTE, Setup, daemon};
 use flowmend::domain::model::ids::RunId;

@@ -1,5 +1,6 @@
 //! Listings of many pages that change while they are read.
 
+use crate::simulator::LedgerQueries;
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::ids::RunId;
 use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowSetup};

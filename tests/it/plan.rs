@@ -1,5 +1,6 @@
 //! What the next pass would do, and that asking changes nothing.
 
+use crate::simulator::TestActions;
 use crate::support::{App, MINUTE, Setup};
 use flowmend::daemon::{Action, Line, Preview};
 use flowmend::domain::model::ids::RunId;

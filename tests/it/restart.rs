@@ -1,5 +1,6 @@
 //! The process is gone in the middle of things, and another goes on.
 
+use crate::simulator::LedgerQueries;
 use crate::support::{MINUTE, Setup};
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;

@@ -1,5 +1,6 @@
 //! Which failures deserve a retry.
 
+use crate::simulator::TestActions;
 use crate::support::{App, MINUTE, Setup};
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::Event;

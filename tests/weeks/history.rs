@@ -3,6 +3,7 @@
 use crate::crashing_store::{CrashingStore, Point, Step};
 use crate::house::{HOUR, House, Passing, Process};
 use crate::setting::{Cast, Setting};
+use crate::simulator::{TestActions, TestQueries};
 use crate::weather::Weather;
 use fastrand::Rng;
 use flowmend::clock::Clock;

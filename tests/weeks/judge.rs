@@ -3,6 +3,7 @@
 use crate::history::History;
 use crate::house::{HOUR, MINUTE, OUR_CLIENT};
 use crate::setting::{LONGEST_RUN, LOOKBACK};
+use crate::simulator::TestQueries;
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;

@@ -21,5 +21,7 @@ mod house;
 mod judge;
 mod seeds;
 mod setting;
+#[path = "../simulator/mod.rs"]
+mod simulator;
 mod truth;
 mod weather;

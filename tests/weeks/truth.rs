@@ -4,6 +4,7 @@
 use crate::crashing_store::{Point, Step};
 use crate::house::{HOUR, House, MINUTE, Process};
 use crate::setting::Setting;
+use crate::simulator::LedgerQueries;
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;

@@ -156,11 +156,11 @@ pub enum ErrorBody {
 /// The rules in force and how often each has been considered.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    rules: Vec<Counted>,
+    pub(crate) rules: Vec<Counted>,
 }
 
 #[derive(Clone, Debug)]
-struct Counted {
+pub(crate) struct Counted {
     rule: FaultRule,
     seen: u32,
     struck: u32,
@@ -175,11 +175,6 @@ impl Faults {
     /// Adds a rule after those in force.
     pub fn add(&mut self, rule: FaultRule) {
         self.rules.push(Counted { rule, seen: 0, struck: 0 });
-    }
-
-    /// The rules in force.
-    pub fn rules(&self) -> impl Iterator<Item = &FaultRule> {
-        self.rules.iter().map(|counted| &counted.rule)
     }
 
     /// What goes wrong with the next request to `endpoint`, if anything.

@@ -16,7 +16,7 @@ pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
         Some(ids) => ids.iter().filter_map(|id| world.flow_key(id)).collect(),
         None => (0..world.flows.len()).collect(),
     };
-    keys.retain(|key| world.flows[*key].sandbox == sandbox);
+    keys.retain(|key| world.flows[*key].setup.sandbox == sandbox);
     keys.sort_by_key(|key| (std::cmp::Reverse(world.flows[*key].created_at), *key));
     let views = keys.into_iter().map(|key| FlowView { key, world });
     answer(world, Resource::Flows, query, views, FlowItem::new)
@@ -27,7 +27,9 @@ pub(crate) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let delay = i64::try_from(world.quirks.listing_delay_ms).unwrap_or(i64::MAX);
     let listed_before = world.now_ms().saturating_sub(delay);
     let views = candidates(world, query)
-        .filter(|run| run.created_at <= listed_before && world.flows[run.flow].sandbox == sandbox)
+        .filter(|run| {
+            run.created_at <= listed_before && world.flows[run.flow].setup.sandbox == sandbox
+        })
         .map(|run| world.view_run(run));
     answer(world, Resource::Runs, query, views, RunItem::new)
 }

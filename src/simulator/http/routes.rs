@@ -78,7 +78,7 @@ async fn read_flow(
     let world = app.world();
     let key = world
         .flow_key(&id)
-        .filter(|key| world.flows[*key].sandbox == caller.sandbox)
+        .filter(|key| world.flows[*key].setup.sandbox == caller.sandbox)
         .ok_or_else(|| Refusal::not_found("flows", &id))?;
     let item = FlowItem::new(&FlowView { key, world: &world });
     Ok(Json(wire::single(item, world.quirks.bare_single_gets)))

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::{FlowSetup, RunSetup, Simulator, World};
+use super::{FlowSetup, RunSetup, RunStatus, Simulator, World};
 use crate::clock::Clock;
 
 /// When every test begins.
@@ -138,4 +138,9 @@ fn world_with_failed_run() -> World {
     let flow = world.add_flow(FlowSetup::batch("crm-accounts-hourly"));
     world.add_run(RunSetup::failed(&flow).with_id("failed-run")).unwrap();
     world
+}
+
+/// A run under way.
+pub(super) fn in_progress(flow_id: &str) -> RunSetup {
+    RunSetup { status: RunStatus::InProgress, ..RunSetup::succeeded(flow_id) }
 }

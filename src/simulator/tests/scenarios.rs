@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::life::publish;
 use super::*;
-use crate::simulator::{RunStatus, Scenario, ScenarioError, Spec};
+use crate::simulator::{Scenario, ScenarioError, Spec};
 
 #[test]
 fn the_default_world_has_every_kind_of_dataflow_and_a_day_behind_it() {
@@ -87,7 +87,7 @@ fn a_scenario_file_starts_from_a_name_and_changes_what_it_says() {
     assert_eq!(scenario.faults.len(), 3);
     let world = scenario.build(1, start_time());
     assert_eq!(world.flows.len(), 3);
-    assert_eq!(world.faults.rules().count(), 3);
+    assert_eq!(world.faults.rules.len(), 3);
     assert_eq!(world.quirks.status_spelling, crate::simulator::Spelling::Upper);
 }
 

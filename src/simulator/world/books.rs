@@ -88,11 +88,6 @@ impl Books {
         self.retriggers.iter().filter(|call| call.new_run_id().is_some())
     }
 
-    /// The re-triggers that were accepted on behalf of a root run, in order, by whomever.
-    pub fn accepted_for_root(&self, root_run: &str) -> Vec<&Retrigger> {
-        self.accepted().filter(|call| call.root_run == root_run).collect()
-    }
-
     pub(crate) fn count(&mut self, endpoint: Endpoint) {
         *self.requests.entry(endpoint).or_default() += 1;
     }

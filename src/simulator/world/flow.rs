@@ -13,17 +13,17 @@ pub(crate) type FlowKey = usize;
 
 /// A dataflow. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Flow {
+pub struct Flow {
     pub(crate) id: String,
-    pub(crate) sandbox: String,
     pub(crate) created_at: i64,
-    pub(crate) updated_at: i64,
-    pub(crate) state: FlowState,
+    /// When it was last changed.
+    pub updated_at: i64,
     /// Distinguishes etags of the same second, and makes up the ids of connections.
-    pub(crate) stamp: u32,
+    pub stamp: u32,
     /// Goes up when the schedule changes, so that an older appointment can be told.
     pub(crate) schedule_version: u32,
-    pub(crate) setup: FlowSetup,
+    /// What it is like now.
+    pub setup: FlowSetup,
 }
 
 /// The state of a flow; `enabled` is the only one in which it runs.

@@ -12,10 +12,8 @@ pub(crate) mod failure;
 pub(crate) mod flow;
 pub(crate) mod retrigger;
 pub(crate) mod run;
-mod run_log;
+pub(crate) mod run_log;
 pub(crate) mod spec;
-mod test_actions;
-mod test_queries;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -51,9 +49,11 @@ pub struct World {
     pub books: Books,
     pub(crate) tokens: Tokens,
     pub(crate) sandboxes: BTreeMap<String, String>,
-    pub(crate) flows: Vec<Flow>,
+    /// By [`World::flow_key`]; flows are never removed.
+    pub flows: Vec<Flow>,
     flow_keys: HashMap<String, FlowKey>,
-    pub(crate) runs: RunLog,
+    /// Its runs.
+    pub runs: RunLog,
     events: EventQueue,
     now: i64,
     /// Decides what happens.
@@ -102,26 +102,14 @@ impl World {
         self.flow_keys.insert(id.clone(), key);
         self.flows.push(Flow {
             id: id.clone(),
-            sandbox: setup.sandbox.clone(),
             created_at,
             updated_at: created_at,
-            state: setup.state,
             stamp: self.rng.u32(..),
             schedule_version: 0,
             setup,
         });
         self.appoint_first_run(key);
         id
-    }
-
-    /// Gives a flow another state; does nothing if there is no such flow.
-    pub fn set_flow_state(&mut self, flow_id: &str, state: FlowState) {
-        let now = self.now;
-        if let Some(flow) = self.flow_keys.get(flow_id).and_then(|key| self.flows.get_mut(*key)) {
-            flow.state = state;
-            flow.updated_at = now;
-            flow.stamp = flow.stamp.wrapping_add(1);
-        }
     }
 
     /// Changes what flows are like, in the order in which they were added; schedules already
@@ -168,16 +156,6 @@ impl World {
         Some(id)
     }
 
-    /// Ends a run under way here and now: badly if there is a failure, else well. Does nothing if
-    /// the run has ended already or does not exist.
-    pub fn end_run(&mut self, run_id: &str, failure: Option<Failure>) {
-        let Some(key) = self.runs.key_of(run_id) else { return };
-        if let Some(run) = self.runs.get_mut(key).filter(|run| !run.is_finished()) {
-            run.failure = failure;
-        }
-        self.run_ends(key, self.now);
-    }
-
     /// The time of the world, in epoch milliseconds: that of its clock, and the skew.
     pub fn now_ms(&self) -> i64 {
         self.now
@@ -198,7 +176,8 @@ impl World {
         self.now = now;
     }
 
-    pub(crate) fn flow_key(&self, id: &str) -> Option<FlowKey> {
+    /// The place of a flow in `flows`.
+    pub fn flow_key(&self, id: &str) -> Option<FlowKey> {
         self.flow_keys.get(id).copied()
     }
 
@@ -240,7 +219,7 @@ impl World {
         let every = millis(every).max(1);
         let next = (at + every).max(now - CATCH_UP_RUNS * every);
         self.events.add(next, Event::FlowDue(key, version));
-        if flow.state != FlowState::Enabled {
+        if flow.setup.state != FlowState::Enabled {
             return;
         }
         let fails = self.rng.f64() < flow.setup.failure_rate;

@@ -34,7 +34,7 @@ impl World {
     pub fn person_retriggers(&mut self, run_id: &str) -> Result<String, String> {
         let key = self.runs.key_of(run_id).ok_or_else(|| "1439-404".to_owned())?;
         let flow = self.runs.get(key).map_or(0, |run| run.flow);
-        let sandbox = self.flows[flow].sandbox.clone();
+        let sandbox = self.flows[flow].setup.sandbox.clone();
         let op = self.quirks.retrigger_ops.first().cloned();
         let request = Request {
             sandbox: &sandbox,
@@ -84,8 +84,8 @@ impl World {
         if !(flow.setup.spec.is_batch_source() && flow.setup.retriggerable) {
             return refuse(1333, "flowRunAction is not supported for this source.");
         }
-        if flow.state != FlowState::Enabled {
-            let state = flow.state.as_str();
+        if flow.setup.state != FlowState::Enabled {
+            let state = flow.setup.state.as_str();
             let message = format!("A flow in state {state} cannot be re-triggered; enable it.");
             return Err(Refusal::bad_request(1388, message));
         }
@@ -163,6 +163,6 @@ impl World {
     pub(crate) fn run_in(&self, sandbox: &str, id: &str) -> Option<(RunKey, &Run)> {
         let key = self.runs.key_of(id)?;
         let run = self.runs.get(key)?;
-        (self.flows[run.flow].sandbox == sandbox).then_some((key, run))
+        (self.flows[run.flow].setup.sandbox == sandbox).then_some((key, run))
     }
 }

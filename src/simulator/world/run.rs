@@ -11,16 +11,20 @@ pub(crate) type RunKey = u64;
 
 /// A run. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(crate) id: String,
+pub struct Run {
+    /// Unique in the world.
+    pub id: String,
     pub(crate) flow: FlowKey,
     pub(crate) created_at: i64,
-    pub(crate) updated_at: i64,
+    /// When it last changed.
+    pub updated_at: i64,
     pub(crate) started_at: Option<i64>,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) status: RunStatus,
+    /// When it ended, whether published or not.
+    pub ended_at: Option<i64>,
+    /// How far it has come.
+    pub status: RunStatus,
     /// How it failed or, before its end, how it is going to.
-    pub(crate) failure: Option<Failure>,
+    pub failure: Option<Failure>,
     pub(crate) author: Author,
     pub(crate) lineage: Option<Lineage>,
     /// Re-triggers accepted on behalf of this root run.
@@ -29,7 +33,7 @@ pub(crate) struct Run {
     pub(crate) issued: Option<RunKey>,
     pub(crate) records: u64,
     /// Changes with every update and makes the etag.
-    pub(crate) stamp: u32,
+    pub stamp: u32,
 }
 
 impl Run {
@@ -38,7 +42,8 @@ impl Run {
         etag(self.stamp, self.updated_at)
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
+    /// Whether it has ended, well or badly.
+    pub fn is_finished(&self) -> bool {
         matches!(self.status, RunStatus::Success | RunStatus::Failed | RunStatus::PartialSuccess)
     }
 
@@ -167,11 +172,6 @@ impl RunSetup {
         }
     }
 
-    /// A run under way.
-    pub fn in_progress(flow_id: &str) -> Self {
-        Self { status: RunStatus::InProgress, ..Self::succeeded(flow_id) }
-    }
-
     /// With this id.
     pub fn with_id(mut self, id: &str) -> Self {
         self.id = Some(id.to_owned());
@@ -201,12 +201,6 @@ impl RunSetup {
     /// Ended at this time.
     pub fn completed_at(mut self, at: Timestamp) -> Self {
         self.completed_at = Some(at);
-        self
-    }
-
-    /// Having ingested so many records.
-    pub fn with_records(mut self, records: u64) -> Self {
-        self.records = records;
         self
     }
 }

@@ -10,7 +10,7 @@ const CAPACITY: usize = 250_000;
 
 /// Runs and the ways to find them.
 #[derive(Debug, Default)]
-pub(crate) struct RunLog {
+pub struct RunLog {
     /// By key, from `first` on.
     runs: VecDeque<Run>,
     first: RunKey,
@@ -44,11 +44,13 @@ impl RunLog {
         }
     }
 
-    pub(crate) fn get(&self, key: RunKey) -> Option<&Run> {
+    /// The run with this key, unless it was forgotten.
+    pub fn get(&self, key: RunKey) -> Option<&Run> {
         self.runs.get(self.place(key)?)
     }
 
-    pub(crate) fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
+    /// [`RunLog::get`], to change it.
+    pub fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
         let place = self.place(key)?;
         self.runs.get_mut(place)
     }
@@ -57,7 +59,8 @@ impl RunLog {
         key.checked_sub(self.first)?.try_into().ok()
     }
 
-    pub(crate) fn key_of(&self, id: &str) -> Option<RunKey> {
+    /// The key of the run with this id.
+    pub fn key_of(&self, id: &str) -> Option<RunKey> {
         self.by_id.get(id).copied()
     }
 
@@ -67,7 +70,7 @@ impl RunLog {
     }
 
     /// The runs of one flow, newest first.
-    pub(crate) fn of_flow(&self, flow: FlowKey) -> impl Iterator<Item = &Run> {
+    pub fn of_flow(&self, flow: FlowKey) -> impl Iterator<Item = &Run> {
         let ages = self.by_flow.get(&flow);
         ages.into_iter().flat_map(|ages| ages.iter().rev()).filter_map(|(_, key)| self.get(*key))
     }
