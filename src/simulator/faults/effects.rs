@@ -1,4 +1,4 @@
-//! Answers as faults make them.
+//! What faults do to an answer.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,7 +19,7 @@ use crate::simulator::refusal::Refusal;
 /// Larger than any page of this service.
 const BODY_LIMIT: usize = 16 << 20;
 
-/// An error from somewhere before the service.
+/// An error answer that the service did not give.
 pub(crate) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let reason = status.canonical_reason().unwrap_or("Error");
@@ -28,11 +28,11 @@ pub(crate) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
             // 429050 is documented for sibling services; the others follow its pattern.
             let detail = if status == StatusCode::TOO_MANY_REQUESTS { "050" } else { "000" };
             let code = format!("{}{detail}", status.as_u16());
-            Refusal::gateway(status, &code, reason).sign(request_id)
+            Refusal::gateway(status, &code, reason).answer(request_id)
         }
         ErrorBody::FlowService => {
             let number = if status.is_server_error() { 2108 } else { 1400 };
-            Refusal::flow_service(number, status, reason).sign(request_id)
+            Refusal::flow_service(number, status, reason).answer(request_id)
         }
         ErrorBody::Html => {
             let page = format!("<html><body><h1>{} {reason}</h1></body></html>", status.as_u16());
@@ -50,7 +50,7 @@ pub(crate) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
     response
 }
 
-/// To be asked elsewhere.
+/// A redirect with 307.
 pub(crate) fn redirect(to: &str) -> Response {
     let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
     if let Some(value) = header_value(to) {
@@ -59,12 +59,12 @@ pub(crate) fn redirect(to: &str) -> Response {
     response
 }
 
-/// Success, it says.
+/// Status 200 and `application/json`, with a body that is not JSON.
 pub(crate) fn garbage() -> Response {
     ([(CONTENT_TYPE, "application/json")], "{\"items\": [<!doctype html>").into_response()
 }
 
-/// Valid JSON of at least so many bytes, most of them blanks, sent as fast as it is read.
+/// Valid JSON of at least `bytes` bytes, most of them blanks, sent as fast as it is read.
 pub(crate) fn oversized(bytes: u64) -> Response {
     const CHUNK: &[u8] = &[b' '; 64 * 1024];
     let blanks = stream::iter(0..bytes.div_ceil(CHUNK.len() as u64))
@@ -73,7 +73,7 @@ pub(crate) fn oversized(bytes: u64) -> Response {
     ([(CONTENT_TYPE, "application/json")], Body::from_stream(blanks.chain(end))).into_response()
 }
 
-/// Promises the whole length and ends half way.
+/// The `Content-Length` of the whole body, and half of the body.
 pub(crate) async fn truncate(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
@@ -87,7 +87,7 @@ pub(crate) async fn truncate(response: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(stream::once(async { Ok(half) }).chain(broken)))
 }
 
-/// `next` leads to the page that was asked for by `query`; a last page stays the last.
+/// `next` leads to the page of `query` again; a last page stays the last.
 pub(crate) async fn lead_back(response: Response, query: &str) -> Response {
     change_json(response, |body| {
         let href = body.pointer_mut("/_links/next/href");
@@ -122,7 +122,7 @@ pub(crate) async fn remove_ids(response: Response) -> Response {
     .await
 }
 
-/// Leaves an answer that is no JSON as it is.
+/// Leaves an answer that is not JSON as it is.
 async fn change_json(response: Response, change: impl FnOnce(&mut Value)) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();

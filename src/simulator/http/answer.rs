@@ -1,4 +1,4 @@
-//! The answer to an accepted re-trigger, in the shape that the quirks ask for.
+//! The answer to an accepted re-trigger, in the shape that the quirks choose.
 
 use axum::Json;
 use axum::http::HeaderValue;
@@ -12,7 +12,7 @@ use crate::simulator::world::World;
 use crate::simulator::world::retrigger::Issued;
 use crate::simulator::world::run::RunKey;
 
-/// 200, as Adobe's OpenAPI file says.
+/// Status 200, as in Adobe's OpenAPI file.
 pub(crate) fn accepted(world: &World, issued: Issued) -> Response {
     let Some(new) = world.runs.get(issued.new) else {
         return Json(json!({})).into_response();
@@ -39,7 +39,7 @@ pub(crate) fn accepted(world: &World, issued: Issued) -> Response {
     response
 }
 
-/// Moves the member `etag` to where the quirk wants it.
+/// Moves or removes the member `etag`.
 fn place_etag(mut body: Value, place: EtagPlace) -> Value {
     if let Some(members) = body.as_object_mut()
         && place != EtagPlace::Etag

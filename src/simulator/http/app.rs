@@ -1,4 +1,4 @@
-//! What every request shares: one world behind one lock, and the clock it follows.
+//! The state that requests share: one world behind one lock, and its clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::simulator::world::World;
 pub(crate) struct App {
     world: Arc<Mutex<World>>,
     clock: Arc<dyn Clock>,
-    /// Cancelled when the simulator stops, so that nobody hangs any longer.
+    /// Cancelled when the simulator stops, to end requests that hang.
     pub(crate) stopping: CancellationToken,
 }
 
@@ -21,9 +21,9 @@ impl App {
         Self { world: Arc::new(Mutex::new(world)), clock, stopping }
     }
 
-    /// The world, moved to the time of the clock. Not to be held across an await.
+    /// The world, moved to the time of the clock. Do not hold it across an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A test that panics while it looks at the world leaves it whole.
+        // A test that panics with the lock held leaves a usable world.
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.now());
         world

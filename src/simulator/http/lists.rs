@@ -10,7 +10,7 @@ use crate::simulator::world::World;
 use crate::simulator::world::flow::FlowKey;
 use crate::simulator::world::run::Run;
 
-/// The flows of a sandbox that a query asks for.
+/// The flows of a sandbox that match a query.
 pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
     let mut keys: Vec<FlowKey> = match query.any_of(Field::Id) {
         Some(ids) => ids.iter().filter_map(|id| world.flow_key(id)).collect(),
@@ -22,7 +22,7 @@ pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
     answer(world, Resource::Flows, query, views, FlowItem::new)
 }
 
-/// The runs of a sandbox that a query asks for.
+/// The runs of a sandbox that match a query.
 pub(crate) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let delay = i64::try_from(world.quirks.listing_delay_ms).unwrap_or(i64::MAX);
     let listed_before = world.now_ms().saturating_sub(delay);
@@ -34,7 +34,7 @@ pub(crate) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     answer(world, Resource::Runs, query, views, RunItem::new)
 }
 
-/// The runs that can match at all, newest first: ids and flow ids are looked up, not searched for.
+/// The runs that can match at all, newest first: ids and flow ids are looked up in indexes.
 fn candidates<'w>(world: &'w World, query: &Query) -> Box<dyn Iterator<Item = &'w Run> + 'w> {
     if let Some(ids) = query.any_of(Field::Id) {
         return Box::new(world.runs.with_ids(ids.iter().map(String::as_str)).into_iter());
@@ -46,7 +46,7 @@ fn candidates<'w>(world: &'w World, query: &Query) -> Box<dyn Iterator<Item = &'
     Box::new(world.runs.newest_first())
 }
 
-/// The answer as text: a page as a tree of values would take longer than all else.
+/// The answer as text: building a page as a tree of values would take most of the time.
 fn answer<V: Filterable, T: Serialize>(
     world: &World,
     resource: Resource,

@@ -1,5 +1,4 @@
-//! Every request passes the front desk: it is counted, struck by a fault if one is due, processed,
-//! and its answer signed with date and request id.
+//! What every request passes through: counting, faults, and the headers `Date` and `X-Request-Id`.
 
 use std::time::Duration;
 
@@ -12,29 +11,29 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::app::App;
-use super::connection::Fuse;
+use super::connection::CutSwitch;
 use crate::simulator::faults::effects;
 use crate::simulator::faults::rule::{Effect, Endpoint};
 use crate::simulator::refusal::Refusal;
 use crate::simulator::world::random_uuid;
 
-/// The longest that a request is left without an answer.
+/// How long a request that hangs stays open.
 const HANG: Duration = Duration::from_secs(120);
 
-/// Goes with the answer to a re-trigger: its number in the books.
+/// Travels with the answer to a re-trigger: the number of its record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LedgerEntry(pub(crate) usize);
 
-/// A request at the desk.
+/// What handling one request needs.
 struct RequestContext {
     app: App,
-    fuse: Fuse,
+    switch: CutSwitch,
     request_id: String,
 }
 
 pub(crate) async fn handle(
     State((app, endpoint)): State<(App, Endpoint)>,
-    ConnectInfo(fuse): ConnectInfo<Fuse>,
+    ConnectInfo(switch): ConnectInfo<CutSwitch>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -42,17 +41,16 @@ pub(crate) async fn handle(
         let mut world = app.world();
         let world = &mut *world;
         world.books.count(endpoint);
-        (random_uuid(&mut world.noise), world.faults.strike(endpoint, &mut world.noise))
+        (random_uuid(&mut world.noise), world.faults.hit(endpoint, &mut world.noise))
     };
     let loses_answer = effect.as_ref().is_some_and(Effect::loses_answer);
-    tracing::debug!(?endpoint, ?effect, %request_id, uri = %request.uri(), "simulator asked");
-    let context = RequestContext { app, fuse, request_id };
+    tracing::debug!(?endpoint, ?effect, %request_id, uri = %request.uri(), "request to the simulator");
+    let context = RequestContext { app, switch, request_id };
     let mut response = match effect {
         None => context.process(request, next).await,
         Some(effect) => context.apply_fault(effect, request, next).await,
     };
-    // A caller that has gone away meanwhile takes this future with it, so that its call stays
-    // unanswered in the books.
+    // If the client disconnects, this future is dropped and the call stays unanswered in the record.
     if let Some(LedgerEntry(number)) = response.extensions_mut().remove()
         && !loses_answer
     {
@@ -65,7 +63,7 @@ impl RequestContext {
     async fn process(&self, request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
-        let mut signed = refusal.sign(&self.request_id);
+        let mut signed = refusal.answer(&self.request_id);
         signed.extensions_mut().extend(std::mem::take(response.extensions_mut()));
         signed
     }
@@ -106,7 +104,7 @@ impl RequestContext {
                 let mut segments =
                     request.uri().path().rsplit('/').skip_while(|part| *part != "action");
                 if let Some(run_id) = segments.nth(1) {
-                    // Whether the interface was refused changes nothing for this caller.
+                    // A refusal of the person changes nothing for this caller.
                     let _ = self.app.world().person_retriggers(run_id);
                 }
                 self.process(request, next).await
@@ -131,13 +129,13 @@ impl RequestContext {
         }
     }
 
-    /// Closes the connection; what is returned is never written.
+    /// Closes the connection; the response is never written.
     fn cut(&self) -> Response {
-        self.fuse.blow();
+        self.switch.cut();
         StatusCode::NO_CONTENT.into_response()
     }
 
-    /// Real time, not that of the world: sockets know no other.
+    /// In real time, not that of the world: the client's timeouts are real.
     async fn wait(&self, time: Duration) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}

@@ -1,4 +1,4 @@
-//! The HTTP interface: which path does what.
+//! Paths and their handlers.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
@@ -23,7 +23,7 @@ use crate::simulator::world::retrigger;
 use crate::simulator::world::run::Author;
 use crate::simulator::world::spec::Spec;
 
-/// Where Flow Service lives below the platform's URL.
+/// The path of Flow Service below the platform's URL.
 const FLOW_SERVICE: &str = "/data/foundation/flowservice";
 
 /// Every path of the simulator.
@@ -142,6 +142,7 @@ async fn replace_faults(State(app): State<App>, Json(rules): Json<Vec<FaultRule>
 
 async fn unexpected(State(app): State<App>, method: Method, uri: Uri) -> Response {
     app.world().books.note_unexpected(format!("{method} {uri}"));
-    let body = json!({ "error_code": "404000", "message": "The simulator has no such resource." });
+    let body =
+        json!({ "error_code": "404000", "message": "This path does not exist in the simulator." });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }

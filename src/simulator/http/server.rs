@@ -1,4 +1,4 @@
-//! Serving a world over HTTP.
+//! The server of a world.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,14 +10,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::connection::{Fuse, FusedListener};
+use super::connection::{CutSwitch, CuttableListener};
 use super::routes;
 use crate::clock::Clock;
 use crate::simulator::world::World;
 use crate::simulator::world::books::Books;
 
-/// How long a stopping simulator waits for connections that are busy.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long `stop` waits for open requests.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running simulator. Dropping it stops it without waiting.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Serves `world`, whose time is that of `clock`, at `listen`; port 0 finds a free one.
+    /// Serves `world` at the address `listen`; port 0 picks a free port. `clock` drives the world.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Simulator {
         Ok(Self { app, addr, server })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -56,22 +56,22 @@ impl Simulator {
         format!("http://{}", self.addr)
     }
 
-    /// Looks at, or changes, the world as it is now. No request is answered meanwhile,
-    /// and `look` must not come back to the simulator.
+    /// Reads or changes the world as it is now. Requests wait until `look` returns, and `look` must
+    /// not call the simulator.
     pub fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         look(&mut self.app.world())
     }
 
-    /// A copy of the books.
+    /// A copy of the record.
     pub fn books(&self) -> Books {
         self.with_world(|world| world.books.clone())
     }
 
-    /// Stops listening, ends what hangs, and waits for the rest for a moment.
+    /// Stops listening, ends requests that hang, and waits up to two seconds for the others.
     pub async fn stop(mut self) {
         self.app.stopping.cancel();
-        if tokio::time::timeout(STOP_PATIENCE, &mut self.server).await.is_err() {
-            tracing::debug!("the simulator was stopped with connections open");
+        if tokio::time::timeout(STOP_TIMEOUT, &mut self.server).await.is_err() {
+            tracing::debug!("the simulator stopped with open connections");
         }
     }
 }
@@ -88,6 +88,6 @@ async fn run(
     app: App,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let service = routes::router(app).into_make_service_with_connect_info::<Fuse>();
-    axum::serve(FusedListener(listener), service).with_graceful_shutdown(stopped).await
+    let service = routes::router(app).into_make_service_with_connect_info::<CutSwitch>();
+    axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stopped).await
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::app::App;
 use crate::simulator::refusal::Refusal;
 
-/// The form; whatever is missing counts as wrong.
+/// The form; a missing field counts as wrong.
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(crate) struct TokenRequest {
     client_id: String,
     client_secret: String,
     grant_type: String,
-    /// Separated by commas, contrary to RFC 6749, which has spaces.
+    /// Separated by commas; RFC 6749 has spaces.
     scope: String,
 }
 

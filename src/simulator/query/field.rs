@@ -2,7 +2,7 @@
 
 use crate::simulator::refusal::Refusal;
 
-/// What is listed.
+/// The kind of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     Flows,
@@ -10,7 +10,7 @@ pub(crate) enum Resource {
 }
 
 impl Resource {
-    /// Items of a page when no limit is given. Undocumented; a public wrapper asks for few, too.
+    /// Items of a page when no limit is given. Undocumented.
     pub(super) fn default_limit(self) -> usize {
         match self {
             Self::Flows => 20,

@@ -1,8 +1,8 @@
 //! Pages of matches.
 //!
-//! Pages are not a snapshot: a page is "skip so many of the newest", as in the real service, so a
-//! record that comes into being between two pages pushes another onto both of them. A client has to
-//! remove duplicates; it misses nothing.
+//! Pages are not a snapshot. As in the real service, a page is "skip N of the newest", so a record
+//! that is created between two requests pushes another one onto both pages. A client must remove
+//! duplicates; it misses nothing.
 
 use super::Query;
 use super::field::{Filterable, Resource};
@@ -16,7 +16,7 @@ pub(crate) struct Page<R> {
 }
 
 impl Query {
-    /// The page asked for, of `records`, which come newest first.
+    /// The page of `records` that the query asks for; `records` are newest first.
     pub(crate) fn page_of<R: Filterable>(
         &self,
         resource: Resource,
@@ -24,7 +24,7 @@ impl Query {
         href_repeats_filters: bool,
     ) -> Page<R> {
         let matches = records.filter(|record| self.matches(record));
-        // One more than wanted tells whether there is a next page.
+        // One more than the limit shows whether there is a next page.
         let wanted = self.limit + 1;
         let mut items: Vec<R> = matches.skip(self.offset).take(wanted).collect();
         let more = items.len() > self.limit;

@@ -1,7 +1,7 @@
 //! The query parameters, and the continuation token that carries them.
 //!
-//! A token is the query itself and an offset, in hexadecimal: Adobe's is opaque, url-safe and can
-//! be followed alone, and so is this. Parameters sent along with a token override what it carries.
+//! A token holds the query and an offset, in hexadecimal. Like Adobe's it is opaque, safe in a URL and
+//! can be followed alone. Parameters sent with a token override those in it.
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -23,14 +23,14 @@ struct Token {
     params: Params,
 }
 
-/// A token that leads to the page which `query` asked for, once more.
+/// A token that leads to the page of `query` again.
 pub(crate) fn replay_token(query: &str) -> Option<String> {
     let (params, offset) = Params::parse(query).ok()?;
     Some(params.token(offset))
 }
 
 impl Params {
-    /// The parameters in force, and how many matches to skip.
+    /// The parameters, and how many matches to skip.
     pub(super) fn parse(query: &str) -> Result<(Self, usize), Refusal> {
         let mut sent = Self::default();
         let mut token = None;
@@ -69,7 +69,7 @@ impl Params {
     }
 
     pub(super) fn count(&self) -> Result<bool, Refusal> {
-        // Any case: a widely used Python client spells the values as Python does.
+        // In any case: aepp sends `True` and `False`.
         match self.count.as_ref().map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") if self.limit.is_some() => {
@@ -83,7 +83,7 @@ impl Params {
         }
     }
 
-    /// Where the next page is, relative to the base of the service and not to its host.
+    /// The link to the next page, relative to the base of the service and not to its host.
     pub(super) fn href(&self, resource: Resource, offset: usize, repeat: bool) -> String {
         let mut href = format!("{}?", resource.path());
         if repeat {

@@ -1,4 +1,4 @@
-//! Who lives in the default world: the dataflows of an imaginary retailer.
+//! The dataflows of the default world, which is an imaginary retailer.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::simulator::world::flow::{FlowSetup, FlowState};
 use crate::simulator::world::spec::Spec;
 
 /// A dataflow of the default world.
-struct DemoFlow(&'static str, Spec, Every, Temper, FlowState);
+struct DemoFlow(&'static str, Spec, Every, FailureProfile, FlowState);
 
-/// How often it runs in real life.
+/// How often it runs at the realistic pace.
 #[derive(Clone, Copy)]
 enum Every {
     Quarter,
@@ -21,21 +21,21 @@ enum Every {
 
 /// How its runs fail.
 #[derive(Clone, Copy)]
-enum Temper {
+enum FailureProfile {
     /// Almost never.
     Steady,
-    /// Now and then, and another try helps.
+    /// Sometimes; one or two re-triggers help.
     Shaky,
-    /// Often, and a few tries help.
+    /// Often; a few re-triggers help.
     Moody,
-    /// Waits for files that come late.
+    /// Because files arrive late.
     Late,
-    /// With bad data, which no try makes better.
+    /// With bad data, which no re-trigger heals.
     Dirty,
     /// Always: its credentials have expired.
     Expired,
-    /// Like a stream or a destination, in ways that are not ours to heal.
-    Foreign,
+    /// Like a stream or a destination, which flowmend does not re-trigger.
+    NotBatch,
 }
 
 impl Every {
@@ -51,7 +51,7 @@ impl Every {
     }
 }
 
-impl Temper {
+impl FailureProfile {
     fn failures(self, spec: Spec) -> (f64, Vec<Cause>) {
         use Cause::*;
         match self {
@@ -61,13 +61,13 @@ impl Temper {
             Self::Late => (0.1, vec![NoFiles]),
             Self::Dirty => (0.08, vec![BadRecords, MissingField, MappingFault, Duplicate]),
             Self::Expired => (1.0, vec![ExpiredCredentials]),
-            Self::Foreign if spec.is_destination() => (0.1, vec![Activation]),
-            Self::Foreign => (0.1, vec![StreamValidation]),
+            Self::NotBatch if spec.is_destination() => (0.1, vec![Activation]),
+            Self::NotBatch => (0.1, vec![StreamValidation]),
         }
     }
 }
 
-/// Every dataflow of the default world, as in real life; the pace is up to the scenario.
+/// Every dataflow of the default world, at the realistic pace.
 pub(crate) fn flows() -> impl Iterator<Item = FlowSetup> {
     DEMO_FLOWS.iter().map(|DemoFlow(name, spec, every, temper, state)| {
         let (failure_rate, causes) = temper.failures(*spec);
@@ -83,9 +83,9 @@ pub(crate) fn flows() -> impl Iterator<Item = FlowSetup> {
 
 const DEMO_FLOWS: &[DemoFlow] = {
     use Every::*;
+    use FailureProfile::*;
     use FlowState::*;
     use Spec::*;
-    use Temper::*;
     &[
         DemoFlow("crm-accounts-hourly", Crm, Hour, Shaky, Enabled),
         DemoFlow("crm-contacts-hourly", Crm, Hour, Shaky, Enabled),
@@ -118,13 +118,13 @@ const DEMO_FLOWS: &[DemoFlow] = {
         DemoFlow("weather-by-store-hourly", Rest, Hour, Moody, Enabled),
         DemoFlow("support-tickets-hourly", Rest, Hour, Shaky, Enabled),
         DemoFlow("campaign-members-hourly", Marketo, Hour, Shaky, Enabled),
-        DemoFlow("web-clicks-stream", Streaming, Hour, Foreign, Enabled),
-        DemoFlow("app-events-stream", Streaming, Hour, Foreign, Enabled),
-        DemoFlow("iot-beacons-stream", Streaming, Hour, Foreign, Enabled),
+        DemoFlow("web-clicks-stream", Streaming, Hour, NotBatch, Enabled),
+        DemoFlow("app-events-stream", Streaming, Hour, NotBatch, Enabled),
+        DemoFlow("iot-beacons-stream", Streaming, Hour, NotBatch, Enabled),
         DemoFlow("web-forms-http-api", HttpApi, Never, Steady, Enabled),
         DemoFlow("profile-updates-http-api", HttpApi, Never, Steady, Enabled),
-        DemoFlow("audience-big-spenders-export", Destination, Hour, Foreign, Enabled),
-        DemoFlow("audience-newsletter-export", Destination, Day, Foreign, Enabled),
+        DemoFlow("audience-big-spenders-export", Destination, Hour, NotBatch, Enabled),
+        DemoFlow("audience-newsletter-export", Destination, Day, NotBatch, Enabled),
         DemoFlow("crm-accounts-2019-import", Crm, Day, Moody, Disabled),
         DemoFlow("returns-new-schema", CloudStorage, Hour, Steady, Draft),
     ]

@@ -1,4 +1,4 @@
-//! The worlds that come with the program, by name or by file.
+//! Worlds by name or from a file.
 
 mod demo_flows;
 pub(crate) mod pace;

@@ -1,4 +1,4 @@
-//! How fast life goes.
+//! How often flows run.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ pub enum Pace {
     /// For watching: a flow runs every 10 to 30 seconds, a run takes 1 to 3.
     #[default]
     Demo,
-    /// As in life: a flow runs every 15 minutes to once a day, a run takes 2 to 10 minutes.
+    /// Realistic: a flow runs every 15 minutes to once a day, a run takes 2 to 10 minutes.
     Realistic,
 }
 
 impl Pace {
-    /// Time from one scheduled run of a flow to the next; `usual` is that of real life.
+    /// Time from one scheduled run of a flow to the next; `usual` is the realistic one.
     pub(crate) fn every(self, usual: Duration, rng: &mut Rng) -> Duration {
         match self {
             Self::Demo => Duration::from_millis(rng.u64(10_000..=30_000)),

@@ -75,7 +75,7 @@ impl<'w> FlowItem<'w> {
         let quirks = &world.quirks;
         let spec = flow.setup.spec;
         let etag = etag(flow.stamp, flow.updated_at);
-        // Who made a flow is of no consequence to us: a person, in the user interface.
+        // A person creates flows, in the user interface.
         let person = "28AF22BA5DE6B0B40A494036@AdobeID";
         Self {
             id: &flow.id,
@@ -163,7 +163,7 @@ fn inherited_attributes(view: &FlowView<'_>) -> Value {
     })
 }
 
-/// The id of something that belongs to the flow and is nothing else to us.
+/// A made-up id of a connection or mapping of the flow.
 fn related_id(view: &FlowView<'_>, which: u16) -> String {
     let stamp = view.key;
     format!("{stamp:08x}-{which:04x}-4000-8000-{:012x}", view.flow().created_at)

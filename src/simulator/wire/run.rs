@@ -148,7 +148,7 @@ fn duration(view: &RunView<'_>) -> DurationSummary {
     }
 }
 
-/// The one activity that tells: the copy if that failed or nothing did, else the promotion.
+/// One activity: the promotion if that failed, else the copy.
 fn activities<'w>(view: &RunView<'w>) -> Vec<Activity<'w>> {
     if view.run.started_at.is_none() {
         return Vec::new();

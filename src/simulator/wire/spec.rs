@@ -1,4 +1,4 @@
-//! A flow spec as published: what a client needs to tell batch from streaming.
+//! A flow spec as published: what a client needs to distinguish batch from streaming.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(crate) fn spec_item(spec: Spec) -> Value {
     item
 }
 
-/// Older specs have none, and then nobody can tell.
+/// Older specs have none; their kind is not published.
 fn attributes(spec: Spec, frequency: Option<&str>) -> Option<Value> {
     let features = json!({
         "updateSupported": true,

@@ -1,11 +1,11 @@
-//! Flows and runs as a caller sees them: with what is around them, and with the quirks in force.
+//! Flows and runs together with their world, as filters and JSON need them.
 
 use crate::simulator::query::{Field, Filterable, Value};
 use crate::simulator::world::World;
 use crate::simulator::world::flow::{Flow, FlowKey};
 use crate::simulator::world::run::Run;
 
-/// A run and its surroundings.
+/// A run in its world.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunView<'w> {
     pub(crate) run: &'w Run,
@@ -13,7 +13,7 @@ pub(crate) struct RunView<'w> {
     pub(crate) world: &'w World,
 }
 
-/// A flow and its surroundings.
+/// A flow in its world.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowView<'w> {
     pub(crate) key: FlowKey,

@@ -1,4 +1,4 @@
-//! Who may ask: one server-to-server credential, and the tokens given out for it.
+//! The one server-to-server credential, and the tokens issued for it.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use fastrand::Rng;
 pub struct Credentials {
     /// Expected in `x-gw-ims-org-id`.
     pub org_id: String,
-    /// Expected in `x-api-key` and in the token request; also `createdClient` of issued runs.
+    /// Expected in `x-api-key` and in the token request; also `createdClient` of new runs.
     pub client_id: String,
     /// Accepted secrets: Adobe allows two at a time, so that they can be rotated.
     pub client_secrets: Vec<String>,
@@ -30,7 +30,7 @@ impl Default for Credentials {
 pub(crate) struct Tokens(HashMap<String, i64>);
 
 impl Tokens {
-    /// Gives out a new token.
+    /// Issues a new token.
     pub(crate) fn issue(&mut self, now: i64, lifetime_s: u32, rng: &mut Rng) -> String {
         self.0.retain(|_, expires_at| *expires_at > now);
         let token = format!("simulated.{:032x}", rng.u128(..));
@@ -42,7 +42,7 @@ impl Tokens {
         self.0.get(token).is_some_and(|expires_at| *expires_at > now)
     }
 
-    /// No token given out so far is valid any more.
+    /// Makes every token issued so far invalid.
     pub(crate) fn expire_all(&mut self) {
         self.0.clear();
     }

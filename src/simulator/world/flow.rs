@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Cause;
 use super::spec::Spec;
 
-/// Position of a flow in its world; flows are never removed.
+/// Index of a flow in its world; flows are never removed.
 pub(crate) type FlowKey = usize;
 
 /// A dataflow. Times are epoch milliseconds.
@@ -18,11 +18,11 @@ pub struct Flow {
     pub(crate) created_at: i64,
     /// When it was last changed.
     pub updated_at: i64,
-    /// Distinguishes etags of the same second, and makes up the ids of connections.
+    /// Part of the etag; differs between two changes in the same second.
     pub stamp: u32,
-    /// Goes up when the schedule changes, so that an older appointment can be told.
+    /// Goes up when the schedule changes, so that events of the old schedule are ignored.
     pub(crate) schedule_version: u32,
-    /// What it is like now.
+    /// Its current settings.
     pub setup: FlowSetup,
 }
 
@@ -52,30 +52,30 @@ impl FlowState {
     }
 }
 
-/// What a flow is to be like.
+/// The settings of a flow.
 #[derive(Clone, Debug)]
 pub struct FlowSetup {
-    /// A random one if absent.
+    /// Its id; random if absent.
     pub id: Option<String>,
-    /// For people.
+    /// Its name.
     pub name: String,
-    /// The sandbox it lives in; made if it does not exist.
+    /// Its sandbox; created if it does not exist.
     pub sandbox: String,
     /// Its kind.
     pub spec: Spec,
-    /// Its state at first.
+    /// Its state.
     pub state: FlowState,
-    /// The time of the world if absent.
+    /// When it was created; now if absent.
     pub created_at: Option<Timestamp>,
-    /// Time from one scheduled run to the next; never runs by itself if absent.
+    /// Time from one scheduled run to the next; without it, the flow has no scheduled runs.
     pub every: Option<Duration>,
-    /// How long a run takes; an issued run waits for a fifth of it before it starts.
+    /// How long a run takes. A re-triggered run waits for a fifth of it before it starts.
     pub run_time: Duration,
     /// The share of scheduled runs that fail, 0 to 1.
     pub failure_rate: f64,
-    /// Whether its source supports the re-trigger. Adobe publishes no list of those that do.
+    /// Whether its source supports re-triggers. Adobe publishes no list of those that do.
     pub retriggerable: bool,
-    /// Why they fail; one is drawn each time.
+    /// Why they fail; each failure draws one.
     pub causes: Vec<Cause>,
 }
 
@@ -98,7 +98,7 @@ impl FlowSetup {
         }
     }
 
-    /// [`FlowSetup::new`] with a spec that says it is a batch source.
+    /// [`FlowSetup::new`] with the spec of a batch source.
     pub fn batch(name: &str) -> Self {
         Self::new(name, Spec::CloudStorage)
     }

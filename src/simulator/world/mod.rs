@@ -1,9 +1,9 @@
-//! The world: one organization, what is in it, and how it moves.
+//! The world: one organization, its flows and runs, and how time changes them.
 //!
-//! A world does not tick. It holds an agenda of what is going to happen and is moved to the time of
-//! the clock whenever somebody looks at it, event by event, so that it costs nothing while idle and
-//! does not care whether a minute or a day went by. All randomness comes from one seed and is drawn
-//! in the order of events: the same seed and the same clock give the same world.
+//! A world has no background task. It holds a queue of future events, and every request moves it to
+//! the time of the clock, event by event. So it costs nothing while idle, and a minute or a day may
+//! have passed. All randomness comes from one seed and is drawn in the order of events: the same seed
+//! and the same clock give the same world.
 
 pub(crate) mod books;
 pub(crate) mod credentials;
@@ -32,34 +32,33 @@ use flow::{Flow, FlowKey, FlowSetup, FlowState};
 use run::{Author, Lineage, Run, RunKey, RunSetup, RunStatus};
 use run_log::RunLog;
 
-/// The most scheduled runs of one flow that are made up for after a leap of the clock: a day of
-/// the shortest schedule that Adobe allows.
+/// The most missed runs of one flow that are created after the clock jumps: a day of the shortest
+/// schedule that Adobe allows.
 const CATCH_UP_RUNS: i64 = 96;
 
 /// One organization of the simulated Experience Platform.
 #[derive(Debug)]
 pub struct World {
-    /// Who may ask.
+    /// The only valid credential.
     pub credentials: Credentials,
     /// How this service differs from the documented one.
     pub quirks: Quirks,
     /// What goes wrong between the client and the service.
     pub faults: Faults,
-    /// What was asked and answered.
+    /// The record of requests and re-triggers.
     pub books: Books,
     pub(crate) tokens: Tokens,
     pub(crate) sandboxes: BTreeMap<String, String>,
-    /// By [`World::flow_key`]; flows are never removed.
+    /// Its flows; [`World::flow_key`] gives the index.
     pub flows: Vec<Flow>,
     flow_keys: HashMap<String, FlowKey>,
     /// Its runs.
     pub runs: RunLog,
     events: EventQueue,
     now: i64,
-    /// Decides what happens.
+    /// Draws what happens.
     rng: Rng,
-    /// Decides what does not matter to the world (request ids, tokens, faults), so that reading
-    /// leaves it as it was.
+    /// Draws request ids, tokens and faults, so that requests do not change what happens.
     pub(crate) noise: Rng,
 }
 
@@ -108,26 +107,26 @@ impl World {
             schedule_version: 0,
             setup,
         });
-        self.appoint_first_run(key);
+        self.queue_first_run(key);
         id
     }
 
-    /// Changes what flows are like, in the order in which they were added; schedules already
-    /// appointed stay.
+    /// Changes the settings of all flows, in the order in which they were added. The next scheduled
+    /// run of each stays.
     pub fn change_flows(&mut self, change: impl FnMut(&mut FlowSetup)) {
         self.flows.iter_mut().map(|flow| &mut flow.setup).for_each(change);
     }
 
-    /// [`World::change_flows`], and every next scheduled run is appointed anew.
+    /// [`World::change_flows`], and draws the next scheduled run of each flow again.
     pub fn reschedule(&mut self, change: impl FnMut(&mut FlowSetup)) {
         self.change_flows(change);
         for key in 0..self.flows.len() {
             self.flows[key].schedule_version += 1;
-            self.appoint_first_run(key);
+            self.queue_first_run(key);
         }
     }
 
-    /// Places a run by hand and returns its id; `None` if there is no such flow.
+    /// Adds a run and returns its id; `None` if there is no such flow.
     pub fn add_run(&mut self, setup: RunSetup) -> Option<String> {
         let flow = self.flow_key(&setup.flow_id)?;
         let created_at = setup.created_at.map_or(self.now, Timestamp::as_millisecond);
@@ -151,18 +150,18 @@ impl World {
             stamp: self.rng.u32(..),
         });
         if !finished {
-            self.appoint_end(key, flow, created_at.max(self.now));
+            self.queue_end(key, flow, created_at.max(self.now));
         }
         Some(id)
     }
 
-    /// The time of the world, in epoch milliseconds: that of its clock, and the skew.
+    /// The time of the world in epoch milliseconds: its clock plus the skew.
     pub fn now_ms(&self) -> i64 {
         self.now
     }
 
-    /// Moves the world to `now`. A clock that is set back takes the time of the world back with
-    /// it, but undoes nothing.
+    /// Moves the world to `now`. If the clock is set back, the time of the world goes back too, but
+    /// nothing is undone.
     pub fn advance(&mut self, now: Timestamp) {
         let now = now.as_millisecond() + self.quirks.clock_skew_ms;
         while let Some((at, event)) = self.events.next_due(now) {
@@ -176,12 +175,12 @@ impl World {
         self.now = now;
     }
 
-    /// The place of a flow in `flows`.
+    /// The index of a flow in `flows`.
     pub fn flow_key(&self, id: &str) -> Option<FlowKey> {
         self.flow_keys.get(id).copied()
     }
 
-    /// Makes a run that somebody asked for, on behalf of `root`; it waits for a while first.
+    /// Creates the run of a re-trigger; it is scheduled first and starts later.
     pub(crate) fn issue_run(
         &mut self,
         flow: FlowKey,
@@ -193,12 +192,12 @@ impl World {
         let key = self.insert_run(flow, at, author, Some(lineage), failure);
         let queued = millis(self.flows[flow].setup.run_time) / 5;
         self.events.add(at + queued, Event::RunStarts(key));
-        self.appoint_end(key, flow, at + queued);
+        self.queue_end(key, flow, at + queued);
         key
     }
 
-    /// Schedules are not in step with each other: the first run falls anywhere in the interval.
-    fn appoint_first_run(&mut self, key: FlowKey) {
+    /// The first run falls anywhere in the interval, so that flows do not run all at once.
+    fn queue_first_run(&mut self, key: FlowKey) {
         let flow = &self.flows[key];
         if let Some(every) = flow.setup.every {
             let wait = self.rng.i64(1..=millis(every).max(1));
@@ -206,7 +205,7 @@ impl World {
         }
     }
 
-    fn appoint_end(&mut self, run: RunKey, flow: FlowKey, start: i64) {
+    fn queue_end(&mut self, run: RunKey, flow: FlowKey, start: i64) {
         let run_time = millis(self.flows[flow].setup.run_time);
         self.events.add(start + run_time, Event::RunEnds(run));
     }
@@ -227,7 +226,7 @@ impl World {
         let failure = cause.map(|cause| cause.failure(self.rng.f64()));
         let run = self.insert_run(key, at, Author::Schedule, None, failure);
         self.run_starts(run, at);
-        self.appoint_end(run, key, at);
+        self.queue_end(run, key, at);
     }
 
     fn insert_run(
@@ -284,7 +283,7 @@ pub(crate) fn random_uuid(rng: &mut Rng) -> String {
     Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid().to_string()
 }
 
-/// Whole milliseconds; more than a thousand years are cut to that.
+/// Whole milliseconds, at most 292 years.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 1_000_000)
 }

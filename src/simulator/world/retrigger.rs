@@ -1,7 +1,7 @@
-//! Re-triggering a run: what is refused, and what is issued.
+//! Re-triggering a run: what is refused, and which new run it creates.
 //!
-//! The order of the checks is ours; the codes are Adobe's. Accepting makes a *new* run that nothing
-//! published links to the old one, and leaves the old one as it was, failed.
+//! The order of the checks is ours; the codes are Adobe's. An accepted re-trigger creates a *new* run.
+//! Nothing published links it to the old one, which stays failed.
 
 use axum::http::StatusCode;
 
@@ -11,7 +11,7 @@ use super::flow::FlowState;
 use super::run::{Author, Lineage, Run, RunKey, RunStatus};
 use crate::simulator::refusal::Refusal;
 
-/// A re-trigger as it was asked for.
+/// A re-trigger request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) sandbox: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct Request<'a> {
     pub(crate) author: Author,
 }
 
-/// A re-trigger that was accepted.
+/// An accepted re-trigger.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Issued {
     pub(crate) asked: RunKey,
@@ -29,8 +29,8 @@ pub(crate) struct Issued {
 }
 
 impl World {
-    /// A person re-triggers a run in the user interface, under the same conditions as everybody.
-    /// Returns the id of the new run, or the code of the refusal such as `1387-400`.
+    /// A person re-triggers a run in the user interface, under the same conditions as any client.
+    /// Returns the id of the new run, or the code of the refusal, such as `1387-400`.
     pub fn person_retriggers(&mut self, run_id: &str) -> Result<String, String> {
         let key = self.runs.key_of(run_id).ok_or_else(|| "1439-404".to_owned())?;
         let flow = self.runs.get(key).map_or(0, |run| run.flow);
@@ -51,7 +51,7 @@ impl World {
         new.ok_or_else(|| "1439-404".to_owned())
     }
 
-    /// Decides about a re-trigger and writes it into the books; also returns its number there.
+    /// Accepts or refuses a re-trigger, and records it; also returns the number of the record.
     pub(crate) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
         let asked = self.runs.key_of(request.run_id);
         let flow = asked.and_then(|key| self.runs.get(key)).map(|run| run.flow);
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Failed, or successful without a single record; and not being retried already.
+    /// Failed, or successful without a record; and not being retried already.
     fn is_retriggerable(&self, run: &Run) -> bool {
         let state_allows = match run.status {
             RunStatus::Failed => true,
@@ -131,7 +131,7 @@ impl World {
                 root.retriggers += 1;
                 (root.retriggers, root.failure.clone())
             }
-            // The root is so old that it was forgotten; what was true of it is true of its heir.
+            // The original run was forgotten; its failure is that of the run asked for.
             None => (u32::MAX, asked_failure),
         };
         let failure = failure.filter(|failure| ordinal < failure.heals_after);
@@ -142,7 +142,7 @@ impl World {
         Issued { asked, new }
     }
 
-    /// Where the heirs of a run come from.
+    /// The origin of the runs that re-triggers of this run create.
     fn lineage_of(&self, key: RunKey) -> Lineage {
         let run = self.runs.get(key);
         let own = || Lineage { root: key, root_id: run.map_or(String::new(), |r| r.id.clone()) };

@@ -1,14 +1,14 @@
-//! Every run of the world, found by key, by id, by flow and by age.
+//! Every run of the world, by key, id, flow and age.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::flow::FlowKey;
 use super::run::{Run, RunKey};
 
-/// How many runs are remembered; beyond it the oldest-made is forgotten, as Adobe forgets too.
+/// The most runs that are kept; beyond it the first created is dropped, as Adobe drops old runs.
 const CAPACITY: usize = 250_000;
 
-/// Runs and the ways to find them.
+/// Runs and their indexes.
 #[derive(Debug, Default)]
 pub struct RunLog {
     /// By key, from `first` on.
@@ -44,7 +44,7 @@ impl RunLog {
         }
     }
 
-    /// The run with this key, unless it was forgotten.
+    /// The run with this key, unless it was dropped.
     pub fn get(&self, key: RunKey) -> Option<&Run> {
         self.runs.get(self.place(key)?)
     }
