@@ -1,7 +1,7 @@
 //! The simulator, held against the payloads that Adobe publishes, without the client in between.
 //!
 //! What is compared is the *shape* of a document: every path in it and the type of what is there.
-//! In both directions: whatever the simulator serves has to be documented, and whatever is documented
+//! In both directions: all that the simulator serves must be documented, and all that is documented
 //! has to be served, unless it is listed here as left out. `tests/data/adobe` holds the documents;
 //! those named `sim_…` complete the others by what the API description and the tutorials show besides:
 //!

@@ -1,4 +1,4 @@
-//! What tests do to a simulated world and ask about it, and no client can.
+//! How tests change a simulated world and query it, in ways that no client can.
 #![allow(dead_code, reason = "each test binary uses its share")]
 
 use flowmend::simulator::{Books, Failure, FlowState, Retrigger, Run, RunStatus, World};
@@ -16,7 +16,7 @@ pub trait TestActions {
     fn end_run(&mut self, run_id: &str, failure: Option<Failure>);
 }
 
-/// Questions about the truth.
+/// Queries of the true state.
 pub trait TestQueries {
     /// `None` if there is no such run in any sandbox.
     fn run_status(&self, run_id: &str) -> Option<RunStatus>;
@@ -26,9 +26,9 @@ pub trait TestQueries {
     fn runs_of(&self, flow_id: &str) -> Vec<String>;
 }
 
-/// Questions about what the simulator was asked.
+/// Queries of the simulator's record.
 pub trait LedgerQueries {
-    /// The re-triggers that were accepted on behalf of a root run, in order, by whomever.
+    /// The accepted re-triggers for an original failed run, in order, those of people included.
     fn accepted_for_root(&self, root_run: &str) -> Vec<&Retrigger>;
 }
 

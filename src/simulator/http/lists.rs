@@ -4,14 +4,28 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::simulator::query::{Field, Filterable, Query, Resource};
+use crate::simulator::refusal::Refusal;
 use crate::simulator::wire::view::FlowView;
 use crate::simulator::wire::{FlowItem, List, RunItem};
 use crate::simulator::world::World;
 use crate::simulator::world::flow::FlowKey;
 use crate::simulator::world::run::Run;
 
-/// The flows of a sandbox that match a query.
-pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
+/// The answer to a list request, as JSON.
+pub(crate) fn list(
+    world: &World,
+    sandbox: &str,
+    resource: Resource,
+    query: &str,
+) -> Result<String, Refusal> {
+    let query = Query::parse(resource, query, &world.quirks)?;
+    Ok(match resource {
+        Resource::Flows => flows(world, sandbox, &query),
+        Resource::Runs => runs(world, sandbox, &query),
+    })
+}
+
+fn flows(world: &World, sandbox: &str, query: &Query) -> String {
     let mut keys: Vec<FlowKey> = match query.any_of(Field::Id) {
         Some(ids) => ids.iter().filter_map(|id| world.flow_key(id)).collect(),
         None => (0..world.flows.len()).collect(),
@@ -22,8 +36,7 @@ pub(crate) fn flows(world: &World, sandbox: &str, query: &Query) -> String {
     answer(world, Resource::Flows, query, views, FlowItem::new)
 }
 
-/// The runs of a sandbox that match a query.
-pub(crate) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
+fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let delay = i64::try_from(world.quirks.listing_delay_ms).unwrap_or(i64::MAX);
     let listed_before = world.now_ms().saturating_sub(delay);
     let views = candidates(world, query)

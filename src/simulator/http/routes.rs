@@ -13,7 +13,7 @@ use super::app::App;
 use super::caller::Caller;
 use super::{answer, lists, middleware, token};
 use crate::simulator::faults::rule::{Endpoint, FaultRule};
-use crate::simulator::query::{Query, Resource};
+use crate::simulator::query::Resource;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::wire;
 use crate::simulator::wire::view::FlowView;
@@ -51,9 +51,7 @@ async fn list_flows(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let world = app.world();
-    let query = Query::parse(Resource::Flows, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(json_text(lists::flows(&world, &caller.sandbox, &query)))
+    list(&app, &caller, Resource::Flows, query)
 }
 
 async fn list_runs(
@@ -61,13 +59,18 @@ async fn list_runs(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let world = app.world();
-    let query = Query::parse(Resource::Runs, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(json_text(lists::runs(&world, &caller.sandbox, &query)))
+    list(&app, &caller, Resource::Runs, query)
 }
 
-fn json_text(text: String) -> Response {
-    ([(CONTENT_TYPE, "application/json")], text).into_response()
+fn list(
+    app: &App,
+    caller: &Caller,
+    resource: Resource,
+    query: Option<String>,
+) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let text = lists::list(&app.world(), &caller.sandbox, resource, &query)?;
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 async fn read_flow(

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Query, Resource};
+use super::Resource;
 use crate::simulator::http::lists;
 use crate::simulator::{FlowIdList, FlowSetup, FlowState, Quirks, RunSetup, Spec, World};
 
@@ -38,11 +38,8 @@ fn world() -> World {
 }
 
 fn list(world: &World, resource: Resource, query: &str) -> Result<Value, String> {
-    let query = Query::parse(resource, query, &world.quirks).map_err(|r| r.code().to_owned())?;
-    let body = match resource {
-        Resource::Flows => lists::flows(world, "prod", &query),
-        Resource::Runs => lists::runs(world, "prod", &query),
-    };
+    let body =
+        lists::list(world, "prod", resource, query).map_err(|refusal| refusal.code().to_owned())?;
     Ok(serde_json::from_str(&body).unwrap())
 }
 
@@ -59,7 +56,7 @@ fn runs_are_filtered_as_documented() {
         ("", "r4 r3 r2 r1"),
         ("property=flowId==a", "r3 r1"),
         ("property=flowId==a,b", "r3 r2 r1"),
-        ("property=flowId==nobody", ""),
+        ("property=flowId==missing", ""),
         ("property=flowId%3D%3Da", "r3 r1"),
         ("property=id==r1,r3", "r3 r1"),
         ("property=id==r1,r3&property=flowId==b", ""),

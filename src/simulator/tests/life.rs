@@ -37,7 +37,7 @@ async fn a_re_trigger_issues_a_new_run_that_ends_later_and_leaves_the_old_one_fa
 }
 
 #[tokio::test]
-async fn a_failure_heals_after_as_many_re_triggers_as_it_was_told_whatever_run_is_asked_for() {
+async fn a_failure_heals_after_its_number_of_re_triggers_of_any_run_in_the_chain() {
     let mut world = World::empty(1, start_time());
     let flow = world.add_flow(FlowSetup::batch("late-files"));
     world.add_run(RunSetup::failed(&flow).with_id("root").heals_after(3)).unwrap();
@@ -96,7 +96,7 @@ async fn what_cannot_be_re_triggered_is_refused_by_its_documented_code() {
     world.add_run(in_progress(&flow).with_id("busy")).unwrap();
     let bench = Bench::with(world).await;
     for (run, expected) in [
-        ("nobody", "1439-404"),
+        ("missing", "1439-404"),
         ("stream", "1333-400"),
         ("export", "1333-400"),
         ("marketo", "1333-400"),

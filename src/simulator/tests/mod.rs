@@ -1,4 +1,4 @@
-//! The simulator, held against what Adobe documents, from outside and over real sockets.
+//! The simulator against what Adobe documents, over real sockets.
 
 mod faults;
 mod gate;
@@ -24,7 +24,7 @@ pub(super) fn start_time() -> Timestamp {
     START.parse().unwrap()
 }
 
-/// A clock that moves when it is told to.
+/// A clock that moves only when a test moves it.
 #[derive(Debug)]
 struct HandClock(Mutex<Timestamp>);
 
@@ -47,7 +47,7 @@ impl Clock for HandClock {
     async fn sleep(&self, _wait: Duration) {}
 }
 
-/// A simulator, its clock, and a client without any cleverness.
+/// A simulator, its clock, and a plain client.
 struct Bench {
     clock: Arc<HandClock>,
     simulator: Simulator,
@@ -66,7 +66,7 @@ impl Bench {
             .build()
             .unwrap();
         let mut bench = Self { clock, simulator, http, token: String::new() };
-        // The token is got round the faults that a test has laid for everything else.
+        // Taken from the world, so that the faults of a test do not hit this request.
         bench.token = bench.simulator.with_world(|world| {
             let now = world.now_ms();
             world.tokens.issue(now, 86_399, &mut world.noise)

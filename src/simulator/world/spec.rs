@@ -74,7 +74,7 @@ impl Spec {
         }
     }
 
-    /// Whether runs can be re-triggered, whatever is published.
+    /// Whether runs can be re-triggered, published or not.
     pub fn is_batch_source(self) -> bool {
         matches!(self, Self::CloudStorage | Self::Crm | Self::Rest)
     }
