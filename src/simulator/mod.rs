@@ -4,7 +4,7 @@
 //! tested against a *world*, not against a script of canned answers: flows run by their schedules,
 //! runs fail for reasons, a re-trigger creates a new run that ends some time later, and every answer
 //! comes from that state. So a client may send any requests in any order, and a test judges it by the
-//! state of the world and by the [`Books`].
+//! state of the world and by the [`Ledger`].
 //!
 //! # Design
 //!
@@ -16,7 +16,7 @@
 //! * **Documented, or a quirk.** The defaults are what Adobe documents. What Adobe leaves open is a
 //!   switch in [`Quirks`], so that a client can be tested against every reading.
 //! * **Faults are real.** A [`FaultRule`] can close the connection instead of answering, which is not
-//!   the same as an error status. The books record whether an answer was delivered.
+//!   the same as an error status. The ledger records whether an answer was delivered.
 //!
 //! # Rooms
 //!
@@ -32,7 +32,7 @@
 //! # Interface
 //!
 //! Adobe's platform and IMS share one base URL: Flow Service is below `/data/foundation/flowservice`,
-//! tokens come from `/ims/token/v3`. `GET /simulator/books` returns the [`Books`], and
+//! tokens come from `/ims/token/v3`. `GET /simulator/ledger` returns the [`Ledger`], and
 //! `POST /simulator/faults` replaces the fault rules by a JSON list of others.
 
 mod faults;
@@ -52,10 +52,10 @@ pub use quirks::{AnswerShape, EtagPlace, FlowIdList, Quirks, Spelling};
 pub use scenarios::pace::Pace;
 pub use scenarios::scenario::{Scenario, ScenarioError};
 pub use world::World;
-pub use world::books::{Books, Outcome, Retrigger};
 pub use world::credentials::Credentials;
 pub use world::failure::{Cause, Failure, RunError};
 pub use world::flow::{Flow, FlowSetup, FlowState};
+pub use world::ledger::{Ledger, Outcome, Retrigger};
 pub use world::run::{Run, RunSetup, RunStatus};
 pub use world::run_log::RunLog;
 pub use world::spec::Spec;

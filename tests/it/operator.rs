@@ -45,7 +45,7 @@ async fn what_is_dismissed_is_left_alone_and_stays_known() {
     assert!(amend(&app, &root, |recovery, terms| recovery.dismiss("by hand", terms)).await);
     app.run_for(60 * MINUTE, 10 * MINUTE).await;
     assert_eq!(app.state(&root).await, State::Dismissed { why: "by hand".into() });
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]

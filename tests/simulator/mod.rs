@@ -1,7 +1,7 @@
 //! How tests change a simulated world and query it, in ways that no client can.
 #![allow(dead_code, reason = "each test binary uses its share")]
 
-use flowmend::simulator::{Books, Failure, FlowState, Retrigger, Run, RunStatus, World};
+use flowmend::simulator::{Failure, FlowState, Ledger, Retrigger, Run, RunStatus, World};
 use jiff::Timestamp;
 
 /// Changes from outside. An unknown id is a mistake in the test, and panics.
@@ -90,7 +90,7 @@ impl TestQueries for World {
     }
 }
 
-impl LedgerQueries for Books {
+impl LedgerQueries for Ledger {
     fn accepted_for_root(&self, root_run: &str) -> Vec<&Retrigger> {
         self.accepted().filter(|call| call.root_run == root_run).collect()
     }

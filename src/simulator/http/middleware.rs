@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     let (request_id, effect) = {
         let mut world = app.world();
         let world = &mut *world;
-        world.books.count(endpoint);
+        world.ledger.count(endpoint);
         (random_uuid(&mut world.noise), world.faults.hit(endpoint, &mut world.noise))
     };
     let loses_answer = effect.as_ref().is_some_and(Effect::loses_answer);
@@ -54,7 +54,7 @@ pub(crate) async fn handle(
     if let Some(LedgerEntry(number)) = response.extensions_mut().remove()
         && !loses_answer
     {
-        context.app.world().books.mark_answered(number);
+        context.app.world().ledger.mark_answered(number);
     }
     context.date(response)
 }

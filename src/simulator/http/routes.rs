@@ -18,7 +18,7 @@ use crate::simulator::refusal::Refusal;
 use crate::simulator::wire;
 use crate::simulator::wire::view::FlowView;
 use crate::simulator::wire::{FlowItem, RunItem};
-use crate::simulator::world::books::Books;
+use crate::simulator::world::ledger::Ledger;
 use crate::simulator::world::retrigger;
 use crate::simulator::world::run::Author;
 use crate::simulator::world::spec::Spec;
@@ -39,7 +39,7 @@ pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/ims/token/v3", post(token::issue_token).layer(around(Endpoint::Token)))
         .nest(FLOW_SERVICE, flow_service)
-        .route("/simulator/books", get(read_books))
+        .route("/simulator/ledger", get(read_ledger))
         .route("/simulator/faults", post(replace_faults))
         .fallback(unexpected)
         .method_not_allowed_fallback(unexpected)
@@ -134,8 +134,8 @@ async fn retrigger(
     response
 }
 
-async fn read_books(State(app): State<App>) -> Json<Books> {
-    Json(app.world().books.clone())
+async fn read_ledger(State(app): State<App>) -> Json<Ledger> {
+    Json(app.world().ledger.clone())
 }
 
 async fn replace_faults(State(app): State<App>, Json(rules): Json<Vec<FaultRule>>) -> StatusCode {
@@ -144,7 +144,7 @@ async fn replace_faults(State(app): State<App>, Json(rules): Json<Vec<FaultRule>
 }
 
 async fn unexpected(State(app): State<App>, method: Method, uri: Uri) -> Response {
-    app.world().books.note_unexpected(format!("{method} {uri}"));
+    app.world().ledger.note_unexpected(format!("{method} {uri}"));
     let body =
         json!({ "error_code": "404000", "message": "This path does not exist in the simulator." });
     (StatusCode::NOT_FOUND, Json(body)).into_response()

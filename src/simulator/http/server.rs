@@ -14,7 +14,7 @@ use super::connection::{CutSwitch, CuttableListener};
 use super::routes;
 use crate::clock::Clock;
 use crate::simulator::world::World;
-use crate::simulator::world::books::Books;
+use crate::simulator::world::ledger::Ledger;
 
 /// How long `stop` waits for open requests.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,8 +63,8 @@ impl Simulator {
     }
 
     /// A copy of the record.
-    pub fn books(&self) -> Books {
-        self.with_world(|world| world.books.clone())
+    pub fn ledger(&self) -> Ledger {
+        self.with_world(|world| world.ledger.clone())
     }
 
     /// Stops listening, ends requests that hang, and waits up to two seconds for the others.

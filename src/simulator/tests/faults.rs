@@ -15,8 +15,8 @@ async fn bench_with_fault(endpoint: Endpoint, effect: Effect) -> Bench {
 
 /// How many re-triggers were accepted, and how many of those the client knows about.
 fn accepted_and_answered(bench: &Bench) -> (usize, usize) {
-    let books = bench.simulator.books();
-    (books.accepted().count(), books.accepted().filter(|call| call.answered).count())
+    let ledger = bench.simulator.ledger();
+    (ledger.accepted().count(), ledger.accepted().filter(|call| call.answered).count())
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_request_dropped_before_it_is_processed_leaves_no_trace_but_its_count(
     let bench = bench_with_fault(Endpoint::Retrigger, Effect::DropBefore).await;
     assert!(bench.retrigger_request("failed-run").send().await.is_err());
     assert_eq!(accepted_and_answered(&bench), (0, 0));
-    assert_eq!(bench.simulator.books().requests(Endpoint::Retrigger), 1);
+    assert_eq!(bench.simulator.ledger().requests(Endpoint::Retrigger), 1);
     assert_eq!(bench.retrigger("failed-run").await.status(), 200);
     assert_eq!(accepted_and_answered(&bench), (1, 1));
 }
@@ -52,7 +52,7 @@ async fn a_dropped_connection_ends_without_a_single_byte() {
         };
         let answer = tokio::task::spawn_blocking(exchange).await.unwrap().unwrap();
         assert_eq!(answer, b"");
-        assert_eq!(bench.simulator.books().requests(Endpoint::Token), 1);
+        assert_eq!(bench.simulator.ledger().requests(Endpoint::Token), 1);
     }
 }
 
@@ -184,8 +184,8 @@ async fn a_request_hangs_until_the_simulator_stops() {
         let bench = bench_with_fault(Endpoint::Retrigger, effect).await;
         let hanging = tokio::spawn(bench.retrigger_request("failed-run").send());
         wait_until(|| {
-            let books = bench.simulator.books();
-            books.requests(Endpoint::Retrigger) == 1 && books.accepted().count() == accepted
+            let ledger = bench.simulator.ledger();
+            ledger.requests(Endpoint::Retrigger) == 1 && ledger.accepted().count() == accepted
         })
         .await;
         assert_eq!(accepted_and_answered(&bench), (accepted, 0));

@@ -29,8 +29,8 @@ async fn a_re_trigger_issues_a_new_run_that_ends_later_and_leaves_the_old_one_fa
 
     let run = bench.get_json(&format!("/runs/{new_run}")).await;
     assert_eq!(run["items"][0]["createdClient"], "simulated-client");
-    let books = bench.simulator.books();
-    let [call] = &books.retriggers[..] else { panic!("one call") };
+    let ledger = bench.simulator.ledger();
+    let [call] = &ledger.retriggers[..] else { panic!("one call") };
     assert_eq!(call.root_run, "failed-run");
     assert!(call.answered);
     assert_eq!(call.new_run_id(), Some(new_run));
@@ -51,8 +51,8 @@ async fn a_failure_heals_after_its_number_of_re_triggers_of_any_run_in_the_chain
     assert_eq!(bench.status_of(&first).await, "failed");
     assert_eq!(bench.status_of(&second).await, "failed");
     assert_eq!(bench.status_of(&third).await, "success");
-    let books = bench.simulator.books();
-    let ordinals: Vec<u32> = books
+    let ledger = bench.simulator.ledger();
+    let ordinals: Vec<u32> = ledger
         .accepted()
         .filter(|call| call.root_run == "root")
         .filter_map(|call| match call.outcome {
@@ -109,8 +109,8 @@ async fn what_cannot_be_re_triggered_is_refused_by_its_documented_code() {
     }
     let other_op = bench.request(Method::POST, "/runs/failed-run/action?op=RE_TRIGGER");
     assert_eq!(code(other_op.send().await.unwrap()).await, "1401-400");
-    assert_eq!(bench.simulator.books().accepted().count(), 0);
-    assert_eq!(bench.simulator.books().retriggers.len(), 9);
+    assert_eq!(bench.simulator.ledger().accepted().count(), 0);
+    assert_eq!(bench.simulator.ledger().retriggers.len(), 9);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ fn a_person_re_triggers_under_the_name_of_the_user_interface() {
     assert_eq!(world.person_retriggers("failed-run"), Err("1387-400".to_owned()));
     let (_, run) = world.run_in("prod", &id).unwrap();
     assert_eq!(run.author.client(), "exc_app");
-    assert_eq!(world.books.retriggers[0].by, "exc_app");
+    assert_eq!(world.ledger.retriggers[0].by, "exc_app");
 }
 
 #[test]

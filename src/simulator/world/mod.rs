@@ -5,11 +5,11 @@
 //! have passed. All randomness comes from one seed and is drawn in the order of events: the same seed
 //! and the same clock give the same world.
 
-pub(crate) mod books;
 pub(crate) mod credentials;
 mod event_queue;
 pub(crate) mod failure;
 pub(crate) mod flow;
+pub(crate) mod ledger;
 pub(crate) mod retrigger;
 pub(crate) mod run;
 pub(crate) mod run_log;
@@ -24,11 +24,11 @@ use uuid::Builder;
 
 use crate::simulator::faults::rule::Faults;
 use crate::simulator::quirks::Quirks;
-use books::Books;
 use credentials::{Credentials, Tokens};
 use event_queue::{Event, EventQueue};
 use failure::Failure;
 use flow::{Flow, FlowKey, FlowSetup, FlowState};
+use ledger::Ledger;
 use run::{Author, Lineage, Run, RunKey, RunSetup, RunStatus};
 use run_log::RunLog;
 
@@ -46,7 +46,7 @@ pub struct World {
     /// What goes wrong between the client and the service.
     pub faults: Faults,
     /// The record of requests and re-triggers.
-    pub books: Books,
+    pub ledger: Ledger,
     pub(crate) tokens: Tokens,
     pub(crate) sandboxes: BTreeMap<String, String>,
     /// Its flows; [`World::flow_key`] gives the index.
@@ -69,7 +69,7 @@ impl World {
             credentials: Credentials::default(),
             quirks: Quirks::default(),
             faults: Faults::default(),
-            books: Books::default(),
+            ledger: Ledger::default(),
             tokens: Tokens::default(),
             sandboxes: BTreeMap::new(),
             flows: Vec::new(),

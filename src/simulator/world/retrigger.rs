@@ -6,8 +6,8 @@
 use axum::http::StatusCode;
 
 use super::World;
-use super::books::{Outcome, Retrigger};
 use super::flow::FlowState;
+use super::ledger::{Outcome, Retrigger};
 use super::run::{Author, Lineage, Run, RunKey, RunStatus};
 use crate::simulator::refusal::Refusal;
 
@@ -45,7 +45,7 @@ impl World {
             author: Author::Person,
         };
         let (number, result) = self.retrigger(&request);
-        self.books.mark_answered(number);
+        self.ledger.mark_answered(number);
         let issued = result.map_err(|refusal| refusal.code().to_owned())?;
         let new = self.runs.get(issued.new).map(|run| run.id.clone());
         new.ok_or_else(|| "1439-404".to_owned())
@@ -56,7 +56,7 @@ impl World {
         let asked = self.runs.key_of(request.run_id);
         let flow = asked.and_then(|key| self.runs.get(key)).map(|run| run.flow);
         let result = self.may_retrigger(request).map(|key| self.issue(key, &request.author));
-        let number = self.books.write(Retrigger {
+        let number = self.ledger.write(Retrigger {
             at_ms: self.now_ms(),
             sandbox: request.sandbox.to_owned(),
             by: request.author.client().to_owned(),

@@ -14,7 +14,7 @@ const UNEXPECTED_KEPT: usize = 100;
 
 /// The record of one simulator.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Books {
+pub struct Ledger {
     /// Requests received per endpoint, whether answered or not.
     pub requests: BTreeMap<Endpoint, u64>,
     /// Every re-trigger call that was processed, in order.
@@ -75,7 +75,7 @@ impl Retrigger {
     }
 }
 
-impl Books {
+impl Ledger {
     /// How many requests an endpoint received; [`Endpoint::Any`] is the sum.
     pub fn requests(&self, endpoint: Endpoint) -> u64 {
         if endpoint == Endpoint::Any {
