@@ -138,7 +138,7 @@ fn contained_crates_are_named_in_one_place_only() {
         ("sqlx", vec!["src/store"]),
         ("axum", vec!["src/simulator", "src/http"]),
         ("prometheus_client", vec!["src/metrics.rs"]),
-        ("config", vec!["src/settings", "src/simulator/scenario.rs"]),
+        ("config", vec!["src/settings", "src/simulator/scenarios"]),
         ("sd_notify", vec!["src/commands"]),
     ]);
     // A URL and a header are values, not requests; `flowmend config` is a module named like the crate.

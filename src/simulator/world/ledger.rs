@@ -1,21 +1,21 @@
-//! What was asked and what became of it: the simulator's own record.
+//! The simulator's own record of requests and re-triggers.
 //!
-//! Tests judge a client by these books, because they know the truth: which root run every accepted
-//! re-trigger served, and whether the client ever got the answer.
+//! It knows what no client can: which original failed run each accepted re-trigger served, and
+//! whether the client got the answer.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::faults::Endpoint;
+use crate::simulator::faults::rule::Endpoint;
 
-/// How many unexpected requests are written down.
+/// The most unexpected requests that are recorded.
 const UNEXPECTED_KEPT: usize = 100;
 
 /// The record of one simulator.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Books {
-    /// Requests received per endpoint, whatever became of them.
+pub struct Ledger {
+    /// Requests received per endpoint, whether answered or not.
     pub requests: BTreeMap<Endpoint, u64>,
     /// Every re-trigger call that was processed, in order.
     pub retriggers: Vec<Retrigger>,
@@ -30,42 +30,43 @@ pub struct Retrigger {
     pub at_ms: i64,
     /// In which sandbox.
     pub sandbox: String,
-    /// `createdClient` of who asked; `exc_app` is a person.
+    /// `createdClient` of the caller; `exc_app` is a person.
     pub by: String,
     /// The flow of the run; absent if there is no such run.
     pub flow_id: Option<String>,
     /// The run that was to be re-triggered.
     pub asked_run: String,
-    /// The run that failed first, of which `asked_run` is a descendant or which it is itself.
+    /// The original failed run: `asked_run` itself, or the one that it descends from.
     pub root_run: String,
-    /// What was decided.
+    /// Accepted or refused.
     pub outcome: Outcome,
-    /// Whether the client got the answer, as far as the simulator can tell.
+    /// Whether the answer was sent, as far as the simulator can see.
     pub answered: bool,
 }
 
-/// What was decided about a re-trigger.
+/// Whether a re-trigger was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A run was issued.
+    /// A new run was created.
     Accepted {
         /// Its id.
         new_run_id: String,
         /// Its etag, with the inner double quotes.
         etag: String,
-        /// Which accepted re-trigger of the root run this is, from 1, those of people included.
+        /// Its number among the accepted re-triggers of the original failed run, from 1; those of
+        /// people count.
         ordinal: u32,
     },
-    /// Refused.
+    /// No new run was created.
     Refused {
-        /// Such as `1387-400`.
+        /// The code, such as `1387-400`.
         code: String,
     },
 }
 
 impl Retrigger {
-    /// The id of the run that was issued.
+    /// The id of the new run.
     pub fn new_run_id(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Accepted { new_run_id, .. } => Some(new_run_id),
@@ -74,7 +75,7 @@ impl Retrigger {
     }
 }
 
-impl Books {
+impl Ledger {
     /// How many requests an endpoint received; [`Endpoint::Any`] is the sum.
     pub fn requests(&self, endpoint: Endpoint) -> u64 {
         if endpoint == Endpoint::Any {
@@ -83,33 +84,28 @@ impl Books {
         self.requests.get(&endpoint).copied().unwrap_or(0)
     }
 
-    /// Every re-trigger that was accepted, by whomever.
+    /// Every accepted re-trigger, those of people included.
     pub fn accepted(&self) -> impl Iterator<Item = &Retrigger> {
         self.retriggers.iter().filter(|call| call.new_run_id().is_some())
     }
 
-    /// The re-triggers that were accepted on behalf of a root run, in order, by whomever.
-    pub fn accepted_for_root(&self, root_run: &str) -> Vec<&Retrigger> {
-        self.accepted().filter(|call| call.root_run == root_run).collect()
-    }
-
-    pub(super) fn count(&mut self, endpoint: Endpoint) {
+    pub(crate) fn count(&mut self, endpoint: Endpoint) {
         *self.requests.entry(endpoint).or_default() += 1;
     }
 
-    pub(super) fn note_unexpected(&mut self, request: String) {
+    pub(crate) fn note_unexpected(&mut self, request: String) {
         if self.unexpected.len() < UNEXPECTED_KEPT {
             self.unexpected.push(request);
         }
     }
 
-    /// Writes a call down and returns its number.
-    pub(super) fn write(&mut self, call: Retrigger) -> usize {
+    /// Records a call and returns its number.
+    pub(crate) fn write(&mut self, call: Retrigger) -> usize {
         self.retriggers.push(call);
         self.retriggers.len() - 1
     }
 
-    pub(super) fn mark_answered(&mut self, call: usize) {
+    pub(crate) fn mark_answered(&mut self, call: usize) {
         if let Some(call) = self.retriggers.get_mut(call) {
             call.answered = true;
         }

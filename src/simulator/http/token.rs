@@ -1,28 +1,26 @@
 //! `POST /ims/token/v3`: tokens for client credentials.
 
-use axum::Form;
-use axum::Json;
 use axum::extract::State;
+use axum::{Form, Json};
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::app::App;
-use super::refusal::Refusal;
+use crate::simulator::refusal::Refusal;
 
-/// The form; whatever is missing counts as wrong.
+/// The form; a missing field counts as wrong.
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-pub(super) struct TokenRequest {
+pub(crate) struct TokenRequest {
     client_id: String,
     client_secret: String,
     grant_type: String,
-    /// Separated by commas, contrary to RFC 6749, which has spaces.
+    /// Separated by commas; RFC 6749 has spaces.
     scope: String,
 }
 
-pub(super) async fn issue_token(
+pub(crate) async fn issue_token(
     State(app): State<App>,
     Form(request): Form<TokenRequest>,
 ) -> Result<Json<Value>, Refusal> {

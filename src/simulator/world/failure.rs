@@ -1,14 +1,13 @@
-//! Why runs fail: the codes a failed run carries, and how much re-triggering heals it.
+//! Why runs fail: the codes of a failed run, and how many re-triggers heal it.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One entry of an `errors` array.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct RunError {
     /// Such as `CONNECTOR-1001-500` or a bare `133`.
     pub code: String,
-    /// For people.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -19,8 +18,8 @@ pub struct Failure {
     pub umbrella: Vec<RunError>,
     /// Published in `activities[].statusSummary.extensions.errors`.
     pub details: Vec<RunError>,
-    /// The re-trigger, counted from 1 over all that are made for the root run, whose issued run
-    /// succeeds. [`Failure::NEVER`] if none does.
+    /// The number of the re-trigger whose new run succeeds, counted from 1 over all re-triggers of
+    /// the original failed run. [`Failure::NEVER`] if none does.
     pub heals_after: u32,
     /// Whether the run publishes `completedAtUTC`; Adobe's example of a failed promotion has none.
     pub shows_completion: bool,
@@ -45,10 +44,11 @@ impl Failure {
     }
 }
 
-/// A kind of trouble that the scenarios know.
+/// A reason to fail, of those that the scenarios use.
 ///
 /// The codes are documented; the prefix `CONNECTOR-` of connector-side detail codes is not (the
-/// catalogue prints them bare) and follows that of the umbrella codes. What heals is our reading.
+/// catalogue prints them bare) and follows that of the umbrella codes. How many re-triggers heal is
+/// our guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -56,9 +56,9 @@ pub enum Cause {
     SourceTimeout,
     /// The source was not available.
     SourceUnavailable,
-    /// The connector broke.
+    /// The connector failed.
     SourceInternal,
-    /// The copied data could not be promoted, for no reason given.
+    /// The copied data could not be promoted; no reason is given.
     Promotion,
     /// The file that the batch was to load has not arrived yet.
     NoFiles,
@@ -70,11 +70,11 @@ pub enum Cause {
     MappingFault,
     /// The source refuses the credentials.
     ExpiredCredentials,
-    /// The batch is in already.
+    /// The batch was ingested already.
     Duplicate,
     /// Streamed records that fail validation.
     StreamValidation,
-    /// A destination that did not take the data.
+    /// A destination that did not accept the data.
     Activation,
 }
 
@@ -136,7 +136,7 @@ impl Cause {
             Self::StreamValidation => {
                 (PROMOTION, Some("DCVS-1104-400"), "Records do not match the schema.", None)
             }
-            Self::Activation => (TARGET, None, "The destination did not take the data.", None),
+            Self::Activation => (TARGET, None, "The destination did not accept the data.", None),
         }
     }
 }

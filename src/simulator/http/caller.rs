@@ -1,23 +1,22 @@
-//! Who asks, and in which sandbox: the headers that every Flow Service request needs.
+//! The headers that every Flow Service request needs: token, key, organization and sandbox.
 //!
-//! Checked in the order in which a request travels: gateway (token, key), then Flow Service
-//! (organization, sandbox). Each has its own documented answer.
+//! The gateway checks token and key, then Flow Service checks organization and sandbox. Each has its
+//! own documented error answer.
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::app::App;
-use super::refusal::Refusal;
-use super::world::World;
+use crate::simulator::refusal::Refusal;
+use crate::simulator::world::World;
 
-/// A caller whose headers are in order.
+/// A caller with valid headers.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) client_id: String,
-    pub(super) sandbox: String,
+pub(crate) struct Caller {
+    pub(crate) client_id: String,
+    pub(crate) sandbox: String,
 }
 
 impl FromRequestParts<App> for Caller {

@@ -1,9 +1,9 @@
-//! Connections that can be cut: a TCP listener whose streams carry a fuse.
+//! A TCP listener whose connections a handler can close without an answer.
 //!
-//! To lose an answer *for real* (the client sees the connection close before a single byte of the
-//! answer) the handler needs a hand on its own connection, which axum does not give. So every
-//! accepted stream carries a [`Fuse`], and the same fuse reaches the handler as connection info.
-//! Once it is blown the stream refuses to write, and the server drops the connection.
+//! To lose an answer *for real* (the connection closes before the first byte of it), a handler needs
+//! access to its own connection, which axum does not give. So every accepted stream has a
+//! [`CutSwitch`], and the handler gets the same switch as connection info. After a cut the stream
+//! reswitchs to write, and the server drops the connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The means to cut one connection.
+/// Cuts one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fuse(Arc<AtomicBool>);
+pub(crate) struct CutSwitch(Arc<AtomicBool>);
 
-impl Fuse {
-    /// From now on nothing more is written to the connection.
-    pub(super) fn blow(&self) {
+impl CutSwitch {
+    /// Nothing more is written to the connection.
+    pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
 
@@ -35,24 +35,24 @@ impl Fuse {
     }
 }
 
-impl Connected<IncomingStream<'_, FusedListener>> for Fuse {
-    fn connect_info(stream: IncomingStream<'_, FusedListener>) -> Self {
-        stream.io().fuse.clone()
+impl Connected<IncomingStream<'_, CuttableListener>> for CutSwitch {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+        stream.io().switch.clone()
     }
 }
 
-/// A TCP listener that hands out fused connections.
+/// A TCP listener that accepts connections that can be cut.
 #[derive(Debug)]
-pub(super) struct FusedListener(pub(super) TcpListener);
+pub(crate) struct CuttableListener(pub(crate) TcpListener);
 
-impl Listener for FusedListener {
+impl Listener for CuttableListener {
     type Io = Connection;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // The implementation for `TcpListener` survives passing errors of `accept`.
         let (stream, addr) = Listener::accept(&mut self.0).await;
-        (Connection { stream, fuse: Fuse::default() }, addr)
+        (Connection { stream, switch: CutSwitch::default() }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -60,11 +60,11 @@ impl Listener for FusedListener {
     }
 }
 
-/// A TCP stream that writes only as long as its fuse is whole.
+/// A TCP stream that can be cut.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
-    fuse: Fuse,
+    switch: CutSwitch,
 }
 
 impl AsyncRead for Connection {
@@ -83,12 +83,12 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.fuse.check()?;
+        self.switch.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.fuse.check()?;
+        self.switch.check()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -3,28 +3,27 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::failure::Cause;
 use super::spec::Spec;
 
-/// Position of a flow in its world; flows are never removed.
-pub(super) type FlowKey = usize;
+/// Index of a flow in its world; flows are never removed.
+pub(crate) type FlowKey = usize;
 
 /// A dataflow. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
-    pub(super) id: String,
-    pub(super) sandbox: String,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) state: FlowState,
-    /// Distinguishes etags of the same second, and makes up the ids of connections.
-    pub(super) stamp: u32,
-    /// Goes up when the schedule changes, so that an older appointment can be told.
-    pub(super) schedule_version: u32,
-    pub(super) setup: FlowSetup,
+pub struct Flow {
+    pub(crate) id: String,
+    pub(crate) created_at: i64,
+    /// When it was last changed.
+    pub updated_at: i64,
+    /// Part of the etag; differs between two changes in the same second.
+    pub stamp: u32,
+    /// Goes up when the schedule changes, so that events of the old schedule are ignored.
+    pub(crate) schedule_version: u32,
+    /// Its current settings.
+    pub setup: FlowSetup,
 }
 
 /// The state of a flow; `enabled` is the only one in which it runs.
@@ -53,30 +52,30 @@ impl FlowState {
     }
 }
 
-/// What a flow is to be like.
+/// The settings of a flow.
 #[derive(Clone, Debug)]
 pub struct FlowSetup {
-    /// A random one if absent.
+    /// Its id; random if absent.
     pub id: Option<String>,
-    /// For people.
+    /// Its name.
     pub name: String,
-    /// The sandbox it lives in; made if it does not exist.
+    /// Its sandbox; created if it does not exist.
     pub sandbox: String,
     /// Its kind.
     pub spec: Spec,
-    /// Its state at first.
+    /// Its state.
     pub state: FlowState,
-    /// The time of the world if absent.
+    /// When it was created; now if absent.
     pub created_at: Option<Timestamp>,
-    /// Time from one scheduled run to the next; never runs by itself if absent.
+    /// Time from one scheduled run to the next; without it, the flow has no scheduled runs.
     pub every: Option<Duration>,
-    /// How long a run takes; an issued run waits for a fifth of it before it starts.
+    /// How long a run takes. A re-triggered run waits for a fifth of it before it starts.
     pub run_time: Duration,
     /// The share of scheduled runs that fail, 0 to 1.
     pub failure_rate: f64,
-    /// Whether its source supports the re-trigger. Adobe publishes no list of those that do.
+    /// Whether its source supports re-triggers. Adobe publishes no list of those that do.
     pub retriggerable: bool,
-    /// Why they fail; one is drawn each time.
+    /// Why they fail; each failure draws one.
     pub causes: Vec<Cause>,
 }
 
@@ -99,7 +98,7 @@ impl FlowSetup {
         }
     }
 
-    /// [`FlowSetup::new`] with a spec that says it is a batch source.
+    /// [`FlowSetup::new`] with the spec of a batch source.
     pub fn batch(name: &str) -> Self {
         Self::new(name, Spec::CloudStorage)
     }

@@ -1,65 +1,65 @@
-//! The world: one organization, what is in it, and how it moves.
+//! The world: one organization, its flows and runs, and how time changes them.
 //!
-//! A world does not tick. It holds an agenda of what is going to happen and is moved to the time of
-//! the clock whenever somebody looks at it, event by event, so that it costs nothing while idle and
-//! does not care whether a minute or a day went by. All randomness comes from one seed and is drawn
-//! in the order of events: the same seed and the same clock give the same world.
+//! A world has no background task. It holds a queue of future events, and every request moves it to
+//! the time of the clock, event by event. So it costs nothing while idle, and a minute or a day may
+//! have passed. All randomness comes from one seed and is drawn in the order of events: the same seed
+//! and the same clock give the same world.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+pub(crate) mod credentials;
+mod event_queue;
+pub(crate) mod failure;
+pub(crate) mod flow;
+pub(crate) mod ledger;
+pub(crate) mod retrigger;
+pub(crate) mod run;
+pub(crate) mod run_log;
+pub(crate) mod spec;
+
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
 use uuid::Builder;
 
-use super::agenda::Agenda;
-use super::agenda::Event;
-use super::books::Books;
-use super::credentials::Credentials;
-use super::credentials::Tokens;
-use super::failure::Failure;
-use super::faults::Faults;
-use super::flow::Flow;
-use super::flow::FlowKey;
-use super::flow::FlowSetup;
-use super::flow::FlowState;
-use super::quirks::Quirks;
-use super::run::Author;
-use super::run::Lineage;
-use super::run::Run;
-use super::run::RunKey;
-use super::run::RunSetup;
-use super::run::RunStatus;
-use super::run_log::RunLog;
+use crate::simulator::faults::rule::Faults;
+use crate::simulator::quirks::Quirks;
+use credentials::{Credentials, Tokens};
+use event_queue::{Event, EventQueue};
+use failure::Failure;
+use flow::{Flow, FlowKey, FlowSetup, FlowState};
+use ledger::Ledger;
+use run::{Author, Lineage, Run, RunKey, RunSetup, RunStatus};
+use run_log::RunLog;
 
-/// The most scheduled runs of one flow that are made up for after a leap of the clock: a day of
-/// the shortest schedule that Adobe allows.
+/// The most missed runs of one flow that are created after the clock jumps: a day of the shortest
+/// schedule that Adobe allows.
 const CATCH_UP_RUNS: i64 = 96;
 
 /// One organization of the simulated Experience Platform.
 #[derive(Debug)]
 pub struct World {
-    /// Who may ask.
+    /// The only valid credential.
     pub credentials: Credentials,
     /// How this service differs from the documented one.
     pub quirks: Quirks,
     /// What goes wrong between the client and the service.
     pub faults: Faults,
-    /// What was asked and answered.
-    pub books: Books,
-    pub(super) tokens: Tokens,
-    pub(super) sandboxes: BTreeMap<String, String>,
-    pub(super) flows: Vec<Flow>,
+    /// The record of requests and re-triggers.
+    pub ledger: Ledger,
+    pub(crate) tokens: Tokens,
+    pub(crate) sandboxes: BTreeMap<String, String>,
+    /// Its flows; [`World::flow_key`] gives the index.
+    pub flows: Vec<Flow>,
     flow_keys: HashMap<String, FlowKey>,
-    pub(super) runs: RunLog,
-    agenda: Agenda,
+    /// Its runs.
+    pub runs: RunLog,
+    events: EventQueue,
     now: i64,
-    /// Decides what happens.
+    /// Draws what happens.
     rng: Rng,
-    /// Decides what does not matter to the world (request ids, tokens, faults), so that reading
-    /// leaves it as it was.
-    pub(super) noise: Rng,
+    /// Draws request ids, tokens and faults, so that requests do not change what happens.
+    pub(crate) noise: Rng,
 }
 
 impl World {
@@ -69,13 +69,13 @@ impl World {
             credentials: Credentials::default(),
             quirks: Quirks::default(),
             faults: Faults::default(),
-            books: Books::default(),
+            ledger: Ledger::default(),
             tokens: Tokens::default(),
             sandboxes: BTreeMap::new(),
             flows: Vec::new(),
             flow_keys: HashMap::new(),
             runs: RunLog::default(),
-            agenda: Agenda::default(),
+            events: EventQueue::default(),
             now: now.as_millisecond(),
             rng: Rng::with_seed(seed),
             noise: Rng::with_seed(!seed),
@@ -101,44 +101,32 @@ impl World {
         self.flow_keys.insert(id.clone(), key);
         self.flows.push(Flow {
             id: id.clone(),
-            sandbox: setup.sandbox.clone(),
             created_at,
             updated_at: created_at,
-            state: setup.state,
             stamp: self.rng.u32(..),
             schedule_version: 0,
             setup,
         });
-        self.appoint_first_run(key);
+        self.queue_first_run(key);
         id
     }
 
-    /// Gives a flow another state; does nothing if there is no such flow.
-    pub fn set_flow_state(&mut self, flow_id: &str, state: FlowState) {
-        let now = self.now;
-        if let Some(flow) = self.flow_keys.get(flow_id).and_then(|key| self.flows.get_mut(*key)) {
-            flow.state = state;
-            flow.updated_at = now;
-            flow.stamp = flow.stamp.wrapping_add(1);
-        }
-    }
-
-    /// Changes what flows are like, in the order in which they were added; schedules already
-    /// appointed stay.
+    /// Changes the settings of all flows, in the order in which they were added. The next scheduled
+    /// run of each stays.
     pub fn change_flows(&mut self, change: impl FnMut(&mut FlowSetup)) {
         self.flows.iter_mut().map(|flow| &mut flow.setup).for_each(change);
     }
 
-    /// [`World::change_flows`], and every next scheduled run is appointed anew.
+    /// [`World::change_flows`], and draws the next scheduled run of each flow again.
     pub fn reschedule(&mut self, change: impl FnMut(&mut FlowSetup)) {
         self.change_flows(change);
         for key in 0..self.flows.len() {
             self.flows[key].schedule_version += 1;
-            self.appoint_first_run(key);
+            self.queue_first_run(key);
         }
     }
 
-    /// Places a run by hand and returns its id; `None` if there is no such flow.
+    /// Adds a run and returns its id; `None` if there is no such flow.
     pub fn add_run(&mut self, setup: RunSetup) -> Option<String> {
         let flow = self.flow_key(&setup.flow_id)?;
         let created_at = setup.created_at.map_or(self.now, Timestamp::as_millisecond);
@@ -162,31 +150,21 @@ impl World {
             stamp: self.rng.u32(..),
         });
         if !finished {
-            self.appoint_end(key, flow, created_at.max(self.now));
+            self.queue_end(key, flow, created_at.max(self.now));
         }
         Some(id)
     }
 
-    /// Ends a run under way here and now: badly if there is a failure, else well. Does nothing if
-    /// the run has ended already or does not exist.
-    pub fn end_run(&mut self, run_id: &str, failure: Option<Failure>) {
-        let Some(key) = self.runs.key_of(run_id) else { return };
-        if let Some(run) = self.runs.get_mut(key).filter(|run| !run.is_finished()) {
-            run.failure = failure;
-        }
-        self.run_ends(key, self.now);
-    }
-
-    /// The time of the world, in epoch milliseconds: that of its clock, and the skew.
+    /// The time of the world in epoch milliseconds: its clock plus the skew.
     pub fn now_ms(&self) -> i64 {
         self.now
     }
 
-    /// Moves the world to `now`. A clock that is set back takes the time of the world back with
-    /// it, but undoes nothing.
+    /// Moves the world to `now`. If the clock is set back, the time of the world goes back too, but
+    /// nothing is undone.
     pub fn advance(&mut self, now: Timestamp) {
         let now = now.as_millisecond() + self.quirks.clock_skew_ms;
-        while let Some((at, event)) = self.agenda.next_due(now) {
+        while let Some((at, event)) = self.events.next_due(now) {
             self.now = at;
             match event {
                 Event::FlowDue(flow, version) => self.flow_is_due(flow, version, at, now),
@@ -197,12 +175,13 @@ impl World {
         self.now = now;
     }
 
-    pub(super) fn flow_key(&self, id: &str) -> Option<FlowKey> {
+    /// The index of a flow in `flows`.
+    pub fn flow_key(&self, id: &str) -> Option<FlowKey> {
         self.flow_keys.get(id).copied()
     }
 
-    /// Makes a run that somebody asked for, on behalf of `root`; it waits for a while first.
-    pub(super) fn issue_run(
+    /// Creates the run of a re-trigger; it is scheduled first and starts later.
+    pub(crate) fn issue_run(
         &mut self,
         flow: FlowKey,
         author: Author,
@@ -212,23 +191,23 @@ impl World {
         let at = self.now;
         let key = self.insert_run(flow, at, author, Some(lineage), failure);
         let queued = millis(self.flows[flow].setup.run_time) / 5;
-        self.agenda.add(at + queued, Event::RunStarts(key));
-        self.appoint_end(key, flow, at + queued);
+        self.events.add(at + queued, Event::RunStarts(key));
+        self.queue_end(key, flow, at + queued);
         key
     }
 
-    /// Schedules are not in step with each other: the first run falls anywhere in the interval.
-    fn appoint_first_run(&mut self, key: FlowKey) {
+    /// The first run falls anywhere in the interval, so that flows do not run all at once.
+    fn queue_first_run(&mut self, key: FlowKey) {
         let flow = &self.flows[key];
         if let Some(every) = flow.setup.every {
             let wait = self.rng.i64(1..=millis(every).max(1));
-            self.agenda.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
+            self.events.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
         }
     }
 
-    fn appoint_end(&mut self, run: RunKey, flow: FlowKey, start: i64) {
+    fn queue_end(&mut self, run: RunKey, flow: FlowKey, start: i64) {
         let run_time = millis(self.flows[flow].setup.run_time);
-        self.agenda.add(start + run_time, Event::RunEnds(run));
+        self.events.add(start + run_time, Event::RunEnds(run));
     }
 
     fn flow_is_due(&mut self, key: FlowKey, version: u32, at: i64, now: i64) {
@@ -238,8 +217,8 @@ impl World {
         };
         let every = millis(every).max(1);
         let next = (at + every).max(now - CATCH_UP_RUNS * every);
-        self.agenda.add(next, Event::FlowDue(key, version));
-        if flow.state != FlowState::Enabled {
+        self.events.add(next, Event::FlowDue(key, version));
+        if flow.setup.state != FlowState::Enabled {
             return;
         }
         let fails = self.rng.f64() < flow.setup.failure_rate;
@@ -247,7 +226,7 @@ impl World {
         let failure = cause.map(|cause| cause.failure(self.rng.f64()));
         let run = self.insert_run(key, at, Author::Schedule, None, failure);
         self.run_starts(run, at);
-        self.appoint_end(run, key, at);
+        self.queue_end(run, key, at);
     }
 
     fn insert_run(
@@ -300,11 +279,11 @@ impl World {
 }
 
 /// A version 4 UUID from the seeded generator.
-pub(super) fn random_uuid(rng: &mut Rng) -> String {
+pub(crate) fn random_uuid(rng: &mut Rng) -> String {
     Builder::from_random_bytes(rng.u128(..).to_be_bytes()).into_uuid().to_string()
 }
 
-/// Whole milliseconds; more than a thousand years are cut to that.
-pub(super) fn millis(duration: Duration) -> i64 {
+/// Whole milliseconds, at most 292 years.
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 1_000_000)
 }

@@ -1,45 +1,40 @@
-//! Re-triggering a run: what is refused, and what is issued.
+//! Re-triggering a run: what is refused, and which new run it creates.
 //!
-//! The order of the checks is ours; the codes are Adobe's. Accepting makes a *new* run that nothing
-//! published links to the old one, and leaves the old one as it was, failed.
+//! The order of the checks is ours; the codes are Adobe's. An accepted re-trigger creates a *new* run.
+//! Nothing published links it to the old one, which stays failed.
 
 use axum::http::StatusCode;
 
-use super::books::Outcome;
-use super::books::Retrigger;
+use super::World;
 use super::flow::FlowState;
-use super::refusal::Refusal;
-use super::run::Author;
-use super::run::Lineage;
-use super::run::Run;
-use super::run::RunKey;
-use super::run::RunStatus;
-use super::world::World;
+use super::ledger::{Outcome, Retrigger};
+use super::run::{Author, Lineage, Run, RunKey, RunStatus};
+use crate::simulator::refusal::Refusal;
 
-/// A re-trigger as it was asked for.
+/// A re-trigger request.
 #[derive(Clone, Debug)]
-pub(super) struct Request<'a> {
-    pub(super) sandbox: &'a str,
-    pub(super) run_id: &'a str,
-    pub(super) op: Option<&'a str>,
-    pub(super) if_match: Option<&'a str>,
-    pub(super) author: Author,
+pub(crate) struct Request<'a> {
+    pub(crate) sandbox: &'a str,
+    pub(crate) run_id: &'a str,
+    pub(crate) op: Option<&'a str>,
+    pub(crate) if_match: Option<&'a str>,
+    pub(crate) author: Author,
 }
 
-/// A re-trigger that was accepted.
+/// An accepted re-trigger.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Issued {
-    pub(super) asked: RunKey,
-    pub(super) new: RunKey,
+pub(crate) struct Issued {
+    pub(crate) asked: RunKey,
+    pub(crate) new: RunKey,
 }
 
 impl World {
-    /// A person re-triggers a run in the user interface, under the same conditions as everybody.
-    /// Returns the id of the new run, or the code of the refusal such as `1387-400`.
+    /// A person re-triggers a run in the user interface, under the same conditions as any client.
+    /// Returns the id of the new run, or the code of the refusal, such as `1387-400`.
     pub fn person_retriggers(&mut self, run_id: &str) -> Result<String, String> {
         let key = self.runs.key_of(run_id).ok_or_else(|| "1439-404".to_owned())?;
         let flow = self.runs.get(key).map_or(0, |run| run.flow);
-        let sandbox = self.flows[flow].sandbox.clone();
+        let sandbox = self.flows[flow].setup.sandbox.clone();
         let op = self.quirks.retrigger_ops.first().cloned();
         let request = Request {
             sandbox: &sandbox,
@@ -50,18 +45,18 @@ impl World {
             author: Author::Person,
         };
         let (number, result) = self.retrigger(&request);
-        self.books.mark_answered(number);
+        self.ledger.mark_answered(number);
         let issued = result.map_err(|refusal| refusal.code().to_owned())?;
         let new = self.runs.get(issued.new).map(|run| run.id.clone());
         new.ok_or_else(|| "1439-404".to_owned())
     }
 
-    /// Decides about a re-trigger and writes it into the books; also returns its number there.
-    pub(super) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
+    /// Accepts or refuses a re-trigger, and records it; also returns the number of the record.
+    pub(crate) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
         let asked = self.runs.key_of(request.run_id);
         let flow = asked.and_then(|key| self.runs.get(key)).map(|run| run.flow);
         let result = self.may_retrigger(request).map(|key| self.issue(key, &request.author));
-        let number = self.books.write(Retrigger {
+        let number = self.ledger.write(Retrigger {
             at_ms: self.now_ms(),
             sandbox: request.sandbox.to_owned(),
             by: request.author.client().to_owned(),
@@ -89,8 +84,8 @@ impl World {
         if !(flow.setup.spec.is_batch_source() && flow.setup.retriggerable) {
             return refuse(1333, "flowRunAction is not supported for this source.");
         }
-        if flow.state != FlowState::Enabled {
-            let state = flow.state.as_str();
+        if flow.setup.state != FlowState::Enabled {
+            let state = flow.setup.state.as_str();
             let message = format!("A flow in state {state} cannot be re-triggered; enable it.");
             return Err(Refusal::bad_request(1388, message));
         }
@@ -114,7 +109,7 @@ impl World {
         }
     }
 
-    /// Failed, or successful without a single record; and not being retried already.
+    /// Failed, or successful without a record; and not being retried already.
     fn is_retriggerable(&self, run: &Run) -> bool {
         let state_allows = match run.status {
             RunStatus::Failed => true,
@@ -136,7 +131,7 @@ impl World {
                 root.retriggers += 1;
                 (root.retriggers, root.failure.clone())
             }
-            // The root is so old that it was forgotten; what was true of it is true of its heir.
+            // The original run was forgotten; its failure is that of the run asked for.
             None => (u32::MAX, asked_failure),
         };
         let failure = failure.filter(|failure| ordinal < failure.heals_after);
@@ -147,7 +142,7 @@ impl World {
         Issued { asked, new }
     }
 
-    /// Where the heirs of a run come from.
+    /// The origin of the runs that re-triggers of this run create.
     fn lineage_of(&self, key: RunKey) -> Lineage {
         let run = self.runs.get(key);
         let own = || Lineage { root: key, root_id: run.map_or(String::new(), |r| r.id.clone()) };
@@ -165,9 +160,9 @@ impl World {
     }
 
     /// A run by id, if it belongs to this sandbox.
-    pub(super) fn run_in(&self, sandbox: &str, id: &str) -> Option<(RunKey, &Run)> {
+    pub(crate) fn run_in(&self, sandbox: &str, id: &str) -> Option<(RunKey, &Run)> {
         let key = self.runs.key_of(id)?;
         let run = self.runs.get(key)?;
-        (self.flows[run.flow].sandbox == sandbox).then_some((key, run))
+        (self.flows[run.flow].setup.sandbox == sandbox).then_some((key, run))
     }
 }

@@ -1,81 +1,74 @@
-//! Every request passes the front desk: it is counted, struck by a fault if one is due, processed,
-//! and its answer signed with date and request id.
+//! What every request passes through: counting, faults, and the headers `Date` and `X-Request-Id`.
 
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
-use axum::extract::Request;
-use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::DATE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::app::App;
-use super::connection::Fuse;
-use super::distort;
-use super::faults::Effect;
-use super::faults::Endpoint;
-use super::refusal::Refusal;
-use super::world::random_uuid;
+use super::connection::CutSwitch;
+use crate::simulator::faults::effects;
+use crate::simulator::faults::rule::{Effect, Endpoint};
+use crate::simulator::refusal::Refusal;
+use crate::simulator::world::random_uuid;
 
-/// The longest that a request is left without an answer.
+/// How long a request that hangs stays open.
 const HANG: Duration = Duration::from_secs(120);
 
-/// Goes with the answer to a re-trigger: its number in the books.
+/// Travels with the answer to a re-trigger: the number of its record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written(pub(super) usize);
+pub(crate) struct LedgerEntry(pub(crate) usize);
 
-/// A request at the desk.
-struct Visit {
+/// What handling one request needs.
+struct RequestContext {
     app: App,
-    fuse: Fuse,
+    switch: CutSwitch,
     request_id: String,
 }
 
-pub(super) async fn attend(
+pub(crate) async fn handle(
     State((app, endpoint)): State<(App, Endpoint)>,
-    ConnectInfo(fuse): ConnectInfo<Fuse>,
+    ConnectInfo(switch): ConnectInfo<CutSwitch>,
     request: Request,
     next: Next,
 ) -> Response {
     let (request_id, effect) = {
         let mut world = app.world();
         let world = &mut *world;
-        world.books.count(endpoint);
-        (random_uuid(&mut world.noise), world.faults.strike(endpoint, &mut world.noise))
+        world.ledger.count(endpoint);
+        (random_uuid(&mut world.noise), world.faults.hit(endpoint, &mut world.noise))
     };
     let loses_answer = effect.as_ref().is_some_and(Effect::loses_answer);
-    tracing::debug!(?endpoint, ?effect, %request_id, uri = %request.uri(), "simulator asked");
-    let visit = Visit { app, fuse, request_id };
+    tracing::debug!(?endpoint, ?effect, %request_id, uri = %request.uri(), "request to the simulator");
+    let context = RequestContext { app, switch, request_id };
     let mut response = match effect {
-        None => visit.process(request, next).await,
-        Some(effect) => visit.afflict(effect, request, next).await,
+        None => context.process(request, next).await,
+        Some(effect) => context.apply_fault(effect, request, next).await,
     };
-    // A caller that has gone away meanwhile takes this future with it, so that its call stays
-    // unanswered in the books.
-    if let Some(Written(number)) = response.extensions_mut().remove()
+    // If the client disconnects, this future is dropped and the call stays unanswered in the record.
+    if let Some(LedgerEntry(number)) = response.extensions_mut().remove()
         && !loses_answer
     {
-        visit.app.world().books.mark_answered(number);
+        context.app.world().ledger.mark_answered(number);
     }
-    visit.date(response)
+    context.date(response)
 }
 
-impl Visit {
+impl RequestContext {
     async fn process(&self, request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
-        let mut signed = refusal.sign(&self.request_id);
+        let mut signed = refusal.answer(&self.request_id);
         signed.extensions_mut().extend(std::mem::take(response.extensions_mut()));
         signed
     }
 
-    async fn afflict(&self, effect: Effect, request: Request, next: Next) -> Response {
+    async fn apply_fault(&self, effect: Effect, request: Request, next: Next) -> Response {
         let query = request.uri().query().unwrap_or_default().to_owned();
         match effect {
             Effect::DropBefore => self.cut(),
@@ -97,12 +90,12 @@ impl Visit {
                 self.wait(HANG).await;
                 self.cut()
             }
-            Effect::Status(error) => distort::error_answer(&error, &self.request_id),
+            Effect::Status(error) => effects::error_answer(&error, &self.request_id),
             Effect::StatusAfter(error) => {
                 self.process(request, next).await;
-                distort::error_answer(&error, &self.request_id)
+                effects::error_answer(&error, &self.request_id)
             }
-            Effect::Redirect(to) => distort::redirect(&to),
+            Effect::Redirect(to) => effects::redirect(&to),
             Effect::ExpireTokens => {
                 self.app.world().tokens.expire_all();
                 self.process(request, next).await
@@ -111,38 +104,38 @@ impl Visit {
                 let mut segments =
                     request.uri().path().rsplit('/').skip_while(|part| *part != "action");
                 if let Some(run_id) = segments.nth(1) {
-                    // Whether the interface was refused changes nothing for this caller.
+                    // A refusal of the person changes nothing for this caller.
                     let _ = self.app.world().person_retriggers(run_id);
                 }
                 self.process(request, next).await
             }
             Effect::Garbage => {
                 self.process(request, next).await;
-                distort::garbage()
+                effects::garbage()
             }
             Effect::Oversized(bytes) => {
                 self.process(request, next).await;
-                distort::oversized(bytes)
+                effects::oversized(bytes)
             }
-            Effect::Truncate => distort::truncate(self.process(request, next).await).await,
+            Effect::Truncate => effects::truncate(self.process(request, next).await).await,
             Effect::DuplicatePage => {
-                distort::lead_back(self.process(request, next).await, &query).await
+                effects::lead_back(self.process(request, next).await, &query).await
             }
             Effect::ShuffleItems => {
                 let mut rng = self.app.world().noise.fork();
-                distort::shuffle(self.process(request, next).await, &mut rng).await
+                effects::shuffle(self.process(request, next).await, &mut rng).await
             }
-            Effect::NoId => distort::remove_ids(self.process(request, next).await).await,
+            Effect::NoId => effects::remove_ids(self.process(request, next).await).await,
         }
     }
 
-    /// Closes the connection; what is returned is never written.
+    /// Closes the connection; the response is never written.
     fn cut(&self) -> Response {
-        self.fuse.blow();
+        self.switch.cut();
         StatusCode::NO_CONTENT.into_response()
     }
 
-    /// Real time, not that of the world: sockets know no other.
+    /// In real time, not that of the world: the client's timeouts are real.
     async fn wait(&self, time: Duration) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}

@@ -1,6 +1,6 @@
-//! Worlds by name, and by file.
+//! Worlds by name or from a file.
 //!
-//! A scenario file is TOML: a named scenario to start from, and what is to be different.
+//! A scenario file is TOML: a named scenario to start from, and changes to it.
 //!
 //! ```toml
 //! base = "lost-answers"
@@ -14,28 +14,23 @@
 //! ```
 
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastrand::Rng;
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::cast;
-use super::failure::Cause;
-use super::faults::Effect;
-use super::faults::Endpoint;
-use super::faults::ErrorAnswer;
-use super::faults::FaultRule;
-use super::flow::FlowSetup;
+use super::demo_flows;
 use super::pace::Pace;
-use super::quirks::Quirks;
-use super::world::World;
+use crate::simulator::faults::rule::{Effect, Endpoint, ErrorAnswer, FaultRule};
+use crate::simulator::quirks::Quirks;
+use crate::simulator::world::World;
+use crate::simulator::world::failure::Cause;
+use crate::simulator::world::flow::FlowSetup;
 
-/// How much has happened before the simulator starts.
+/// How long the world runs before the simulator starts.
 const HISTORY: SignedDuration = SignedDuration::from_hours(24);
 /// How long the sources have been down when the scenario `outage` starts.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(2);
@@ -45,7 +40,7 @@ const OUTAGE: SignedDuration = SignedDuration::from_hours(2);
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     base: Base,
-    /// How fast life goes once the simulator runs; its history is always realistic.
+    /// The pace once the simulator runs; the day before is always realistic.
     pub pace: Pace,
     /// How many flows the scenario `quiet` has.
     pub flows: Option<usize>,
@@ -69,11 +64,11 @@ enum Base {
     LostAnswers,
 }
 
-/// Why there is no such scenario.
+/// Why a scenario cannot be loaded.
 #[derive(Debug, Error)]
 pub enum ScenarioError {
     /// Neither a name nor a file.
-    #[error("there is no scenario \"{0}\": expected one of {names}, or a file", names = Scenario::NAMES.join(", "))]
+    #[error("scenario \"{0}\" not found: must be one of {names}, or a file", names = Scenario::NAMES.join(", "))]
     Unknown(String),
     /// The file cannot be read.
     #[error("the scenario file {path} cannot be read")]
@@ -83,7 +78,7 @@ pub enum ScenarioError {
         /// Why.
         source: io::Error,
     },
-    /// The file says something impossible.
+    /// The file is not a valid scenario.
     #[error("the scenario file {path} is not valid")]
     Invalid {
         /// Which file.
@@ -102,8 +97,8 @@ impl Scenario {
     ///
     /// * `default`, also `demo`: 40 dataflows of all kinds, some of which fail now and then;
     /// * `quiet`: 20 batch dataflows that never fail;
-    /// * `outage`: like `default`, but for two hours no source could be reached, and the platform
-    ///   is short of breath;
+    /// * `outage`: like `default`, but no source was available in the last two hours, and a quarter of
+    ///   all requests fail with 503;
     /// * `flaky-network`: like `default`, over a network that loses requests and answers;
     /// * `lost-answers`: like `default`, but most answers to a re-trigger never arrive.
     pub fn named(name: &str) -> Option<Self> {
@@ -118,7 +113,7 @@ impl Scenario {
         Some(Self { base, ..Self::default() })
     }
 
-    /// The scenario of this name or, failing that, in this TOML file.
+    /// The scenario of this name or, if there is none, in this TOML file.
     ///
     /// # Errors
     ///
@@ -146,7 +141,7 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed.rotate_left(32));
         let mut world = World::empty(seed, now.saturating_sub(HISTORY).unwrap_or(now));
         world.quirks = self.quirks.clone();
-        for setup in self.cast() {
+        for setup in self.flows() {
             let age = SignedDuration::from_hours(rng.i64(48..10_000));
             world.add_flow(FlowSetup {
                 created_at: Some(now.saturating_sub(age).unwrap_or(now)),
@@ -167,9 +162,9 @@ impl Scenario {
         world
     }
 
-    fn cast(&self) -> Vec<FlowSetup> {
+    fn flows(&self) -> Vec<FlowSetup> {
         if self.base != Base::Quiet {
-            return cast::flows().collect();
+            return demo_flows::flows().collect();
         }
         let quiet = |n: usize| FlowSetup {
             every: Some(Duration::from_secs(3_600)),

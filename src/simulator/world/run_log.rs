@@ -1,19 +1,16 @@
-//! Every run of the world, found by key, by id, by flow and by age.
+//! Every run of the world, by key, id, flow and age.
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::flow::FlowKey;
-use super::run::Run;
-use super::run::RunKey;
+use super::run::{Run, RunKey};
 
-/// How many runs are remembered; beyond it the oldest-made is forgotten, as Adobe forgets too.
+/// The most runs that are kept; beyond it the first created is dropped, as Adobe drops old runs.
 const CAPACITY: usize = 250_000;
 
-/// Runs and the ways to find them.
+/// Runs and their indexes.
 #[derive(Debug, Default)]
-pub(super) struct RunLog {
+pub struct RunLog {
     /// By key, from `first` on.
     runs: VecDeque<Run>,
     first: RunKey,
@@ -23,7 +20,7 @@ pub(super) struct RunLog {
 }
 
 impl RunLog {
-    pub(super) fn insert(&mut self, run: Run) -> RunKey {
+    pub(crate) fn insert(&mut self, run: Run) -> RunKey {
         let key = self.first + self.runs.len() as RunKey;
         let age = (run.created_at, key);
         self.by_id.insert(run.id.clone(), key);
@@ -47,11 +44,13 @@ impl RunLog {
         }
     }
 
-    pub(super) fn get(&self, key: RunKey) -> Option<&Run> {
+    /// The run with this key, unless it was dropped.
+    pub fn get(&self, key: RunKey) -> Option<&Run> {
         self.runs.get(self.place(key)?)
     }
 
-    pub(super) fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
+    /// [`RunLog::get`], to change it.
+    pub fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
         let place = self.place(key)?;
         self.runs.get_mut(place)
     }
@@ -60,23 +59,24 @@ impl RunLog {
         key.checked_sub(self.first)?.try_into().ok()
     }
 
-    pub(super) fn key_of(&self, id: &str) -> Option<RunKey> {
+    /// The key of the run with this id.
+    pub fn key_of(&self, id: &str) -> Option<RunKey> {
         self.by_id.get(id).copied()
     }
 
     /// All runs, newest first.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Run> {
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Run> {
         self.by_age.iter().rev().filter_map(|(_, key)| self.get(*key))
     }
 
     /// The runs of one flow, newest first.
-    pub(super) fn of_flow(&self, flow: FlowKey) -> impl Iterator<Item = &Run> {
+    pub fn of_flow(&self, flow: FlowKey) -> impl Iterator<Item = &Run> {
         let ages = self.by_flow.get(&flow);
         ages.into_iter().flat_map(|ages| ages.iter().rev()).filter_map(|(_, key)| self.get(*key))
     }
 
     /// The runs of several flows, newest first.
-    pub(super) fn of_flows(&self, flows: &[FlowKey]) -> Vec<&Run> {
+    pub(crate) fn of_flows(&self, flows: &[FlowKey]) -> Vec<&Run> {
         let mut ages: Vec<_> = flows.iter().filter_map(|f| self.by_flow.get(f)).flatten().collect();
         ages.sort_unstable_by(|a, b| b.cmp(a));
         ages.dedup();
@@ -84,7 +84,7 @@ impl RunLog {
     }
 
     /// The runs with these ids, newest first.
-    pub(super) fn with_ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<&Run> {
+    pub(crate) fn with_ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<&Run> {
         let keys = ids.filter_map(|id| self.key_of(id));
         let mut ages: Vec<_> =
             keys.filter_map(|key| self.get(key).map(|run| (run.created_at, key))).collect();

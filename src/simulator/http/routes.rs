@@ -1,62 +1,45 @@
-//! The HTTP interface: which path does what.
+//! Paths and their handlers.
 
-use axum::Json;
-use axum::Router;
-use axum::extract::Path;
-use axum::extract::RawQuery;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::Method;
-use axum::http::StatusCode;
-use axum::http::Uri;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::IF_MATCH;
-use axum::middleware;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use axum::routing::get;
-use axum::routing::post;
-use serde_json::Value;
-use serde_json::json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
 
-use super::answer;
 use super::app::App;
-use super::books::Books;
 use super::caller::Caller;
-use super::faults::Endpoint;
-use super::faults::FaultRule;
-use super::front_desk;
-use super::lists;
-use super::query::Query;
-use super::query::Resource;
-use super::refusal::Refusal;
-use super::retrigger;
-use super::run::Author;
-use super::spec::Spec;
-use super::token;
-use super::view::FlowView;
-use super::wire;
-use super::wire::FlowItem;
-use super::wire::RunItem;
+use super::{answer, lists, middleware, token};
+use crate::simulator::faults::rule::{Endpoint, FaultRule};
+use crate::simulator::query::Resource;
+use crate::simulator::refusal::Refusal;
+use crate::simulator::wire;
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::wire::{FlowItem, RunItem};
+use crate::simulator::world::ledger::Ledger;
+use crate::simulator::world::retrigger;
+use crate::simulator::world::run::Author;
+use crate::simulator::world::spec::Spec;
 
-/// Where Flow Service lives below the platform's URL.
+/// The path of Flow Service below the platform's URL.
 const FLOW_SERVICE: &str = "/data/foundation/flowservice";
 
 /// Every path of the simulator.
-pub(super) fn router(app: App) -> Router {
-    let desk =
-        |endpoint| middleware::from_fn_with_state((app.clone(), endpoint), front_desk::attend);
+pub(crate) fn router(app: App) -> Router {
+    let around = |endpoint| from_fn_with_state((app.clone(), endpoint), middleware::handle);
     let flow_service = Router::new()
-        .route("/flows", get(list_flows).layer(desk(Endpoint::Flows)))
-        .route("/flows/{id}", get(read_flow).layer(desk(Endpoint::Flow)))
-        .route("/flowSpecs/{id}", get(read_spec).layer(desk(Endpoint::FlowSpecs)))
-        .route("/runs", get(list_runs).layer(desk(Endpoint::Runs)))
-        .route("/runs/{id}", get(read_run).layer(desk(Endpoint::Run)))
-        .route("/runs/{id}/action", post(retrigger).layer(desk(Endpoint::Retrigger)));
+        .route("/flows", get(list_flows).layer(around(Endpoint::Flows)))
+        .route("/flows/{id}", get(read_flow).layer(around(Endpoint::Flow)))
+        .route("/flowSpecs/{id}", get(read_spec).layer(around(Endpoint::FlowSpecs)))
+        .route("/runs", get(list_runs).layer(around(Endpoint::Runs)))
+        .route("/runs/{id}", get(read_run).layer(around(Endpoint::Run)))
+        .route("/runs/{id}/action", post(retrigger).layer(around(Endpoint::Retrigger)));
     Router::new()
-        .route("/ims/token/v3", post(token::issue_token).layer(desk(Endpoint::Token)))
+        .route("/ims/token/v3", post(token::issue_token).layer(around(Endpoint::Token)))
         .nest(FLOW_SERVICE, flow_service)
-        .route("/simulator/books", get(read_books))
+        .route("/simulator/ledger", get(read_ledger))
         .route("/simulator/faults", post(replace_faults))
         .fallback(unexpected)
         .method_not_allowed_fallback(unexpected)
@@ -68,9 +51,7 @@ async fn list_flows(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let world = app.world();
-    let query = Query::parse(Resource::Flows, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(json_text(lists::flows(&world, &caller.sandbox, &query)))
+    list(&app, &caller, Resource::Flows, query)
 }
 
 async fn list_runs(
@@ -78,13 +59,18 @@ async fn list_runs(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let world = app.world();
-    let query = Query::parse(Resource::Runs, &query.unwrap_or_default(), &world.quirks)?;
-    Ok(json_text(lists::runs(&world, &caller.sandbox, &query)))
+    list(&app, &caller, Resource::Runs, query)
 }
 
-fn json_text(text: String) -> Response {
-    ([(CONTENT_TYPE, "application/json")], text).into_response()
+fn list(
+    app: &App,
+    caller: &Caller,
+    resource: Resource,
+    query: Option<String>,
+) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let text = lists::list(&app.world(), &caller.sandbox, resource, &query)?;
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 async fn read_flow(
@@ -95,7 +81,7 @@ async fn read_flow(
     let world = app.world();
     let key = world
         .flow_key(&id)
-        .filter(|key| world.flows[*key].sandbox == caller.sandbox)
+        .filter(|key| world.flows[*key].setup.sandbox == caller.sandbox)
         .ok_or_else(|| Refusal::not_found("flows", &id))?;
     let item = FlowItem::new(&FlowView { key, world: &world });
     Ok(Json(wire::single(item, world.quirks.bare_single_gets)))
@@ -144,12 +130,12 @@ async fn retrigger(
         Ok(issued) => answer::accepted(&world, issued),
         Err(refusal) => refusal.into_response(),
     };
-    response.extensions_mut().insert(front_desk::Written(number));
+    response.extensions_mut().insert(middleware::LedgerEntry(number));
     response
 }
 
-async fn read_books(State(app): State<App>) -> Json<Books> {
-    Json(app.world().books.clone())
+async fn read_ledger(State(app): State<App>) -> Json<Ledger> {
+    Json(app.world().ledger.clone())
 }
 
 async fn replace_faults(State(app): State<App>, Json(rules): Json<Vec<FaultRule>>) -> StatusCode {
@@ -158,7 +144,8 @@ async fn replace_faults(State(app): State<App>, Json(rules): Json<Vec<FaultRule>
 }
 
 async fn unexpected(State(app): State<App>, method: Method, uri: Uri) -> Response {
-    app.world().books.note_unexpected(format!("{method} {uri}"));
-    let body = json!({ "error_code": "404000", "message": "The simulator has no such resource." });
+    app.world().ledger.note_unexpected(format!("{method} {uri}"));
+    let body =
+        json!({ "error_code": "404000", "message": "This path does not exist in the simulator." });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }

@@ -1,4 +1,4 @@
-//! What is going to happen, in order.
+//! Future events, in order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,10 +6,10 @@ use std::collections::BinaryHeap;
 use super::flow::FlowKey;
 use super::run::RunKey;
 
-/// Something with an appointed time.
+/// What happens at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Event {
-    /// A flow runs by its schedule, if that is still of this version.
+pub(crate) enum Event {
+    /// A flow runs by its schedule, unless the schedule has another version by then.
     FlowDue(FlowKey, u32),
     /// A scheduled run starts.
     RunStarts(RunKey),
@@ -17,22 +17,22 @@ pub(super) enum Event {
     RunEnds(RunKey),
 }
 
-/// Appointments, the earliest first; of the same time, the one made first.
+/// Events, the earliest first; of the same time, the one added first.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
+pub(crate) struct EventQueue {
     heap: BinaryHeap<Reverse<(i64, u64, Event)>>,
-    made: u64,
+    added: u64,
 }
 
-impl Agenda {
+impl EventQueue {
     /// `at` is in epoch milliseconds.
-    pub(super) fn add(&mut self, at: i64, event: Event) {
-        self.made += 1;
-        self.heap.push(Reverse((at, self.made, event)));
+    pub(crate) fn add(&mut self, at: i64, event: Event) {
+        self.added += 1;
+        self.heap.push(Reverse((at, self.added, event)));
     }
 
     /// The next event that is due at `now`, with its time.
-    pub(super) fn next_due(&mut self, now: i64) -> Option<(i64, Event)> {
+    pub(crate) fn next_due(&mut self, now: i64) -> Option<(i64, Event)> {
         let Reverse((at, ..)) = self.heap.peek()?;
         if *at > now {
             return None;

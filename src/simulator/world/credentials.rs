@@ -1,4 +1,4 @@
-//! Who may ask: one server-to-server credential, and the tokens given out for it.
+//! The one server-to-server credential, and the tokens issued for it.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use fastrand::Rng;
 pub struct Credentials {
     /// Expected in `x-gw-ims-org-id`.
     pub org_id: String,
-    /// Expected in `x-api-key` and in the token request; also `createdClient` of issued runs.
+    /// Expected in `x-api-key` and in the token request; also `createdClient` of new runs.
     pub client_id: String,
     /// Accepted secrets: Adobe allows two at a time, so that they can be rotated.
     pub client_secrets: Vec<String>,
@@ -27,23 +27,23 @@ impl Default for Credentials {
 
 /// Tokens and when they expire, in epoch milliseconds.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(HashMap<String, i64>);
+pub(crate) struct Tokens(HashMap<String, i64>);
 
 impl Tokens {
-    /// Gives out a new token.
-    pub(super) fn issue(&mut self, now: i64, lifetime_s: u32, rng: &mut Rng) -> String {
+    /// Issues a new token.
+    pub(crate) fn issue(&mut self, now: i64, lifetime_s: u32, rng: &mut Rng) -> String {
         self.0.retain(|_, expires_at| *expires_at > now);
         let token = format!("simulated.{:032x}", rng.u128(..));
         self.0.insert(token.clone(), now + i64::from(lifetime_s) * 1000);
         token
     }
 
-    pub(super) fn is_valid(&self, token: &str, now: i64) -> bool {
+    pub(crate) fn is_valid(&self, token: &str, now: i64) -> bool {
         self.0.get(token).is_some_and(|expires_at| *expires_at > now)
     }
 
-    /// No token given out so far is valid any more.
-    pub(super) fn expire_all(&mut self) {
+    /// Makes every token issued so far invalid.
+    pub(crate) fn expire_all(&mut self) {
         self.0.clear();
     }
 }

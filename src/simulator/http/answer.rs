@@ -1,22 +1,19 @@
-//! The answer to an accepted re-trigger, in the shape that the quirks ask for.
+//! The answer to an accepted re-trigger, in the shape that the quirks choose.
 
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::ETAG;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use serde_json::Value;
-use serde_json::json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
 
-use super::quirks::AnswerShape;
-use super::quirks::EtagPlace;
-use super::retrigger::Issued;
-use super::run::RunKey;
-use super::wire::RunItem;
-use super::world::World;
+use crate::simulator::quirks::{AnswerShape, EtagPlace};
+use crate::simulator::wire::RunItem;
+use crate::simulator::world::World;
+use crate::simulator::world::retrigger::Issued;
+use crate::simulator::world::run::RunKey;
 
-/// 200, as Adobe's OpenAPI file says.
-pub(super) fn accepted(world: &World, issued: Issued) -> Response {
+/// Status 200, as in Adobe's OpenAPI file.
+pub(crate) fn accepted(world: &World, issued: Issued) -> Response {
     let Some(new) = world.runs.get(issued.new) else {
         return Json(json!({})).into_response();
     };
@@ -42,7 +39,7 @@ pub(super) fn accepted(world: &World, issued: Issued) -> Response {
     response
 }
 
-/// Moves the member `etag` to where the quirk wants it.
+/// Moves or removes the member `etag`.
 fn place_etag(mut body: Value, place: EtagPlace) -> Value {
     if let Some(members) = body.as_object_mut()
         && place != EtagPlace::Etag

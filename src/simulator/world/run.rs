@@ -4,73 +4,78 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::flow::FlowKey;
-use super::quirks::Spelling;
+use crate::simulator::quirks::Spelling;
 
-/// Handle of a run; grows with every run that is made.
-pub(super) type RunKey = u64;
+/// Key of a run; grows with every new run.
+pub(crate) type RunKey = u64;
 
 /// A run. Times are epoch milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
-    pub(super) id: String,
-    pub(super) flow: FlowKey,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) started_at: Option<i64>,
-    pub(super) ended_at: Option<i64>,
-    pub(super) status: RunStatus,
-    /// How it failed or, before its end, how it is going to.
-    pub(super) failure: Option<Failure>,
-    pub(super) author: Author,
-    pub(super) lineage: Option<Lineage>,
-    /// Re-triggers accepted on behalf of this root run.
-    pub(super) retriggers: u32,
-    /// The latest run that was issued for this one.
-    pub(super) issued: Option<RunKey>,
-    pub(super) records: u64,
-    /// Changes with every update and makes the etag.
-    pub(super) stamp: u32,
+pub struct Run {
+    /// Unique in the world.
+    pub id: String,
+    pub(crate) flow: FlowKey,
+    pub(crate) created_at: i64,
+    /// When it last changed.
+    pub updated_at: i64,
+    pub(crate) started_at: Option<i64>,
+    /// When it ended, whether published or not.
+    pub ended_at: Option<i64>,
+    /// Its status.
+    pub status: RunStatus,
+    /// How it failed or, before its end, how it will fail.
+    pub failure: Option<Failure>,
+    pub(crate) author: Author,
+    pub(crate) lineage: Option<Lineage>,
+    /// Re-triggers accepted for this original failed run.
+    pub(crate) retriggers: u32,
+    /// The latest run that a re-trigger of this one created.
+    pub(crate) issued: Option<RunKey>,
+    pub(crate) records: u64,
+    /// Changes with every update; part of the etag.
+    pub stamp: u32,
 }
 
 impl Run {
     /// The current etag, with the double quotes that are part of Adobe's value.
-    pub(super) fn etag(&self) -> String {
+    pub(crate) fn etag(&self) -> String {
         etag(self.stamp, self.updated_at)
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    /// Whether it has ended, successfully or not.
+    pub fn is_finished(&self) -> bool {
         matches!(self.status, RunStatus::Success | RunStatus::Failed | RunStatus::PartialSuccess)
     }
 
-    /// The end as published: some failures never say when they ended.
-    pub(super) fn completed_at(&self) -> Option<i64> {
+    /// The end as published: some failures do not publish it.
+    pub(crate) fn completed_at(&self) -> Option<i64> {
         let shown = self.failure.as_ref().is_none_or(|failure| failure.shows_completion);
         self.ended_at.filter(|_| shown)
     }
 
-    /// What went wrong, once it has.
-    pub(super) fn published_failure(&self) -> Option<&Failure> {
+    /// The failure, once the run has ended.
+    pub(crate) fn published_failure(&self) -> Option<&Failure> {
         self.failure.as_ref().filter(|_| self.is_finished())
     }
 }
 
-/// The etag of something whose content is told apart by `stamp`.
-pub(super) fn etag(stamp: u32, updated_at: i64) -> String {
+/// The etag of a version of a flow or run.
+pub(crate) fn etag(stamp: u32, updated_at: i64) -> String {
     format!("\"{stamp:08x}-0000-0200-0000-{:08x}0000\"", updated_at / 1000)
 }
 
-/// Where an issued run comes from: never published, because Adobe does not tell.
+/// Where the run of a re-trigger comes from. Never published: Adobe does not report it.
 #[derive(Clone, Debug)]
-pub(super) struct Lineage {
-    /// The run that failed first.
-    pub(super) root: RunKey,
+pub(crate) struct Lineage {
+    /// The original failed run.
+    pub(crate) root: RunKey,
     /// Its id.
-    pub(super) root_id: String,
+    pub(crate) root_id: String,
 }
 
-/// Who made a run.
+/// Who created a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Author {
+pub(crate) enum Author {
     /// The schedule of the flow.
     Schedule,
     /// A person in the user interface.
@@ -80,8 +85,8 @@ pub(super) enum Author {
 }
 
 impl Author {
-    /// `createdClient`. `exc_app` is documented; the name of the schedule's client is made up.
-    pub(super) fn client(&self) -> &str {
+    /// `createdClient`. `exc_app` is documented; the name for schedules is made up.
+    pub(crate) fn client(&self) -> &str {
         match self {
             Self::Schedule => "acp_flow_schedule",
             Self::Person => "exc_app",
@@ -90,23 +95,23 @@ impl Author {
     }
 }
 
-/// How far a run has come.
+/// The status of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
-    /// Made, not yet started.
+    /// Created, not yet started.
     Scheduled,
-    /// Under way.
+    /// Running.
     InProgress,
-    /// Done.
+    /// Ended without errors.
     Success,
-    /// Done, with errors under the threshold of partial ingestion.
+    /// Ended, with fewer errors than the threshold of partial ingestion.
     PartialSuccess,
-    /// Not done.
+    /// Ended with errors.
     Failed,
 }
 
 impl RunStatus {
-    /// As the service spells it.
+    /// As Flow Service spells it.
     pub fn spelled(self, spelling: Spelling) -> &'static str {
         let (lower, upper, pascal) = match self {
             Self::Scheduled => ("scheduled", "SCHEDULED", "Scheduled"),
@@ -123,27 +128,27 @@ impl RunStatus {
     }
 }
 
-/// A run to be placed in the world by hand.
+/// A run to add to the world.
 #[derive(Clone, Debug)]
 pub struct RunSetup {
     /// The flow it belongs to.
     pub flow_id: String,
-    /// A random one if absent.
+    /// Its id; random if absent.
     pub id: Option<String>,
-    /// How far it is; one that has not ended does so one run time of its flow from now.
+    /// Its status. One that has not ended does so after one `run_time` of its flow.
     pub status: RunStatus,
-    /// The time of the world if absent.
+    /// When it was created; now if absent.
     pub created_at: Option<Timestamp>,
-    /// `created_at` if absent; meaningless for a run that has not ended.
+    /// When it ended; `created_at` if absent. Ignored for a run that has not ended.
     pub completed_at: Option<Timestamp>,
-    /// How it failed, or is going to.
+    /// How it failed, or will fail.
     pub failure: Option<Failure>,
-    /// Records it ingested, if it ended well.
+    /// Records it ingested, if it succeeded.
     pub records: u64,
 }
 
 impl RunSetup {
-    /// A run that ended well, with a thousand records.
+    /// A successful run with a thousand records.
     pub fn succeeded(flow_id: &str) -> Self {
         Self {
             flow_id: flow_id.to_owned(),
@@ -165,11 +170,6 @@ impl RunSetup {
             records: 0,
             ..Self::succeeded(flow_id)
         }
-    }
-
-    /// A run under way.
-    pub fn in_progress(flow_id: &str) -> Self {
-        Self { status: RunStatus::InProgress, ..Self::succeeded(flow_id) }
     }
 
     /// With this id.
@@ -201,12 +201,6 @@ impl RunSetup {
     /// Ended at this time.
     pub fn completed_at(mut self, at: Timestamp) -> Self {
         self.completed_at = Some(at);
-        self
-    }
-
-    /// Having ingested so many records.
-    pub fn with_records(mut self, records: u64) -> Self {
-        self.records = records;
         self
     }
 }

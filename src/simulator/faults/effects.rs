@@ -1,35 +1,26 @@
-//! Answers as faults make them.
+//! What faults do to an answer.
 
 use std::convert::Infallible;
 use std::io;
 
 use axum::Json;
-use axum::body::Body;
-use axum::body::Bytes;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::LOCATION;
-use axum::http::header::RETRY_AFTER;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use fastrand::Rng;
-use futures_util::StreamExt;
-use futures_util::stream;
-use serde_json::Value;
-use serde_json::json;
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
 
-use super::faults::ErrorAnswer;
-use super::faults::ErrorBody;
-use super::query::replay_token;
-use super::refusal::Refusal;
+use super::rule::{ErrorAnswer, ErrorBody};
+use crate::simulator::query::replay_token;
+use crate::simulator::refusal::Refusal;
 
 /// Larger than any page of this service.
 const BODY_LIMIT: usize = 16 << 20;
 
-/// An error from somewhere before the service.
-pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
+/// An error answer that the service did not give.
+pub(crate) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let reason = status.canonical_reason().unwrap_or("Error");
     let mut response = match error.body {
@@ -37,11 +28,11 @@ pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
             // 429050 is documented for sibling services; the others follow its pattern.
             let detail = if status == StatusCode::TOO_MANY_REQUESTS { "050" } else { "000" };
             let code = format!("{}{detail}", status.as_u16());
-            Refusal::gateway(status, &code, reason).sign(request_id)
+            Refusal::gateway(status, &code, reason).answer(request_id)
         }
         ErrorBody::FlowService => {
             let number = if status.is_server_error() { 2108 } else { 1400 };
-            Refusal::flow_service(number, status, reason).sign(request_id)
+            Refusal::flow_service(number, status, reason).answer(request_id)
         }
         ErrorBody::Html => {
             let page = format!("<html><body><h1>{} {reason}</h1></body></html>", status.as_u16());
@@ -59,8 +50,8 @@ pub(super) fn error_answer(error: &ErrorAnswer, request_id: &str) -> Response {
     response
 }
 
-/// To be asked elsewhere.
-pub(super) fn redirect(to: &str) -> Response {
+/// A redirect with 307.
+pub(crate) fn redirect(to: &str) -> Response {
     let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
     if let Some(value) = header_value(to) {
         response.headers_mut().insert(LOCATION, value);
@@ -68,13 +59,13 @@ pub(super) fn redirect(to: &str) -> Response {
     response
 }
 
-/// Success, it says.
-pub(super) fn garbage() -> Response {
+/// Status 200 and `application/json`, with a body that is not JSON.
+pub(crate) fn garbage() -> Response {
     ([(CONTENT_TYPE, "application/json")], "{\"items\": [<!doctype html>").into_response()
 }
 
-/// Valid JSON of at least so many bytes, most of them blanks, sent as fast as it is read.
-pub(super) fn oversized(bytes: u64) -> Response {
+/// Valid JSON of at least `bytes` bytes, most of them blanks, sent as fast as it is read.
+pub(crate) fn oversized(bytes: u64) -> Response {
     const CHUNK: &[u8] = &[b' '; 64 * 1024];
     let blanks = stream::iter(0..bytes.div_ceil(CHUNK.len() as u64))
         .map(|_| Ok::<_, Infallible>(Bytes::from_static(CHUNK)));
@@ -82,8 +73,8 @@ pub(super) fn oversized(bytes: u64) -> Response {
     ([(CONTENT_TYPE, "application/json")], Body::from_stream(blanks.chain(end))).into_response()
 }
 
-/// Promises the whole length and ends half way.
-pub(super) async fn truncate(response: Response) -> Response {
+/// The `Content-Length` of the whole body, and half of the body.
+pub(crate) async fn truncate(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -96,8 +87,8 @@ pub(super) async fn truncate(response: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(stream::once(async { Ok(half) }).chain(broken)))
 }
 
-/// `next` leads to the page that was asked for by `query`; a last page stays the last.
-pub(super) async fn lead_back(response: Response, query: &str) -> Response {
+/// `next` leads to the page of `query` again; a last page stays the last.
+pub(crate) async fn lead_back(response: Response, query: &str) -> Response {
     change_json(response, |body| {
         let href = body.pointer_mut("/_links/next/href");
         if let (Some(href), Some(token)) = (href, replay_token(query)) {
@@ -109,7 +100,7 @@ pub(super) async fn lead_back(response: Response, query: &str) -> Response {
 }
 
 /// The same items in any order.
-pub(super) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
+pub(crate) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
     change_json(response, |body| {
         if let Some(items) = body.get_mut("items").and_then(Value::as_array_mut) {
             rng.shuffle(items);
@@ -119,7 +110,7 @@ pub(super) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
 }
 
 /// No `id`, neither of the answer nor of its items.
-pub(super) async fn remove_ids(response: Response) -> Response {
+pub(crate) async fn remove_ids(response: Response) -> Response {
     fn remove_id(value: &mut Value) {
         value.as_object_mut().and_then(|members| members.remove("id"));
     }
@@ -131,7 +122,7 @@ pub(super) async fn remove_ids(response: Response) -> Response {
     .await
 }
 
-/// Leaves an answer that is no JSON as it is.
+/// Leaves an answer that is not JSON as it is.
 async fn change_json(response: Response, change: impl FnOnce(&mut Value)) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();

@@ -1,11 +1,9 @@
-//! What goes wrong between client and service, by rule.
+//! Fault rules: an endpoint, how often a fault hits it, and the effect.
 //!
-//! A rule names an endpoint, how often it strikes, and an effect. What an effect does to a request
-//! is in [`front_desk`](super::front_desk); here is only when it does.
+//! Here is only when a fault hits a request. The HTTP middleware applies the effect.
 
 use fastrand::Rng;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An operation of the simulated service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -29,19 +27,19 @@ pub enum Endpoint {
     Any,
 }
 
-/// When something goes wrong, and what.
+/// A fault: where, how often, and what happens.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// Where.
+    /// The requests that it can hit.
     pub endpoint: Endpoint,
-    /// Spares the first so many requests.
+    /// How many requests pass before the first hit.
     #[serde(default)]
     pub after: u32,
-    /// Strikes at most so often; without limit if absent.
+    /// The most hits; no limit if absent.
     #[serde(default)]
     pub times: Option<u32>,
-    /// The chance to strike, 0 to 1.
+    /// The chance of a hit, 0 to 1.
     #[serde(default = "certain")]
     pub probability: f64,
     /// What happens.
@@ -53,18 +51,18 @@ fn certain() -> f64 {
 }
 
 impl FaultRule {
-    /// Strikes every request to `endpoint`.
+    /// Hits every request to `endpoint`.
     pub fn always(endpoint: Endpoint, effect: Effect) -> Self {
         Self { endpoint, after: 0, times: None, probability: 1.0, effect }
     }
 
-    /// Strikes the next request to `endpoint`.
+    /// Hits the next request to `endpoint`.
     pub fn once(endpoint: Endpoint, effect: Effect) -> Self {
         Self { times: Some(1), ..Self::always(endpoint, effect) }
     }
 }
 
-/// What happens to a request. "Processed" means that the service does what it was asked.
+/// What happens to a request. "Processed" means that the service acts on it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -72,7 +70,7 @@ pub enum Effect {
     DropBefore,
     /// Processed; the connection is closed without an answer.
     DropAfter,
-    /// Processed at once, answered after so many milliseconds.
+    /// Processed at once, answered after this many milliseconds.
     Delay(u64),
     /// Not processed, not answered; closed after two minutes.
     Hang,
@@ -82,29 +80,29 @@ pub enum Effect {
     Status(ErrorAnswer),
     /// Processed; answered with an error.
     StatusAfter(ErrorAnswer),
-    /// Processed; the answer promises its whole length and ends half way.
+    /// Processed; the answer ends half way through its `Content-Length`.
     Truncate,
-    /// Processed; the answer is not JSON, though it says so.
+    /// Processed; the answer is called JSON and is not.
     Garbage,
-    /// Processed; the answer is of so many bytes.
+    /// Processed; the answer has this many bytes.
     Oversized(u64),
-    /// Not processed; sent elsewhere with 307.
+    /// Not processed; redirected to this URL with 307.
     Redirect(String),
-    /// Every token given out so far expires; then processed.
+    /// Every token issued so far expires; then processed.
     ExpireTokens,
     /// Just before a re-trigger is processed, a person re-triggers the same run in the interface.
     PersonFirst,
     /// Processed; `next` leads to the same page once more.
     DuplicatePage,
-    /// Processed; the items come in any order.
+    /// Processed; the items are shuffled.
     ShuffleItems,
     /// Processed; no `id` anywhere in the answer.
     NoId,
 }
 
 impl Effect {
-    /// Whether a client cannot learn from the answer what was done.
-    pub(super) fn loses_answer(&self) -> bool {
+    /// Whether the client gets no usable answer.
+    pub(crate) fn loses_answer(&self) -> bool {
         !matches!(
             self,
             Self::Delay(_)
@@ -116,16 +114,16 @@ impl Effect {
     }
 }
 
-/// An error answer that does not come from the logic of the service.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorAnswer {
     /// HTTP status.
     pub code: u16,
-    /// The `Retry-After` header, as it is.
+    /// The value of the `Retry-After` header.
     #[serde(default)]
     pub retry_after: Option<String>,
-    /// Whose error it looks like.
+    /// What its body looks like.
     #[serde(default)]
     pub body: ErrorBody,
 }
@@ -137,7 +135,7 @@ impl ErrorAnswer {
     }
 }
 
-/// Whose error it looks like.
+/// What its body looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBody {
@@ -146,61 +144,56 @@ pub enum ErrorBody {
     Gateway,
     /// The problem document of Flow Service.
     FlowService,
-    /// A page of some proxy.
+    /// An HTML page, as proxies send.
     Html,
-    /// Nothing.
+    /// No body.
     Empty,
     /// `{"title":"RequestRateTooLarge","status":429}`, as Identity Service answers.
     RateLimit,
 }
 
-/// The rules in force and how often each has been considered.
+/// The active rules and their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    rules: Vec<Counted>,
+    pub(crate) rules: Vec<Counted>,
 }
 
 #[derive(Clone, Debug)]
-struct Counted {
+pub(crate) struct Counted {
     rule: FaultRule,
     seen: u32,
-    struck: u32,
+    hits: u32,
 }
 
 impl Faults {
-    /// Puts these rules in force, and no others. The first that strikes a request decides.
+    /// Replaces all rules. The first that hits a request decides.
     pub fn replace(&mut self, rules: Vec<FaultRule>) {
-        self.rules = rules.into_iter().map(|rule| Counted { rule, seen: 0, struck: 0 }).collect();
+        self.rules = rules.into_iter().map(|rule| Counted { rule, seen: 0, hits: 0 }).collect();
     }
 
-    /// Adds a rule after those in force.
+    /// Adds a rule after the others.
     pub fn add(&mut self, rule: FaultRule) {
-        self.rules.push(Counted { rule, seen: 0, struck: 0 });
+        self.rules.push(Counted { rule, seen: 0, hits: 0 });
     }
 
-    /// The rules in force.
-    pub fn rules(&self) -> impl Iterator<Item = &FaultRule> {
-        self.rules.iter().map(|counted| &counted.rule)
-    }
-
-    /// What goes wrong with the next request to `endpoint`, if anything.
-    pub(super) fn strike(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
-        self.rules.iter_mut().find_map(|counted| counted.strike(endpoint, rng))
+    /// The effect on the next request to `endpoint`, if a rule hits it.
+    pub(crate) fn hit(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
+        self.rules.iter_mut().find_map(|counted| counted.hit(endpoint, rng))
     }
 }
 
 impl Counted {
-    fn strike(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
+    fn hit(&mut self, endpoint: Endpoint, rng: &mut Rng) -> Option<Effect> {
         let rule = &self.rule;
         if rule.endpoint != endpoint && rule.endpoint != Endpoint::Any {
             return None;
         }
         self.seen = self.seen.saturating_add(1);
-        let spent = rule.times.is_some_and(|times| self.struck >= times);
+        let spent = rule.times.is_some_and(|times| self.hits >= times);
         if spent || self.seen <= rule.after || rng.f64() >= rule.probability {
             return None;
         }
-        self.struck += 1;
+        self.hits += 1;
         Some(rule.effect.clone())
     }
 }

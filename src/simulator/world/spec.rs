@@ -1,7 +1,6 @@
 //! The flow specs of the simulated service: what kinds of dataflow there are.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A kind of dataflow. Ids are Adobe's, and so are names where they are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
@@ -75,7 +74,7 @@ impl Spec {
         }
     }
 
-    /// Whether runs can be re-triggered, whatever is published.
+    /// Whether runs can be re-triggered, published or not.
     pub fn is_batch_source(self) -> bool {
         matches!(self, Self::CloudStorage | Self::Crm | Self::Rest)
     }
