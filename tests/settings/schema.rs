@@ -1,4 +1,4 @@
-//! The schema that editors are given says what the program accepts, and nothing else.
+//! The schema for editors accepts what the program accepts, and nothing else.
 
 use crate::support::{NEEDED, faults_of};
 use config::{Config, File, FileFormat};
@@ -139,7 +139,7 @@ fn the_schema_has_exactly_the_keys_of_the_reference() {
 }
 
 #[test]
-fn every_key_has_a_type_a_description_and_outside_of_lists_the_default_of_the_reference() {
+fn every_key_has_a_type_a_description_and_the_default_of_the_reference() {
     let (schema, reference, mut found) = (schema(), json_of(DEFAULT_TOML), Vec::new());
     leaves(&schema, "", &mut found);
     for (place, leaf) in found {
@@ -165,7 +165,7 @@ fn the_reference_and_the_example_pass_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_the_program_refuses() {
+fn the_schema_and_the_program_refuse_the_same() {
     let table = [
         "retry.max_attempt = 3",
         "retries.max_attempts = 3",
@@ -204,7 +204,7 @@ fn the_schema_refuses_what_the_program_refuses() {
 }
 
 #[test]
-fn the_program_refuses_what_is_beyond_the_bounds_of_the_schema() {
+fn the_program_refuses_numbers_outside_the_bounds_of_the_schema() {
     let (schema, mut found) = (schema(), Vec::new());
     leaves(&schema, "", &mut found);
     let mut tried = 0;

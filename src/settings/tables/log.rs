@@ -1,15 +1,15 @@
-//! `[log]`: how much is written, and for whom.
+//! `[log]`: the log format and level.
 
-use super::section::Section;
-use super::text::quoted;
+use crate::settings::read::section::Section;
+use crate::settings::read::text::quoted;
+use crate::settings::read::value::one_of;
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// For whom lines are written. `FLOWMEND__LOG__FORMAT`.
+    /// The format of log lines. `FLOWMEND__LOG__FORMAT`.
     pub format: LogFormat,
-    /// The least severe level that is written, optionally followed by others for parts of the
-    /// program: `info` or `info,flowmend::store=debug`. `FLOWMEND__LOG__LEVEL`.
+    /// The least severe level that is logged, optionally followed by levels for modules: `info` or `info,flowmend::store=debug`. `FLOWMEND__LOG__LEVEL`.
     pub level: String,
 }
 
@@ -26,8 +26,8 @@ pub enum LogFormat {
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Reads `[log]`; `None` where a key was faulty.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Log> {
+/// Reads `[log]`; `None` if a key is faulty.
+pub(crate) fn read(section: &mut Section<'_>) -> Option<Log> {
     let formats =
         [("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
     let format = section.word("format", &formats);
@@ -45,8 +45,8 @@ fn is_filter(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} is no level; give one of {}, or \"info,flowmend::store=debug\"",
-        quoted(text),
-        LEVELS.join(", ")
+        "must be {}, or like \"info,flowmend::store=debug\", not {}",
+        one_of(&LEVELS),
+        quoted(text)
     ))
 }
