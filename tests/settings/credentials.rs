@@ -37,7 +37,7 @@ const PROJECT: &str = r#"{
     }
 }"#;
 
-/// A server whose configuration names a sandbox and holds `adobe` below `[adobe]`.
+/// A server with a sandbox and with `adobe` below `[adobe]`.
 fn server(adobe: &str) -> Server {
     Server::new().config("f.toml", &format!("[adobe]\n{adobe}\n[[sandbox]]\nname = \"prod\""))
 }

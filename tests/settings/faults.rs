@@ -39,10 +39,10 @@ fn all_faults_are_reported_at_once() {
 fn a_fault_has_a_key_an_origin_and_a_message() {
     let server = Server::needed().variable("FLOWMEND__RETRY__MAX_ATTEMPTS", "none");
     let faults = Settings::load(server.sources()).unwrap_err();
-    let fault = faults.iter().next().unwrap();
-    assert_eq!(fault.key(), Some("retry.max_attempts"));
-    assert_eq!(*fault.origin(), Origin::Variable("FLOWMEND__RETRY__MAX_ATTEMPTS".into()));
-    assert_snapshot!(fault.message(), @r#"must be a whole number from 1 to 100, not "none""#);
+    let fault = &faults.0[0];
+    assert_eq!(fault.key.as_deref(), Some("retry.max_attempts"));
+    assert_eq!(fault.origin, Origin::Variable("FLOWMEND__RETRY__MAX_ATTEMPTS".into()));
+    assert_snapshot!(fault.message, @r#"must be a whole number from 1 to 100, not "none""#);
 }
 
 #[test]
@@ -336,7 +336,7 @@ proptest! {
         }
         let server = Server::needed().config("f.toml", &text);
         if let Err(faults) = Settings::load(server.sources()) {
-            prop_assert!(faults.iter().count() > 0);
+            prop_assert!(!faults.0.is_empty());
         }
     }
 
@@ -347,7 +347,7 @@ proptest! {
             let server = Server::new().config("f.toml", &text);
             if let Err(faults) = Settings::load(server.sources()) {
                 let named = |key: Option<&str>| key.is_none_or(|key| key.starts_with("retry."));
-                prop_assert!(faults.iter().all(|fault| named(fault.key())), "{faults}");
+                prop_assert!(faults.0.iter().all(|fault| named(fault.key.as_deref())), "{faults}");
             }
         }
     }

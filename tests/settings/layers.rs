@@ -248,7 +248,7 @@ fn every_key_of_the_reference_is_explained() {
             is_rule = line == "[[builtin_rule]]";
         }
         match line {
-            // A built-in rule is explained as a whole, its keys in [[rule]].
+            // A built-in rule has one comment; its keys are explained in [[rule]].
             line if is_rule && explained && line.contains(" = ") => {}
             "" => explained = false,
             line if line.starts_with('#') => explained = true,

@@ -11,7 +11,7 @@ fn json_of(toml: &str) -> Value {
     config.build().unwrap().try_deserialize().unwrap()
 }
 
-/// The reference with the tables that it only shows.
+/// The reference with its example tables.
 fn whole_reference() -> Value {
     let is_toml = |line: &str| {
         line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
@@ -27,7 +27,7 @@ fn whole_reference() -> Value {
     json_of(&lines.join("\n"))
 }
 
-/// What is wrong with `value`, as far as the words of our schema go.
+/// What is wrong with `value`, by the keywords that our schema uses.
 fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut refuse = |why: String| wrong.push(format!("{at}: {why}"));
@@ -115,8 +115,8 @@ fn the_schema_has_exactly_the_keys_of_the_reference() {
     let (schema, mut leaves_found) = (schema(), Vec::new());
     leaves(&schema, "", &mut leaves_found);
     let described: BTreeSet<String> = leaves_found.into_iter().map(|(place, _)| place).collect();
-    // Within a [[dataflow]] or [[rule]] the reference shows one key of [retry] and means them all; a
-    // built-in rule has the keys that are explained for [[rule]].
+    // For [[dataflow]] and [[rule]] the reference shows one key of [retry] as an example of all; a
+    // built-in rule has the keys of [[rule]].
     let repeated = |place: &&String| {
         let by_table =
             place.split('.').nth(2) == Some("retry") || place.starts_with(".builtin_rule.");
@@ -209,7 +209,7 @@ fn the_program_refuses_numbers_outside_the_bounds_of_the_schema() {
     leaves(&schema, "", &mut found);
     let mut tried = 0;
     for (place, leaf) in found {
-        // Text, and the tables of lists, are not bounded here.
+        // This test skips text and the tables of lists.
         let Some((section, key)) = place[1..].split_once('.') else { continue };
         let Some(highest) = leaf["maximum"].as_f64() else { continue };
         if key.contains('.') {

@@ -10,9 +10,13 @@ const KEY_CHARS: usize = 120;
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    key: Option<String>,
-    origin: Origin,
-    message: String,
+    /// The key with its section, such as `retry.max_attempts` or `sandbox[prod].include`; `None` for
+    /// a fault of a whole file.
+    pub key: Option<String>,
+    /// Where the value was written.
+    pub origin: Origin,
+    /// What is wrong and what to do.
+    pub message: String,
 }
 
 impl Fault {
@@ -27,22 +31,6 @@ impl Fault {
     pub(crate) fn of_source(origin: Origin, message: impl Into<String>) -> Self {
         Self { key: None, origin, message: message.into() }
     }
-
-    /// The key with its section, such as `retry.max_attempts` or `sandbox[prod].include`; `None` for
-    /// a fault of a whole file.
-    pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
-    }
-
-    /// Where the value was written.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    /// What is wrong and what to do.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
 }
 
 impl fmt::Display for Fault {
@@ -56,14 +44,7 @@ impl fmt::Display for Fault {
 
 /// All faults of a configuration; printed one per line, each indented by two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(pub(crate) Vec<Fault>);
-
-impl Faults {
-    /// The faults: files first, then keys in the order of the reference file.
-    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
-    }
-}
+pub struct Faults(pub Vec<Fault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! The defaults file as a reference: each table and key with the comment above it. Most lists of
 //! tables are examples in comments there, because they have no useful default.
 
-/// The embedded defaults: every key with its meaning, unit, range and default.
+/// The built-in defaults: every key with its meaning, unit, range and default.
 pub const DEFAULT_TOML: &str = include_str!("../../../config/flowmend.default.toml");
 
 /// The sections: tables of settings.

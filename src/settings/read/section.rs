@@ -106,6 +106,15 @@ impl<'a> Section<'a> {
         self.report.fault(&format!("{}.{key}", self.name), origin, message);
     }
 
+    /// Reports a required key that is set to nothing, or has only its empty default.
+    pub(crate) fn missing(&mut self, key: &str, origin: Origin, message: &str) {
+        let key = format!("{}.{key}", self.name);
+        match origin {
+            Origin::Defaults => self.report.missing(&key, Origin::Unset, message),
+            origin => self.report.missing(&key, origin, format!("must not be empty: {message}")),
+        }
+    }
+
     /// Warns about this table.
     pub(crate) fn warn(&mut self, warning: &str) {
         let warning = format!("{} ({}): {warning}", self.name, self.origin);
@@ -165,14 +174,27 @@ impl<'a> Section<'a> {
         Some(self.take(key, shape, read, |(word, _)| toml_string(word))?.value.1)
     }
 
-    /// Text that passes `check`, whose `Err` is a complete message.
-    pub(crate) fn text(
+    /// Text turned into a `T` by `parse`, whose `Err` is a complete message.
+    pub(crate) fn text<T>(
         &mut self,
         key: &'static str,
-        check: impl Fn(&str) -> Result<(), String>,
-    ) -> Option<Read<String>> {
-        let read = |given: &Value| value::text(given).and_then(|text| check(&text).map(|()| text));
-        self.take(key, Shape::Text, read, |text| toml_string(text))
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Read<T>> {
+        let read = |given: &Value| {
+            let text = value::text(given)?;
+            Ok((parse(&text)?, text))
+        };
+        let read = self.take(key, Shape::Text, read, |(_, text)| toml_string(text))?;
+        Some(Read { value: read.value.0, origin: read.origin })
+    }
+
+    /// As [`text`](Self::text), without its origin.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        Some(self.text(key, parse)?.value)
     }
 
     /// Text that is neither repeated in a message nor shown.
@@ -192,22 +214,8 @@ impl<'a> Section<'a> {
             let parsed: Vec<T> = items.iter().map(|item| parse(item)).collect::<Result<_, _>>()?;
             Ok((parsed, items))
         };
-        let Read { value, origin } =
-            self.take(key, Shape::Texts, read, |(_, items)| toml_list(items))?;
-        Some(Read { value: value.0, origin })
-    }
-
-    /// Text turned into a `T` by `parse`, whose `Err` is a complete message.
-    pub(crate) fn parsed<T>(
-        &mut self,
-        key: &'static str,
-        parse: impl Fn(&str, &Origin) -> Result<T, String>,
-    ) -> Option<T> {
-        let read = |given: &Value| {
-            let text = value::text(given)?;
-            Ok((parse(&text, &Origin::of(given))?, text))
-        };
-        Some(self.take(key, Shape::Text, read, |(_, text)| toml_string(text))?.value.0)
+        let read = self.take(key, Shape::Texts, read, |(_, items)| toml_list(items))?;
+        Some(Read { value: read.value.0, origin: read.origin })
     }
 
     /// Shows another value for `key` than the one written, with where it came from.

@@ -21,11 +21,11 @@ pub struct Adobe {
 
 /// Reads `[adobe]`; `None` if a key is faulty.
 pub(crate) fn read(section: &mut Section<'_>, systemd: Option<&Path>) -> Option<Adobe> {
-    let platform_url = section.parsed("platform_url", |text, _| base_url(text));
-    let ims_url = section.parsed("ims_url", |text, _| base_url(text));
+    let platform_url = section.parsed("platform_url", base_url);
+    let ims_url = section.parsed("ims_url", base_url);
     let credentials = Credentials::read(section, systemd);
     let retrigger_op =
-        section.parsed("retrigger_op", |text, _| word(text, "\"re-trigger\" or \"RE_TRIGGER\""));
+        section.parsed("retrigger_op", |text| word(text, "\"re-trigger\" or \"RE_TRIGGER\""));
     let send_if_match = section.flag("send_if_match");
     let timeouts = Duration::from_millis(100)..=Duration::from_secs(10 * 60);
     let request_timeout = section.duration("request_timeout", timeouts);

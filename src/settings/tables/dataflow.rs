@@ -1,6 +1,6 @@
 //! `[[dataflow]]`: overrides for some dataflows. The first match wins.
 
-use super::sandbox::{SandboxSettings, is_known};
+use super::sandbox::{SandboxSettings, known};
 use super::{limits, retry};
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -80,14 +80,14 @@ fn read(
 ) -> Option<DataflowSettings> {
     let kinds = [FlowKind::Batch, FlowKind::Streaming, FlowKind::Destination];
     section.require("match", "set a dataflow's id or name, or a glob such as \"crm-*\"");
-    let pattern = section.parsed("match", |text, _| Pattern::parse(text));
-    let sandbox = section.text("sandbox", |name| is_known(name, sandboxes));
+    let pattern = section.parsed("match", Pattern::parse);
+    let sandbox = section.parsed("sandbox", |name| known(name, sandboxes));
     let kind = section.word("kind", &kinds.map(|kind| (kind.as_str(), kind)));
     let own_retry = section.inner("retry", retry::read).unwrap_or_default();
     let own_limit = section.inner("limits", limits::read_of_dataflow).flatten();
     Some(DataflowSettings {
         pattern: pattern?,
-        sandbox: sandbox.map(|read| SandboxName::new(read.value)),
+        sandbox,
         kind,
         retry: own_retry.over(retry),
         per_dataflow: own_limit.unwrap_or(limits.per_dataflow),

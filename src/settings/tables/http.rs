@@ -13,7 +13,7 @@ pub struct Http {
 
 /// Reads `[http]`; `None` if a key is faulty.
 pub(crate) fn read(section: &mut Section<'_>) -> Option<Http> {
-    let listen = section.parsed("listen", |text, _| address(text))?;
+    let listen = section.parsed("listen", address)?;
     if let Some(address) = listen.filter(|address| !address.ip().to_canonical().is_loopback()) {
         section.report.warn(format!(
             "http.listen = {address}: other machines can read the metrics, without authentication"

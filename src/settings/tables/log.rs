@@ -31,18 +31,18 @@ pub(crate) fn read(section: &mut Section<'_>) -> Option<Log> {
     let formats =
         [("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
     let format = section.word("format", &formats);
-    let level = section.text("level", is_filter);
-    Some(Log { format: format?, level: level?.value })
+    let level = section.parsed("level", filter);
+    Some(Log { format: format?, level: level? })
 }
 
-fn is_filter(text: &str) -> Result<(), String> {
+fn filter(text: &str) -> Result<String, String> {
     let directive = |part: &str| {
         let (target, level) = part.split_once('=').unwrap_or(("flowmend", part));
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         LEVELS.contains(&level) && !target.is_empty() && target.chars().all(plain)
     };
     if text.split(',').all(directive) {
-        return Ok(());
+        return Ok(text.to_owned());
     }
     Err(format!(
         "must be {}, or like \"info,flowmend::store=debug\", not {}",

@@ -2,7 +2,9 @@
 
 pub(crate) mod adobe;
 pub(crate) mod breaker;
+pub(crate) mod client_secret;
 pub(crate) mod console_file;
+pub(crate) mod credential_file;
 pub(crate) mod credentials;
 pub(crate) mod dataflow;
 pub(crate) mod http;

@@ -29,7 +29,7 @@ pub(crate) fn read(section: &mut Section<'_>) -> Option<Poll> {
     let second = Duration::from_secs(1);
     let interval = section.duration("interval", second..=DAY);
     let lookback = section.duration("lookback", 60 * second..=365 * DAY);
-    let first_lookback = section.parsed("first_lookback", |text, _| match text {
+    let first_lookback = section.parsed("first_lookback", |text| match text {
         "" => Ok(None),
         text => value::duration_text(text, &(Duration::ZERO..=365 * DAY)).map(Some),
     });

@@ -44,9 +44,9 @@ fn read(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Option<Quie
     section.require("time_zone", "set a zone, like \"Europe/Berlin\" or \"UTC\"");
     section.list_by_default("days", &WEEK.map(|(word, _)| word));
     let days = section.list("days", weekday);
-    let from = section.parsed("from", |text, _| time(text));
-    let to = section.parsed("to", |text, _| time(text));
-    let time_zone = section.parsed("time_zone", |text, _| zone(text));
+    let from = section.parsed("from", time);
+    let to = section.parsed("to", time);
+    let time_zone = section.parsed("time_zone", zone);
     let scope = read_scope(section, sandboxes);
     let spread = section.duration("spread", Duration::ZERO..=DAY).unwrap_or(SPREAD);
     let extends_budget = section.flag("extends_budget").unwrap_or(true);

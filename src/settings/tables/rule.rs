@@ -48,18 +48,18 @@ pub(crate) fn read_all(
 fn read(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Option<Rule> {
     let actions = [Action::Retry, Action::Hold, Action::Ignore].map(|it| (it.as_str(), it));
     section.require("action", "set \"retry\", \"hold\" or \"ignore\"");
-    let name = section.text("name", |name| match name.trim() {
+    let name = section.parsed("name", |name| match name.trim() {
         "" => Err("must not be empty; set a few words, or remove it".to_owned()),
-        _ => Ok(()),
+        _ => Ok(name.to_owned()),
     });
     let codes = section.list("codes", |glob| Pattern::parse(glob).map(|it| it.matcher()));
     if let Some(empty) = codes.as_ref().filter(|read| read.value.is_empty()) {
         let why = "must not be empty; add a code, or remove it to match any failure";
         section.fault_at("codes", empty.origin.clone(), why);
     }
-    let message = section.parsed("message", |text, _| expression(text));
+    let message = section.parsed("message", expression);
     let scope = read_scope(section, sandboxes);
-    let source = section.parsed("source", |text, _| Pattern::parse(text));
+    let source = section.parsed("source", Pattern::parse);
     let action = section.word("action", &actions);
     let retry = section.inner("retry", retry::read).unwrap_or_default();
     if retry != RetryOverride::default() && action.is_some_and(|action| action != Action::Retry) {
@@ -67,7 +67,7 @@ fn read(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Option<Rule
         section.fault("retry", why);
     }
     Some(Rule {
-        name: name.map_or_else(|| section.name.clone(), |read| read.value),
+        name: name.unwrap_or_else(|| section.name.clone()),
         scope,
         source: source.map(|pattern| pattern.matcher()),
         codes: codes.map(|read| read.value).unwrap_or_default(),

@@ -64,7 +64,7 @@ pub(crate) fn read_all(
 
 fn read(section: &mut Section<'_>) -> Option<SandboxSettings> {
     section.require("name", "set the sandbox's name, such as \"prod\"");
-    let name = section.text("name", is_sandbox_name);
+    let name = section.parsed("name", sandbox_name);
     section.list_by_default("include", &["*"]);
     let include = section.list("include", Pattern::parse);
     section.list_by_default("exclude", &[]);
@@ -72,14 +72,10 @@ fn read(section: &mut Section<'_>) -> Option<SandboxSettings> {
     if include.as_ref().is_some_and(|read| read.value.is_empty()) {
         section.report.warn(format!("{}.include = []: selects no dataflow at all", section.name));
     }
-    Some(SandboxSettings {
-        name: SandboxName::new(name?.value),
-        include: include?.value,
-        exclude: exclude?.value,
-    })
+    Some(SandboxSettings { name: name?, include: include?.value, exclude: exclude?.value })
 }
 
-fn is_sandbox_name(text: &str) -> Result<(), String> {
+fn sandbox_name(text: &str) -> Result<SandboxName, String> {
     if text == "*" {
         return Err("must be one sandbox, not \"*\"; add a [[sandbox]] for each".into());
     }
@@ -89,16 +85,16 @@ fn is_sandbox_name(text: &str) -> Result<(), String> {
             quoted(text)
         ));
     }
-    Ok(())
+    Ok(SandboxName::new(text))
 }
 
-/// Checks that `name` is one of `sandboxes`; the error is a complete message.
-pub(crate) fn is_known(name: &str, sandboxes: &[SandboxSettings]) -> Result<(), String> {
-    let known = || sandboxes.iter().map(|sandbox| sandbox.name.as_str());
-    if known().any(|known| known == name) {
-        return Ok(());
+/// The one of `sandboxes` that is called `name`; the error is a complete message.
+pub(crate) fn known(name: &str, sandboxes: &[SandboxSettings]) -> Result<SandboxName, String> {
+    let names = sandboxes.iter().map(|sandbox| &sandbox.name);
+    if let Some(known) = names.clone().find(|known| known.as_str() == name) {
+        return Ok(known.clone());
     }
-    Err(match nearest(name, known()) {
+    Err(match nearest(name, names.map(SandboxName::as_str)) {
         Some(near) => {
             format!("no [[sandbox]] is called {}; did you mean \"{near}\"?", quoted(name))
         }
@@ -108,10 +104,7 @@ pub(crate) fn is_known(name: &str, sandboxes: &[SandboxSettings]) -> Result<(), 
 
 /// Reads the keys `sandbox` and `dataflow`, which limit what a table applies to.
 pub(crate) fn read_scope(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Scope {
-    let sandbox = section.text("sandbox", |name| is_known(name, sandboxes));
-    let dataflow = section.parsed("dataflow", |text, _| Pattern::parse(text));
-    Scope {
-        sandbox: sandbox.map(|read| SandboxName::new(read.value)),
-        dataflow: dataflow.map(|pattern| pattern.matcher()),
-    }
+    let sandbox = section.parsed("sandbox", |name| known(name, sandboxes));
+    let dataflow = section.parsed("dataflow", Pattern::parse);
+    Scope { sandbox, dataflow: dataflow.map(|pattern| pattern.matcher()) }
 }

@@ -1,6 +1,5 @@
 //! `[store]`: where recoveries are kept between passes.
 
-use crate::settings::read::origin::Origin;
 use crate::settings::read::section::Section;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,15 +18,19 @@ pub struct StoreSettings {
 /// Reads `[store]`; `None` if a key is faulty.
 pub(crate) fn read(section: &mut Section<'_>) -> Option<StoreSettings> {
     let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
-    let path = section.parsed("url", sqlite_path);
+    let path = section.text("url", sqlite_path);
     let retention = section.duration("retention", 60 * 60 * second..=3650 * day);
     let lease = section.duration("lease", second..=60 * 60 * second);
-    Some(StoreSettings { path: path?, retention: retention?, lease: lease? })
+    Some(StoreSettings {
+        path: path.map(|read| read.origin.resolve(&read.value))?,
+        retention: retention?,
+        lease: lease?,
+    })
 }
 
 /// The path of `sqlite:///absolute` or `sqlite://relative`, not decoded. No message repeats the text:
 /// the URL of a database may contain a password.
-fn sqlite_path(text: &str, origin: &Origin) -> Result<PathBuf, String> {
+fn sqlite_path(text: &str) -> Result<String, String> {
     const EXAMPLE: &str = "write it like sqlite:///var/lib/flowmend/flowmend.db";
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Err(format!("PostgreSQL is not supported yet; {EXAMPLE}"));
@@ -46,5 +49,5 @@ fn sqlite_path(text: &str, origin: &Origin) -> Result<PathBuf, String> {
     if path.contains(['?', '#']) || path.contains(char::is_control) {
         return Err(format!("has a query, fragment or control character; {EXAMPLE}"));
     }
-    Ok(origin.resolve(path))
+    Ok(path.to_owned())
 }
