@@ -74,7 +74,7 @@ pub(crate) fn check(report: &mut Report) {
         bound.check(report, bound.low, bound.high);
     }
     warn_of_retry(report, "");
-    let duration_of = |report: &Report, key| report.duration(key).map(|it| it.duration);
+    let duration_of = |report: &Report, key| report.durations.get(key).map(|it| it.duration);
     let elapsed = duration_of(report, "retry.max_elapsed_time").unwrap_or(Duration::MAX);
     let interval = duration_of(report, "poll.interval").unwrap_or_default();
     warn_if(
@@ -105,7 +105,7 @@ pub(crate) fn check(report: &mut Report) {
 
 /// The re-triggers of a day are counted in the store, so it must keep a day.
 pub(crate) fn check_daily_limit(report: &mut Report) {
-    let Some(CheckedDuration { duration, origin }) = report.duration("store.retention") else {
+    let Some(CheckedDuration { duration, origin }) = report.durations.get("store.retention") else {
         return;
     };
     if *duration < DAY {
@@ -132,7 +132,7 @@ pub(crate) fn check_overrides(section: &mut Section<'_>) {
 
 fn warn_of_retry(report: &mut Report, prefix: &str) {
     let longest = overridden(report, prefix, "retry.max_elapsed_time");
-    let longest = report.duration(&longest).map_or(Duration::MAX, |checked| checked.duration);
+    let longest = report.durations.get(&longest).map_or(Duration::MAX, |checked| checked.duration);
     let elapsed = format_duration(longest);
     warn_if(
         report,
@@ -149,7 +149,7 @@ fn warn_of_retry(report: &mut Report, prefix: &str) {
 }
 
 fn warn_if(report: &mut Report, key: &str, is_risky: impl Fn(Duration) -> bool, why: &str) {
-    if let Some(CheckedDuration { duration, origin }) = report.duration(key)
+    if let Some(CheckedDuration { duration, origin }) = report.durations.get(key)
         && is_risky(*duration)
     {
         report.warn(format!("{key} = {} ({origin}): {why}", format_duration(*duration)));
@@ -159,14 +159,16 @@ fn warn_if(report: &mut Report, key: &str, is_risky: impl Fn(Duration) -> bool, 
 /// The key that is in force for `key` in the table of `prefix`.
 fn overridden(report: &Report, prefix: &str, key: &str) -> String {
     let own = format!("{prefix}{key}");
-    if report.duration(&own).is_some() { own } else { key.to_owned() }
+    if report.durations.get(&own).is_some() { own } else { key.to_owned() }
 }
 
 impl Bound {
     /// Skips a pair of which one is faulty by itself. If one of the two is a default, the other is at
     /// fault.
     fn check(&self, report: &mut Report, low_key: &str, high_key: &str) {
-        let (Some(low), Some(high)) = (report.duration(low_key), report.duration(high_key)) else {
+        let (Some(low), Some(high)) =
+            (report.durations.get(low_key), report.durations.get(high_key))
+        else {
             return;
         };
         let least = low.duration.saturating_mul(self.times);

@@ -89,10 +89,12 @@ fn checked(parsed: Map<String, Value>, origin: &Origin, report: &mut Report) -> 
         let is_section = SECTIONS.contains(&name.as_str());
         let fits = match &mut value.kind {
             ValueKind::Table(keys) if is_section => {
-                for (key, _) in sorted(keys.clone()).iter().filter(|(_, value)| is_table(value)) {
+                let tables = keys.iter().filter(|(_, value)| is_table(value));
+                let names: BTreeSet<String> = tables.map(|(key, _)| key.clone()).collect();
+                for key in names {
                     let message = "must be a single value, not a table";
                     report.fault(&format!("{name}.{key}"), origin.clone(), message);
-                    keys.remove(key);
+                    keys.remove(&key);
                 }
                 true
             }

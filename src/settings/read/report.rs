@@ -13,7 +13,8 @@ use std::time::Duration;
 pub(crate) struct Report {
     faults: Vec<Fault>,
     warnings: Vec<String>,
-    durations: BTreeMap<String, CheckedDuration>,
+    /// The durations without a fault of their own, for the cross-checks.
+    pub(crate) durations: BTreeMap<String, CheckedDuration>,
     /// The effective configuration as text.
     pub(crate) effective: EffectiveConfig,
     /// What each key accepts.
@@ -24,7 +25,7 @@ pub(crate) struct Report {
     is_partial: bool,
 }
 
-/// A duration without a fault of its own.
+/// A duration, and where it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedDuration {
     pub(crate) duration: Duration,
@@ -53,16 +54,6 @@ impl Report {
     /// Adds a warning about something legal but risky.
     pub(crate) fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
-    }
-
-    /// Keeps a duration for the cross-checks.
-    pub(crate) fn keep_duration(&mut self, key: String, duration: Duration, origin: Origin) {
-        self.durations.insert(key, CheckedDuration { duration, origin });
-    }
-
-    /// The duration of `key`; `None` if it is absent or faulty.
-    pub(crate) fn duration(&self, key: &str) -> Option<&CheckedDuration> {
-        self.durations.get(key)
     }
 
     /// The warnings, the effective configuration and the shapes.

@@ -2,7 +2,7 @@
 //! continues, so that one load reports everything.
 
 use super::origin::Origin;
-use super::report::Report;
+use super::report::{CheckedDuration, Report};
 use super::shape::Shape;
 use super::text::{format_duration, nearest, toml_list, toml_string};
 use super::value;
@@ -124,14 +124,15 @@ impl<'a> Section<'a> {
     /// Sets a list that is absent: the defaults file cannot contain the keys of a table that is not
     /// there.
     pub(crate) fn list_by_default(&mut self, key: &str, items: &[&str]) {
-        self.report.shapes.default(format!("{}{key}", self.place), items);
+        let place = format!("{}{key}", self.place);
+        self.report.shapes.defaults.insert(place, items.iter().map(|it| (*it).into()).collect());
         let items: Vec<Value> = items.iter().map(|item| Value::from(*item)).collect();
         self.left.entry(key.to_owned()).or_insert_with(|| Value::from(items));
     }
 
     /// Reports a required key that is absent.
     pub(crate) fn require(&mut self, key: &str, advice: &str) {
-        self.report.shapes.require(format!("{}{key}", self.place));
+        self.report.shapes.required.insert(format!("{}{key}", self.place));
         if !self.left.contains_key(key) {
             self.fault(key, format!("is required; {advice}"));
         }
@@ -156,7 +157,8 @@ impl<'a> Section<'a> {
         let read = |given: &Value| value::duration(given, &range);
         let show = |duration: &Duration| toml_string(&format_duration(*duration));
         let Read { value, origin } = self.take(key, Shape::Duration(range.clone()), read, show)?;
-        self.report.keep_duration(format!("{}.{key}", self.name), value, origin);
+        let checked = CheckedDuration { duration: value, origin };
+        self.report.durations.insert(format!("{}.{key}", self.name), checked);
         Some(value)
     }
 
@@ -274,7 +276,7 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&Value) -> Result<T, String>,
         show: impl FnOnce(&T) -> String,
     ) -> Option<Read<T>> {
-        self.report.shapes.accept(format!("{}{key}", self.place), shape);
+        self.report.shapes.keys.insert(format!("{}{key}", self.place), shape);
         self.taken.push(key);
         let given = self.left.remove(key)?;
         let origin = Origin::of(&given);

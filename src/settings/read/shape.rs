@@ -27,17 +27,3 @@ pub(crate) struct Shapes {
     /// The defaults of lists in tables that the defaults file does not contain.
     pub(crate) defaults: BTreeMap<String, Vec<String>>,
 }
-
-impl Shapes {
-    pub(crate) fn accept(&mut self, place: String, shape: Shape) {
-        self.keys.insert(place, shape);
-    }
-
-    pub(crate) fn require(&mut self, place: String) {
-        self.required.insert(place);
-    }
-
-    pub(crate) fn default(&mut self, place: String, items: &[&str]) {
-        self.defaults.insert(place, items.iter().map(|item| (*item).to_owned()).collect());
-    }
-}
