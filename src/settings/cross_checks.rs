@@ -159,7 +159,7 @@ fn warn_if(report: &mut Report, key: &str, is_risky: impl Fn(Duration) -> bool, 
 /// The key that is in force for `key` in the table of `prefix`.
 fn overridden(report: &Report, prefix: &str, key: &str) -> String {
     let own = format!("{prefix}{key}");
-    if report.durations.get(&own).is_some() { own } else { key.to_owned() }
+    if report.durations.contains_key(&own) { own } else { key.to_owned() }
 }
 
 impl Bound {

@@ -16,6 +16,7 @@ const ORG_ID_MISSING: &str = "the IMS organization id is required; Adobe Develop
 const CLIENT_ID_MISSING: &str = "the OAuth client id is required; Adobe Developer Console shows it \
     with the OAuth Server-to-Server credential, and the credential file that it offers for download \
     (adobe.credentials_file) contains it";
+
 /// The effective credentials.
 pub(crate) struct Credentials {
     pub(crate) org_id: String,
