@@ -21,7 +21,7 @@ fn policy(name: &str) -> String {
 async fn start(name: &str) -> App {
     let app = Setup::new().config(&policy(name)).start().await;
     let warnings = app.settings.warnings.iter();
-    let warnings: Vec<&String> = warnings.filter(|it| !it.contains("holds a secret")).collect();
+    let warnings: Vec<&String> = warnings.filter(|it| !it.contains("contains a secret")).collect();
     assert!(warnings.is_empty(), "{name}: {warnings:?}");
     app
 }

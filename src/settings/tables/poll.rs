@@ -1,7 +1,7 @@
-//! `[poll]`: how often we look, and how far back.
+//! `[poll]`: how often flowmend looks for failed runs, and how far back.
 
-use super::section::Section;
-use super::value;
+use crate::settings::read::section::Section;
+use crate::settings::read::value;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -9,27 +9,27 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// `[poll]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll {
-    /// From one pass to the next. `FLOWMEND__POLL__INTERVAL`.
+    /// The time between passes. `FLOWMEND__POLL__INTERVAL`.
     pub interval: Duration,
-    /// How old a failure may be to be noticed. `FLOWMEND__POLL__LOOKBACK`.
+    /// The age at which failures are ignored. `FLOWMEND__POLL__LOOKBACK`.
     pub lookback: Duration,
-    /// How old a failure may be to be taken on in the first pass over a sandbox.
+    /// The age at which the first pass over a sandbox ignores failures.
     /// `FLOWMEND__POLL__FIRST_LOOKBACK`.
     pub first_lookback: Duration,
-    /// From one reading of the whole look-back window to the next. `FLOWMEND__POLL__SWEEP_INTERVAL`.
+    /// The time between full scans of the look-back window. `FLOWMEND__POLL__SWEEP_INTERVAL`.
     pub sweep_interval: Duration,
-    /// How far a pass reads back behind where the last one ended. `FLOWMEND__POLL__OVERLAP`.
+    /// How far a pass reads back before the end of the last one. `FLOWMEND__POLL__OVERLAP`.
     pub overlap: Duration,
     /// New recoveries per pass and sandbox, at least 1. `FLOWMEND__POLL__MAX_ADOPTED_PER_PASS`.
     pub max_adopted_per_pass: usize,
 }
 
-/// Reads `[poll]`; `None` where a key was faulty.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Poll> {
+/// Reads `[poll]`; `None` if a key is faulty.
+pub(crate) fn read(section: &mut Section<'_>) -> Option<Poll> {
     let second = Duration::from_secs(1);
     let interval = section.duration("interval", second..=DAY);
     let lookback = section.duration("lookback", 60 * second..=365 * DAY);
-    let first_lookback = section.parsed("first_lookback", |text, _| match text {
+    let first_lookback = section.parsed("first_lookback", |text| match text {
         "" => Ok(None),
         text => value::duration_text(text, &(Duration::ZERO..=365 * DAY)).map(Some),
     });

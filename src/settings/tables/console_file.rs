@@ -1,28 +1,29 @@
 //! The credential file that Adobe Developer Console offers for download, in both of its forms: the
-//! flat one of a credential, and that of a whole project. (Adobe's Developer Console documentation,
-//! *OAuth Server-to-Server*; the older names `API_KEY` and `IMS_ORG_ID` are seen in public code.)
+//! flat one of a credential, and that of a whole project. (Source: Adobe's Developer Console
+//! documentation, *OAuth Server-to-Server*. The older names `API_KEY` and `IMS_ORG_ID` appear in
+//! public code.)
 //!
-//! It is taken apart by hand: the messages of a derived reader would repeat values.
+//! It is read by hand, because the messages of a derived reader would repeat values.
 
 use secrecy::SecretString;
 use serde_json::Value;
 
-/// What such a file says.
+/// The contents of such a file.
 #[derive(Debug, Default)]
-pub(super) struct Console {
-    pub(super) org_id: Option<String>,
-    pub(super) client_id: Option<String>,
-    /// A credential may have two secrets while they are being exchanged.
-    pub(super) client_secrets: Vec<SecretString>,
-    pub(super) scopes: Vec<String>,
+pub(crate) struct ConsoleFile {
+    pub(crate) org_id: Option<String>,
+    pub(crate) client_id: Option<String>,
+    /// A credential may have two secrets while one replaces the other.
+    pub(crate) client_secrets: Vec<SecretString>,
+    pub(crate) scopes: Vec<String>,
 }
 
-/// Reads the file's text. Of several credentials in a project, the one of `client_id` is taken.
-/// The message goes on after the name of the file.
-pub(super) fn parse(text: &str, client_id: Option<&str>) -> Result<Console, String> {
+/// Reads the file's text. Of several credentials in a project, `client_id` selects one. The error
+/// continues a sentence that starts with the file.
+pub(crate) fn parse(text: &str, client_id: Option<&str>) -> Result<ConsoleFile, String> {
     let file: Value =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            format!("is not JSON (line {}, column {})", error.line(), error.column())
+            format!("is not valid JSON (line {}, column {})", error.line(), error.column())
         })?;
     let console = match file.get("project") {
         Some(project) => of_project(project, client_id)?,
@@ -30,16 +31,16 @@ pub(super) fn parse(text: &str, client_id: Option<&str>) -> Result<Console, Stri
     };
     if console.org_id.is_none() && console.client_id.is_none() && console.client_secrets.is_empty()
     {
-        return Err("is no credential file: it has neither CLIENT_ID, CLIENT_SECRETS and ORG_ID \
-                    nor a project; download it from Adobe Developer Console"
+        return Err("is not a credential file (no CLIENT_ID, CLIENT_SECRETS, ORG_ID or project); \
+                    download it again from Adobe Developer Console"
             .to_owned());
     }
     Ok(console)
 }
 
-fn of_credential(file: &Value) -> Console {
+fn of_credential(file: &Value) -> ConsoleFile {
     let first = |names: &[&str]| names.iter().find_map(|name| text(&file[name]));
-    Console {
+    ConsoleFile {
         org_id: first(&["ORG_ID", "IMS_ORG_ID"]),
         client_id: first(&["CLIENT_ID", "API_KEY"]),
         client_secrets: secrets(&file["CLIENT_SECRETS"], &file["CLIENT_SECRET"]),
@@ -47,7 +48,7 @@ fn of_credential(file: &Value) -> Console {
     }
 }
 
-fn of_project(project: &Value, client_id: Option<&str>) -> Result<Console, String> {
+fn of_project(project: &Value, client_id: Option<&str>) -> Result<ConsoleFile, String> {
     let credentials = project["workspace"]["details"]["credentials"].as_array();
     let servers: Vec<&Value> = credentials
         .into_iter()
@@ -67,11 +68,11 @@ fn of_project(project: &Value, client_id: Option<&str>) -> Result<Console, Strin
         }
         [one] => one,
         several => several.iter().find(|server| is_wanted(server)).ok_or(
-            "has several OAuth Server-to-Server credentials; name the one to use in \
-             adobe.client_id",
+            "has several OAuth Server-to-Server credentials; set adobe.client_id to the one \
+             to use",
         )?,
     };
-    Ok(Console {
+    Ok(ConsoleFile {
         org_id: text(&project["org"]["ims_org_id"]),
         client_id: text(&server["client_id"]),
         client_secrets: secrets(&server["client_secrets"], &Value::Null),

@@ -1,15 +1,15 @@
-//! `[log]`: how much is written, and for whom.
+//! `[log]`: the log format and level.
 
-use super::section::Section;
-use super::text::quoted;
+use crate::settings::read::section::Section;
+use crate::settings::read::text::quoted;
+use crate::settings::read::value::one_of;
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// For whom lines are written. `FLOWMEND__LOG__FORMAT`.
+    /// The format of log lines. `FLOWMEND__LOG__FORMAT`.
     pub format: LogFormat,
-    /// The least severe level that is written, optionally followed by others for parts of the
-    /// program: `info` or `info,flowmend::store=debug`. `FLOWMEND__LOG__LEVEL`.
+    /// The least severe level that is logged, optionally followed by levels for modules: `info` or `info,flowmend::store=debug`. `FLOWMEND__LOG__LEVEL`.
     pub level: String,
 }
 
@@ -26,27 +26,27 @@ pub enum LogFormat {
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Reads `[log]`; `None` where a key was faulty.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Log> {
+/// Reads `[log]`; `None` if a key is faulty.
+pub(crate) fn read(section: &mut Section<'_>) -> Option<Log> {
     let formats =
         [("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
     let format = section.word("format", &formats);
-    let level = section.text("level", is_filter);
-    Some(Log { format: format?, level: level?.value })
+    let level = section.parsed("level", filter);
+    Some(Log { format: format?, level: level? })
 }
 
-fn is_filter(text: &str) -> Result<(), String> {
+fn filter(text: &str) -> Result<String, String> {
     let directive = |part: &str| {
         let (target, level) = part.split_once('=').unwrap_or(("flowmend", part));
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         LEVELS.contains(&level) && !target.is_empty() && target.chars().all(plain)
     };
     if text.split(',').all(directive) {
-        return Ok(());
+        return Ok(text.to_owned());
     }
     Err(format!(
-        "{} is no level; give one of {}, or \"info,flowmend::store=debug\"",
-        quoted(text),
-        LEVELS.join(", ")
+        "must be {}, or like \"info,flowmend::store=debug\", not {}",
+        one_of(&LEVELS),
+        quoted(text)
     ))
 }

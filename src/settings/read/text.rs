@@ -1,21 +1,20 @@
-//! How settings are written as text: durations, quotations, and names that are near each other.
+//! Durations, quotations and similar names.
 
 use std::time::Duration;
 
-/// The longest piece of a value that is repeated in a message, in characters.
+/// The longest part of a value that a message repeats, in characters.
 const QUOTED_CHARS: usize = 60;
 
-/// The longest name that is compared with others; longer ones are near to nothing we know.
+/// The longest name that is compared with others, in characters.
 const COMPARED_CHARS: usize = 64;
 
 /// Reads a duration such as `90s`, `5m`, `24h` or `1h 30m`.
 ///
-/// Months and years are refused, although `humantime` knows them: `5M` is more often five minutes
-/// in a hurry than five months on purpose.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// Months and years are refused, although `humantime` knows them: `5M` probably means five minutes.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return Err(without_unit(text));
+        return Err(format!("{text} has no unit; write \"{text}s\" for seconds, or use m, h or d"));
     }
     let calendar = text
         .split(|c: char| !c.is_alphabetic())
@@ -23,18 +22,13 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if !calendar => Ok(duration),
         _ => Err(format!(
-            "{} is not a duration; write it like \"90s\", \"5m\", \"24h\" or \"30d\"",
+            "{} is not a valid duration; write it like \"90s\", \"5m\", \"24h\" or \"30d\"",
             quoted(text)
         )),
     }
 }
 
-/// What to say of a number where a duration is wanted.
-pub(super) fn without_unit(number: &str) -> String {
-    format!("{number} has no unit; write \"{number}s\" for seconds, or use m, h or d")
-}
-
-/// Writes a duration in the largest unit that tells it exactly; a single day is 24h, as people say.
+/// Writes a duration in the largest exact unit; one day is written as 24h.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if !duration.subsec_nanos().is_multiple_of(1_000_000) {
@@ -51,8 +45,8 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// A value as a message repeats it: quoted, shortened, and with nothing that could steer a terminal.
-pub(super) fn quoted(text: &str) -> String {
+/// A value in a message: quoted, shortened, and without control characters.
+pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(QUOTED_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_CHARS).is_some() {
         shown.push('…');
@@ -60,8 +54,13 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
+/// Whether `text` can be sent as a request header, without whitespace.
+pub(crate) fn is_header_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// `text` as a TOML string.
-pub(super) fn toml_string(text: &str) -> String {
+pub(crate) fn toml_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -78,46 +77,21 @@ pub(super) fn toml_string(text: &str) -> String {
 }
 
 /// `items` as a TOML list of strings.
-pub(super) fn toml_list(items: &[String]) -> String {
+pub(crate) fn toml_list(items: &[String]) -> String {
     let items: Vec<String> = items.iter().map(|item| toml_string(item)).collect();
     format!("[{}]", items.join(", "))
 }
 
-/// The one of `known` that `name` was probably meant to be.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name: Vec<char> = name.to_lowercase().chars().take(COMPARED_CHARS + 1).collect();
-    let tolerated = (name.len() / 3).clamp(1, 3);
-    if name.len() > COMPARED_CHARS {
+/// The name in `known` that is most similar to `name`, if one is similar enough.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    if length > COMPARED_CHARS {
         return None;
     }
-    known
-        .into_iter()
-        .map(|candidate| {
-            (edits(&name, &candidate.to_lowercase().chars().collect::<Vec<_>>()), candidate)
-        })
-        .filter(|(edits, _)| *edits <= tolerated)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many letters must be put in, left out, replaced or swapped with their neighbour to turn `a`
-/// into `b`.
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before_last[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    let tolerated = (length / 3).clamp(1, 3);
+    let edits = |known: &str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
+    let ranked = known.into_iter().map(|known| (edits(known), known));
+    ranked.filter(|(edits, _)| *edits <= tolerated).min().map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -142,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_the_same() {
+    fn a_written_duration_reads_back_the_same() {
         for seconds in (0..400).map(|n| n * 77) {
             let duration = Duration::from_secs(seconds);
             assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
@@ -150,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn months_and_years_are_no_durations() {
+    fn months_and_years_are_refused() {
         for text in ["5M", "1month", "2 months", "1y", "1year", "1h 1M"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }

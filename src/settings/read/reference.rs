@@ -1,30 +1,40 @@
-//! The defaults file as a reference: each table and key with the comment above it. Lists of tables
-//! are written there as comments, because a default for them would be a wrong one.
+//! The defaults file as a reference: each table and key with the comment above it. Most lists of
+//! tables are examples in comments there, because they have no useful default.
+
+/// The built-in defaults: every key with its meaning, unit, range and default.
+pub const DEFAULT_TOML: &str = include_str!("../../../config/flowmend.default.toml");
+
+/// The sections: tables of settings.
+pub(crate) const SECTIONS: [&str; 8] =
+    ["adobe", "poll", "retry", "limits", "breaker", "store", "http", "log"];
+
+/// The lists of tables. A later layer replaces the whole list of an earlier one.
+pub(crate) const LISTS: [&str; 5] = ["sandbox", "dataflow", "rule", "builtin_rule", "quiet"];
 
 /// A table of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) name: String,
+pub(crate) struct Table {
+    pub(crate) name: String,
     /// True for `[[name]]`.
-    pub(super) is_list: bool,
-    /// True if it is only shown, in comments: its values are examples and no defaults.
-    pub(super) is_example: bool,
-    pub(super) description: String,
-    pub(super) keys: Vec<Key>,
+    pub(crate) is_list: bool,
+    /// True if it is a comment: its values are examples, not defaults.
+    pub(crate) is_example: bool,
+    pub(crate) description: String,
+    pub(crate) keys: Vec<Key>,
 }
 
 /// A key of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    /// As it is written in its table: `max_attempts`, or `retry.max_attempts` in `[[dataflow]]`.
-    pub(super) name: String,
-    pub(super) description: String,
+pub(crate) struct Key {
+    /// Its name within its table: `max_attempts`, or `retry.max_attempts` in `[[dataflow]]`.
+    pub(crate) name: String,
+    pub(crate) description: String,
     /// Its value as TOML.
-    pub(super) value: String,
+    pub(crate) value: String,
 }
 
-/// Reads the tables of `text`, which is laid out like the defaults file.
-pub(super) fn read(text: &str) -> Vec<Table> {
+/// Reads the tables of `text`, which has the layout of the defaults file.
+pub(crate) fn read(text: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     let mut comment: Vec<&str> = Vec::new();
     let mut is_example = false;
@@ -58,22 +68,22 @@ pub(super) fn read(text: &str) -> Vec<Table> {
 }
 
 impl Table {
-    /// The key of this name; for the name of a table within, its first key.
-    pub(super) fn key(&self, name: &str) -> Option<&Key> {
+    /// The key of this name; for the name of an inner table, its first key.
+    pub(crate) fn key(&self, name: &str) -> Option<&Key> {
         self.keys.iter().find(|key| {
             key.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     }
 
-    /// The shown table as TOML in one line.
-    pub(super) fn inline(&self) -> String {
+    /// The table as TOML on one line.
+    pub(crate) fn inline(&self) -> String {
         let keys: Vec<String> =
             self.keys.iter().map(|key| format!("{} = {}", key.name, key.value)).collect();
         format!("{{ {} }}", keys.join(", "))
     }
 }
 
-/// A comment's text.
+/// The text of a comment.
 fn plain(line: &str) -> &str {
     let line = line.strip_prefix('#').unwrap_or(line);
     line.strip_prefix(' ').unwrap_or(line)
@@ -87,7 +97,7 @@ fn header(line: &str) -> Option<(&str, bool)> {
     is_name.then_some((name, is_list))
 }
 
-/// The comment so far in one line; the next one begins.
+/// Joins the collected comment lines, and empties the list.
 fn sentence(comment: &mut Vec<&str>) -> String {
     std::mem::take(comment).join(" ").trim().to_owned()
 }

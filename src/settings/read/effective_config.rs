@@ -1,11 +1,11 @@
-//! The effective settings as text, each with where it came from, for `flowmend config show`.
+//! The effective configuration as text, each key with its origin, for `flowmend config show`.
 
-use super::fault::Origin;
+use super::origin::Origin;
 use std::fmt;
 
-/// Tables of settings in the order in which they were read. Secrets are put in redacted.
+/// The tables in the order in which they were read. The caller redacts secrets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shown(Vec<Table>);
+pub(crate) struct EffectiveConfig(Vec<Table>);
 
 #[derive(Debug, Clone)]
 struct Table {
@@ -20,15 +20,14 @@ struct Line {
     origin: Origin,
 }
 
-impl Shown {
-    /// Begins a table; `header` is written as in TOML, brackets included.
-    pub(super) fn table(&mut self, header: &str) {
+impl EffectiveConfig {
+    /// Starts a table; `header` is TOML, with its brackets.
+    pub(crate) fn table(&mut self, header: &str) {
         self.0.push(Table { header: header.to_owned(), lines: Vec::new() });
     }
 
-    /// Adds a key to the table begun last; added again, it replaces what was there. `value` is
-    /// written as in TOML.
-    pub(super) fn line(&mut self, key: &str, value: String, origin: Origin) {
+    /// Adds a key to the last table, or replaces it. `value` is TOML.
+    pub(crate) fn line(&mut self, key: &str, value: String, origin: Origin) {
         let Some(table) = self.0.last_mut() else { return };
         let line = Line { key: key.to_owned(), value, origin };
         match table.lines.iter_mut().find(|line| line.key == key) {
@@ -38,7 +37,7 @@ impl Shown {
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for EffectiveConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, table) in self.0.iter().enumerate() {
             if index > 0 {
@@ -50,7 +49,7 @@ impl fmt::Display for Shown {
             };
             let (keys, values) = (widest(|line| &line.key), widest(|line| &line.value).min(40));
             for Line { key, value, origin } in &table.lines {
-                // A path may hold a line break, and a comment may not.
+                // A path may contain a line break; a comment must not.
                 let origin = origin.to_string().replace(char::is_control, "?");
                 writeln!(f, "{key:keys$} = {value:values$}  # {origin}")?;
             }
