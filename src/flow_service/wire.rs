@@ -1,9 +1,9 @@
-//! JSON as Adobe sends it, made into the domain's values.
+//! Converts Adobe's JSON to the domain's values.
 //!
-//! Adobe's description, tutorials and examples disagree in many small things, so nothing here is
-//! derived from a struct that one surprise would break. Fields are looked up one by one, unknown
-//! ones are ignored, one of the wrong type counts as absent, and only what an item cannot be used
-//! without makes it unreadable: a run's `id` and `flowId`, a flow's `id`.
+//! Adobe's API description, tutorials and examples differ in many details, so nothing here is derived
+//! from a struct, which one surprise would break. Fields are looked up one by one, unknown ones are
+//! ignored, one of the wrong type counts as absent. Only a missing required field makes an item
+//! unreadable: a run's `id` and `flowId`, a flow's `id`.
 
 use super::text::clean;
 use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 /// How much of a run's error message is kept, in characters.
 const MESSAGE: usize = 500;
-/// How many errors of one run are kept; a run can list thousands of bad rows.
+/// How many errors of one run are kept; a run can contain one for each of thousands of bad rows.
 const ERRORS: usize = 50;
-/// Smaller numbers are seconds, larger ones milliseconds. Both occur in Adobe's examples; 10^11 is
-/// the year 5138 in seconds and the spring of 1973 in milliseconds.
+/// Smaller numbers are seconds, larger ones milliseconds. Adobe's examples have both; 10^11 is the year
+/// 5138 in seconds and the spring of 1973 in milliseconds.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 /// Source connection specs that only destination flows have: the profile store and the dataset
 /// export from the data lake. From Adobe's destination tutorials.
@@ -32,8 +32,8 @@ pub(super) struct Page<'a> {
     pub(super) next: Option<&'a str>,
 }
 
-/// Reads a page. `None` if the body is no listing: without `items` it cannot show that something
-/// is missing, so it must not pass for an empty page.
+/// Reads a page. `None` if the body is not a listing: a body without `items` must not count as an empty
+/// page, because it does not prove that something is missing.
 pub(super) fn page(body: &Value) -> Option<Page<'_>> {
     let items = body.get("items")?.as_array()?;
     let next = body.pointer("/_links/next");
@@ -41,7 +41,7 @@ pub(super) fn page(body: &Value) -> Option<Page<'_>> {
     Some(Page { items, next: href.filter(|href| !href.trim().is_empty()) })
 }
 
-/// The items of a single resource: documented as a wrapper, in some examples the bare object.
+/// The items of a single resource: documented as a wrapper, in some examples a bare object.
 pub(super) fn single(body: &Value) -> Option<&[Value]> {
     match body.get("items") {
         Some(items) => items.as_array().map(Vec::as_slice),
@@ -49,7 +49,7 @@ pub(super) fn single(body: &Value) -> Option<&[Value]> {
     }
 }
 
-/// A run; `None` if it names no id or no flow.
+/// A run; `None` without an id or a flow id.
 pub(super) fn run(item: &Value) -> Option<Run> {
     let duration = |field: &str| time(item, &format!("/metrics/durationSummary/{field}"));
     Some(Run {
@@ -67,7 +67,7 @@ pub(super) fn run(item: &Value) -> Option<Run> {
     })
 }
 
-/// A flow; `None` if it names no id.
+/// A flow; `None` without an id.
 pub(super) fn flow(item: &Value) -> Option<Flow> {
     let inherited = "/inheritedAttributes";
     let sources = list(item, &format!("{inherited}/sourceConnections"));
@@ -90,7 +90,7 @@ pub(super) fn flow(item: &Value) -> Option<Flow> {
     })
 }
 
-/// A flow spec; `None` if it names no id.
+/// A flow spec; `None` without an id.
 pub(super) fn flow_spec(item: &Value) -> Option<FlowSpec> {
     let frequency =
         text(item, "/attributes/frequency").or_else(|| text(item, "/attributes/frequency/key"));
@@ -105,9 +105,10 @@ pub(super) fn flow_spec(item: &Value) -> Option<FlowSpec> {
     })
 }
 
-/// What a re-trigger answered: a bare `{id, etag}`, a whole run, or either within `items`. Adobe's
-/// tutorial shows the first, its API description the second, the tutorial of run creation the third.
-pub(super) fn issued(body: &Value) -> Option<(RunId, Option<Etag>)> {
+/// The new run in a re-trigger's answer: a bare `{id, etag}`, a whole run, or either within `items`.
+/// Adobe's tutorial shows the first, its API description the second, the tutorial of run creation the
+/// third.
+pub(super) fn new_run(body: &Value) -> Option<(RunId, Option<Etag>)> {
     let item = body.pointer("/items/0").unwrap_or(body);
     Some((RunId::new(id(item, "/id")?), etag(item)))
 }
@@ -118,7 +119,7 @@ fn etag(item: &Value) -> Option<Etag> {
     (tag.len() <= 256).then(|| Etag::new(tag))
 }
 
-/// `metrics.statusSummary.status`; some lists of filters also name a `state`.
+/// `metrics.statusSummary.status`; some of Adobe's lists of filters also name a `state`.
 fn status(item: &Value) -> &str {
     ["/metrics/statusSummary/status", "/metrics/statusSummary/status/value", "/state"]
         .into_iter()
@@ -141,7 +142,7 @@ fn errors(item: &Value) -> Vec<RunError> {
         .chain(details)
     {
         let Some(error) = run_error(entry) else { continue };
-        // Beyond the usual number only what has a code of its own.
+        // Beyond this number only errors with a new code are kept.
         let full = found.len() >= ERRORS && found.iter().any(|it| it.code == error.code);
         if !full && !found.contains(&error) {
             found.push(error);
@@ -164,13 +165,13 @@ fn run_error(entry: &Value) -> Option<RunError> {
     (!error.code.is_empty() || !error.message.is_empty()).then_some(error)
 }
 
-/// An id that can be put into a path, a filter and a log line.
+/// An id that is safe in a path, a filter and a log line.
 fn id<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     text(item, path).filter(|id| is_usable_id(id))
 }
 
-/// True for text that can be an id. Adobe promises no format; what is refused here could only be an
-/// accident or an attack: nothing, `.` and `..`, white space, control characters, absurd length.
+/// True for text that may be an id. Adobe documents no format; this rejects what can only be an
+/// accident or an attack: empty text, `.` and `..`, white space, control characters, excessive length.
 pub(super) fn is_usable_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 256
@@ -196,7 +197,7 @@ fn flag(item: &Value, path: &str) -> Option<bool> {
     }
 }
 
-/// A whole number, also one written as text or with a fraction of nothing.
+/// A whole number, also one written as text or with a zero fraction.
 fn number(item: &Value, path: &str) -> Option<i64> {
     match item.pointer(path)? {
         Value::Number(number) => number.as_i64().or_else(|| {
@@ -209,12 +210,12 @@ fn number(item: &Value, path: &str) -> Option<i64> {
     }
 }
 
-/// A count; the platform says -1 where it does not know.
+/// A count; Adobe sends -1 if it is unknown.
 fn count(item: &Value, path: &str) -> Option<u64> {
     u64::try_from(number(item, path)?).ok()
 }
 
-/// An instant in milliseconds or seconds; 0 and less stand for *never*.
+/// An instant in milliseconds or seconds; 0 and less mean *never*.
 fn time(item: &Value, path: &str) -> Option<Timestamp> {
     match number(item, path)? {
         ..=0 => None,
@@ -301,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Any JSON, with the field names that are looked up sprinkled in.
+    /// Any JSON that contains some of the field names that are looked up.
     fn any_json() -> impl Strategy<Value = Value> {
         const NAMES: [&str; 16] = [
             "id",
@@ -344,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_json_panics(body in any_json()) {
-            let _ = (page(&body), single(&body), issued(&body));
+            let _ = (page(&body), single(&body), new_run(&body));
             let _ = (run(&body), flow(&body), flow_spec(&body));
         }
     }

@@ -1,14 +1,14 @@
 //! The suite: one file for each thing a store is asked to do.
 
 pub(crate) mod deciding;
+pub(crate) mod history;
 pub(crate) mod lease;
-pub(crate) mod past;
 pub(crate) mod place;
 pub(crate) mod pruning;
+pub(crate) mod queue;
 pub(crate) mod reading;
 pub(crate) mod round_trip;
 pub(crate) mod sharing;
-pub(crate) mod turns;
 pub(crate) mod world;
 pub(crate) mod writing;
 
@@ -68,7 +68,7 @@ macro_rules! suite {
                     the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
                     an_empty_store_has_nothing_to_tell
                 }
-                turns {
+                queue {
                     what_is_under_way_is_told_oldest_failure_first
                     what_is_due_is_told_in_the_order_of_its_turns
                     the_next_due_time_is_later_than_now
@@ -76,7 +76,7 @@ macro_rules! suite {
                     what_is_held_is_told_in_parts
                     dataflows_without_support_are_told_with_their_last_change
                 }
-                past {
+                history {
                     begun_intents_are_counted_since_a_moment
                     what_ended_without_success_is_told_until_its_dataflow_succeeds
                     what_was_given_up_untried_or_for_another_reason_is_no_failure

@@ -60,7 +60,7 @@ async fn fifty_flows_go_into_one_request_and_none_into_none() {
 #[tokio::test]
 async fn a_sweep_asks_by_the_date_of_creation() {
     let server = Server::start(|_, _| None);
-    let window = Window::BegunSince(start());
+    let window = Window::CreatedSince(start());
     server.service().failed_runs(&prod(), &flows(1), None, window).await;
     assert_eq!(server.asked(), [format!("/runs?property=flowId==f0&{STATUS}&{MADE}&limit=100")]);
 }

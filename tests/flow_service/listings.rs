@@ -132,14 +132,14 @@ async fn an_item_without_an_id_spoils_neither_its_page_nor_the_watermark() {
         let items = ["null".into(), r#"{"flowId":"f"}"#.into(), run("1", "f", "failed")];
         request.target.contains("/runs").then(|| page(&items, None))
     });
-    let window = flowmend::flow_service::Window::BegunSince(start());
+    let window = flowmend::flow_service::Window::CreatedSince(start());
     let failed = server.service().failed_runs(&prod(), &[FlowId::new("f")], None, window).await;
     assert!(failed.is_complete());
     assert_eq!(ids(&failed), ["1"]);
     let evidence = of_flow(&server).await;
     assert_eq!(ids(&evidence), ["1"]);
     let fault = evidence.fault.unwrap();
-    assert!(matches!(fault, ApiError::Nameless { count: 2 }), "it could be the one looked for");
+    assert!(matches!(fault, ApiError::WithoutId { count: 2 }), "it could be the one looked for");
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn more_failed_runs_than_pages_hold_are_read_in_parts_to_the_end() {
     // All but a few within the last minute.
     let crowded = |n: i64| if n < 195 { n * 300 } else { n * DAY / 200 };
     for spread in [even, crowded] {
-        for by in [Window::UpdatedSince, Window::BegunSince] {
+        for by in [Window::UpdatedSince, Window::CreatedSince] {
             let bench = Bench::with((0..200).map(spread), Quirks::default()).await;
             let (seen, parts) = bench.read_all(at(DAY), by).await;
             assert_eq!(seen, 200);
@@ -145,7 +145,7 @@ async fn a_platform_that_refuses_or_ignores_the_end_of_a_window_is_asked_without
         });
         let service = server.service_with(|connection| *connection = small(&server));
         let flows = [FlowId::new("f")];
-        let window = Window::BegunSince(at(DAY));
+        let window = Window::CreatedSince(at(DAY));
         for expected in [1, 1] {
             let listing = service.failed_runs(&prod(), &flows, None, window).await;
             assert!(matches!(listing.fault, Some(ApiError::TooManyPages { .. })));

@@ -367,11 +367,11 @@ async fn without_a_token_nothing_is_sent() {
 async fn during_a_pause_nothing_is_sent() {
     let server = answering(after(429, "60"));
     let service = server.service();
-    assert_eq!(service.pause_left(), None);
+    assert_eq!(service.throttle_left(), None);
     let run = RunId::new("r");
     let verdict = service.retrigger(&prod(), &run, None, PATIENCE).await;
     assert_eq!(line(&verdict), "later 60s throttled");
-    assert_eq!(service.pause_left(), Some(Duration::from_secs(60)));
+    assert_eq!(service.throttle_left(), Some(Duration::from_secs(60)));
     let verdict = service.retrigger(&prod(), &run, None, PATIENCE).await;
     assert_eq!(line(&verdict), "not sent throttled");
     assert_eq!(server.posts(), 1);

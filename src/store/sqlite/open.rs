@@ -4,7 +4,6 @@
 //! byte for byte. It is never replaced by an empty one: an empty store would take every failed run
 //! for a new one and re-trigger it again.
 
-use super::SqliteStore;
 use super::fault;
 use super::lock::Lock;
 use crate::store::StoreError;
@@ -40,8 +39,18 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most questions that are answered at the same time.
 const READERS: u32 = 4;
 
-/// Opens, makes or migrates the store in the file `path`.
-pub(super) async fn for_writing(path: &Path) -> Result<SqliteStore, StoreError> {
+/// An open store.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// A single connection, so that writers queue here and not at the file.
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
+    pub(super) lock: Lock,
+    pub(super) is_new: bool,
+}
+
+/// Opens, creates or migrates the store in the file `path`.
+pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
     let place = Place::new(path)?;
     place.create_if_missing()?;
     // A first look that cannot write. If it fails, the second look below says why.
@@ -63,11 +72,11 @@ pub(super) async fn for_writing(path: &Path) -> Result<SqliteStore, StoreError> 
     let writer = place.pool(place.options(), 1).await?;
     let readers = place.pool(place.options().read_only(true), READERS).await?;
     let is_new = found == Some(Found::Nothing);
-    Ok(SqliteStore { writer, readers, lock: Lock::beside(&place.path), is_new })
+    Ok(Opened { writer, readers, lock: Lock::beside(&place.path), is_new })
 }
 
 /// Opens the store in the file `path` as it is.
-pub(super) async fn for_reading(path: &Path) -> Result<SqliteStore, StoreError> {
+pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
     let place = Place::new(path)?;
     if !place.path.exists() {
         return Err(place.nothing_yet());
@@ -84,7 +93,7 @@ pub(super) async fn for_reading(path: &Path) -> Result<SqliteStore, StoreError> 
     }
     let readers = place.pool(place.options().read_only(true), READERS).await?;
     let lock = Lock::beside(&place.path);
-    Ok(SqliteStore { writer: readers.clone(), readers, lock, is_new: false })
+    Ok(Opened { writer: readers.clone(), readers, lock, is_new: false })
 }
 
 /// What a usable file holds.

@@ -1,6 +1,6 @@
 //! No statement reads the whole history.
 
-use super::{SqliteStore, commit, past, prune, read, turns};
+use super::{SqliteStore, commit, history, prune, queue, read};
 use sqlx::{AssertSqlSafe, Row};
 
 /// What each statement is, and an index that it has to make use of.
@@ -9,7 +9,7 @@ async fn assert_found_by_index(statements: &[(&str, &str)]) {
     let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
     for (statement, index) in statements {
         let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
-            .fetch_all(&store.writer)
+            .fetch_all(&store.0.writer)
             .await
             .unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
@@ -22,15 +22,15 @@ async fn assert_found_by_index(statements: &[(&str, &str)]) {
 #[tokio::test]
 async fn what_a_pass_asks_is_found_by_an_index() {
     assert_found_by_index(&[
-        (turns::UNDER_WAY, "recovery_under_way"),
-        (turns::DUE, "recovery_waiting"),
-        (turns::NEXT_DUE, "recovery_waiting"),
-        (turns::HELD, "recovery_held"),
-        (turns::UNSUPPORTED_FLOWS, "recovery_held"),
-        (turns::RECOVERIES_OF, "sqlite_autoindex_runs_1"),
-        (past::CALLS_SINCE, "entry_by_event"),
-        (past::OUTCOMES, "entry_outcomes"),
-        (past::UNSUCCESSFUL, "unsuccessful_by_flow"),
+        (queue::UNDER_WAY, "recovery_under_way"),
+        (queue::DUE, "recovery_waiting"),
+        (queue::NEXT_DUE, "recovery_waiting"),
+        (queue::HELD, "recovery_held"),
+        (queue::UNSUPPORTED_FLOWS, "recovery_held"),
+        (queue::RECOVERIES_OF, "sqlite_autoindex_runs_1"),
+        (history::CALLS_SINCE, "entry_by_event"),
+        (history::OUTCOMES, "entry_outcomes"),
+        (history::UNSUCCESSFUL, "unsuccessful_by_flow"),
         (read::OPEN_RECOVERIES, "recovery_open"),
         (read::RECOVERY_OF, "attempt_by_issued"),
         (read::KNOWN_RUNS, "attempt_by_issued"),

@@ -1,22 +1,22 @@
-//! Reading things by id: many in one request where the platform accepts that, else one by one.
+//! Reads things by id: many in one request if Adobe accepts that, else one by one.
 
-use super::listing::{Harvest, Identified, Listing};
-use super::query::Filter;
+use super::forms::{Feature, IDS_PER_REQUEST, concerns_form};
+use super::listing::{Identified, Listing, PageAccumulator};
 use super::reader::{Reader, unreadable};
-use super::shapes::{Feature, IDS_PER_REQUEST, concerns_form};
-use super::wire;
 use crate::domain::model::ids::SandboxName;
+use crate::flow_service::query::PropertyFilter;
+use crate::flow_service::wire;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// What is read by id: the resource (and endpoint) of the listing, the endpoint of a single one, and
+/// What is read by id: the resource (and endpoint) of the listing, the endpoint of a single thing, and
 /// the feature that saves requests.
 pub(super) type Kind = (&'static str, &'static str, Feature);
 
 impl Reader {
-    /// Reads things by id, many in one request where the platform accepts that.
-    pub(super) async fn by_id<T: Identified>(
+    /// Reads things by id, many in one request if Adobe accepts that.
+    pub(crate) async fn by_id<T: Identified>(
         &self,
         of: Kind,
         sandbox: &SandboxName,
@@ -28,21 +28,21 @@ impl Reader {
             ids.iter().copied().filter(|id| wire::is_usable_id(id)).collect();
         let ids: Vec<&str> = wanted.iter().copied().collect();
         let mut chunks = ids.chunks(IDS_PER_REQUEST.min(self.page_size));
-        let mut harvest = Harvest::default();
-        // The first goes alone, to see whether a list is accepted.
+        let mut found = PageAccumulator::default();
+        // The first is sent alone, to see whether Adobe accepts a list.
         if let Some(first) = chunks.next() {
-            harvest.merge(self.chunk_of_ids(of, sandbox, first, read).await);
+            found.merge(self.chunk_of_ids(of, sandbox, first, read).await);
         }
         let mut rest = stream::iter(chunks)
             .map(|chunk| self.chunk_of_ids(of, sandbox, chunk, read))
             .buffered(self.max_concurrent);
-        while harvest.fault.is_none()
+        while found.fault.is_none()
             && let Some(next) = rest.next().await
         {
-            harvest.merge(next);
+            found.merge(next);
         }
-        harvest.insist_on_names();
-        harvest.finish(self.gateway.clock.at(begun), |item| wanted.contains(item.id()))
+        found.require_ids();
+        found.finish(self.gateway.clock.at(begun), |item| wanted.contains(item.id()))
     }
 
     async fn chunk_of_ids<T: Identified>(
@@ -51,46 +51,49 @@ impl Reader {
         sandbox: &SandboxName,
         ids: &[&str],
         read: fn(&Value) -> Option<T>,
-    ) -> Harvest<T> {
+    ) -> PageAccumulator<T> {
         match self.list_of_ids(of, sandbox, ids, read).await {
             Some(listed) => listed,
             None => self.one_by_one(of, sandbox, ids, read).await,
         }
     }
 
-    /// `None` if they have to be asked for one by one.
+    /// `None` if they must be read one by one.
     async fn list_of_ids<T: Identified>(
         &self,
         of: Kind,
         sandbox: &SandboxName,
         ids: &[&str],
         read: fn(&Value) -> Option<T>,
-    ) -> Option<Harvest<T>> {
+    ) -> Option<PageAccumulator<T>> {
         let (resource, endpoint, feature) = of;
-        if ids.len() < 2 || !self.shapes.allows(feature) {
+        if ids.len() < 2 || !self.forms.allows(feature) {
             return None;
         }
-        let filter = Filter::one_of("id", ids.iter().copied());
-        let harvest = self.pages(resource, sandbox, &[filter], read).await;
-        match &harvest.fault {
-            Some(error) if concerns_form(error) && harvest.pages == 0 => {
-                self.shapes.refuse(feature, error);
+        let filter = PropertyFilter::one_of("id", ids.iter().copied());
+        let found = self.pages(resource, sandbox, &[filter], read).await;
+        match &found.fault {
+            Some(error) if concerns_form(error) && found.pages == 0 => {
+                self.forms.refuse(feature, error);
                 None
             }
             Some(error) if error.is_not_found() => None,
-            Some(_) => Some(harvest),
-            // Nothing at all, of several: is that so, or is the list taken for one strange id?
-            None if harvest.is_empty() => {
+            Some(_) => Some(found),
+            // None of several was found: do they not exist, or does Adobe read the list as one id?
+            None if found.is_empty() => {
                 let probe = self.one(resource, endpoint, sandbox, ids[0], read).await;
                 if probe.is_empty() && probe.fault.is_none() {
-                    return Some(harvest);
+                    return Some(found);
                 }
                 if !probe.is_empty() {
-                    self.shapes.refuse(feature, &unreadable("a list of ids finds none of them"));
+                    self.forms.refuse(
+                        feature,
+                        &unreadable("a request for several ids returns none of them"),
+                    );
                 }
                 None
             }
-            None => Some(harvest),
+            None => Some(found),
         }
     }
 
@@ -100,16 +103,16 @@ impl Reader {
         sandbox: &SandboxName,
         ids: &[&str],
         read: fn(&Value) -> Option<T>,
-    ) -> Harvest<T> {
-        let mut harvest = Harvest::default();
+    ) -> PageAccumulator<T> {
+        let mut found = PageAccumulator::default();
         let mut answers = stream::iter(ids)
             .map(|id| self.one(resource, endpoint, sandbox, id, read))
             .buffered(self.max_concurrent);
-        while harvest.fault.is_none()
+        while found.fault.is_none()
             && let Some(next) = answers.next().await
         {
-            harvest.merge(next);
+            found.merge(next);
         }
-        harvest
+        found
     }
 }
