@@ -165,7 +165,12 @@ async fn a_name_that_means_something_to_sqlite_is_a_file_like_any_other() {
 async fn nothing_is_read_where_no_store_is() {
     let (_directory, path) = nowhere();
     let error = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert!(error.to_string().ends_with("there is no store yet; has the daemon run?"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("there is no store yet; the daemon creates it when it first runs"),
+        "{error}"
+    );
     assert!(!path.exists());
 }
 
@@ -180,9 +185,9 @@ async fn a_store_is_read_beside_a_running_daemon_and_not_written() {
     assert_eq!(reading.recoveries(&Filter::default()).await.unwrap(), []);
 
     let error = reading.release(&daemon).await.unwrap_err();
-    assert!(error.to_string().contains("it may only be read"), "{error}");
+    assert!(error.to_string().contains("it is read-only"), "{error}");
     let error = reading.lease(&daemon, now, Duration::from_secs(60)).await.unwrap_err();
-    assert!(error.to_string().contains("it may only be read"), "{error}");
+    assert!(error.to_string().contains("it is read-only"), "{error}");
 }
 
 #[cfg(unix)]
@@ -210,14 +215,14 @@ async fn a_file_that_may_only_be_read_is_called_so() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new().write(true).open(&path).is_err() {
         let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(error.to_string().contains("it may only be read"), "{error}");
+        assert!(error.to_string().contains("it is read-only"), "{error}");
         SqliteStore::open_existing(&path).await.unwrap().close().await;
 
         let unwritable = directory.path().join("unwritable");
         fs::create_dir(&unwritable).unwrap();
         fs::set_permissions(&unwritable, fs::Permissions::from_mode(0o500)).unwrap();
         let error = SqliteStore::open(&unwritable.join("flowmend.db")).await.unwrap_err();
-        assert!(error.to_string().contains("this user may not write in"), "{error}");
+        assert!(error.to_string().contains("this user has no write access to"), "{error}");
     }
 }
 

@@ -1,10 +1,9 @@
-//! The store in one SQLite file: what flowmend uses unless told otherwise.
+//! The store in one SQLite file.
 //!
-//! One connection writes and a few read beside it. The write-ahead log lets `flowmend status` read
-//! while the daemon writes, and every commit reaches the disk before it is reported
-//! (`synchronous = FULL`): an intent must survive a power cut, or a re-trigger could be made twice.
-//! Write transactions begin with `BEGIN IMMEDIATE`, so that two processes queue for the file
-//! instead of failing half way.
+//! One connection writes, a few others read. With the write-ahead log `flowmend status` can read while
+//! the daemon writes. Every commit reaches the disk before it returns (`synchronous = FULL`): an intent
+//! must survive a power cut, or a re-trigger could be made twice. Write transactions begin with
+//! `BEGIN IMMEDIATE`, so that two processes queue for the file instead of failing half way.
 
 mod commit;
 mod copy;
@@ -35,32 +34,31 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
-/// A store in a file of this machine. It must not lie on a network file system.
+/// A store in a local file. It must not be on a network file system.
 #[derive(Debug)]
 pub struct SqliteStore(Opened);
 
 impl SqliteStore {
-    /// Opens the store in the file `path`, makes it if there is none, and brings an older one up to
-    /// date. The directory has to exist.
+    /// Opens the store in the file `path`; creates it if it does not exist, and migrates an older one.
+    /// The directory must exist.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if the file is something else or was written by a newer flowmend;
-    /// it is left as it was. [`StoreError::Open`] if it cannot be read or written.
+    /// [`StoreError::Unusable`] if the file is something else or was written by a newer flowmend; it
+    /// stays unchanged. [`StoreError::Open`] if it cannot be read or written.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         open::for_writing(path).await.map(Self)
     }
 
-    /// Opens an existing store for reading only, also beside a running daemon; writing to it fails.
+    /// Opens an existing store for reading only, also while a daemon runs; writing to it fails.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open); also if there is no store yet, or an older one that a daemon
-    /// of this version has not brought up to date.
+    /// Those of [`open`](Self::open); also if there is no store yet, or an older one that no daemon of
+    /// this version has migrated.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
         open::for_reading(path).await.map(Self)
     }
 
-    /// Copies an existing store, as it is now, to the new file `copy` and opens that. Whoever holds
-    /// the original's lease does not hold the copy's.
+    /// Copies an existing store to the new file `copy` and opens that. The lease of the copy is free.
     ///
     /// # Errors
     /// Those of [`open_existing`](Self::open_existing); also if `copy` cannot be written.
@@ -68,7 +66,7 @@ impl SqliteStore {
         copy::copy(path, copy).await.map(Self)
     }
 
-    /// Whether opening it made it: nothing is known of what was re-triggered before.
+    /// True if opening created it: earlier re-triggers are unknown.
     pub fn is_new(&self) -> bool {
         self.0.is_new
     }
@@ -211,7 +209,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // The writer goes last: whoever closes last empties the write-ahead log, and a reader may not.
+        // The writer last: the last connection empties the write-ahead log, which a reader cannot.
         self.0.readers.close().await;
         self.0.writer.close().await;
         self.0.lock.close();

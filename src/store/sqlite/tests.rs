@@ -1,9 +1,10 @@
-//! No statement reads the whole history.
+//! No statement reads the whole history, and every column is written.
 
+use super::tables::{ATTEMPT, ENTRY, RECOVERY};
 use super::{SqliteStore, commit, history, prune, queue, read};
 use sqlx::{AssertSqlSafe, Row};
 
-/// What each statement is, and an index that it has to make use of.
+/// Asserts that each statement uses this index and scans no table.
 async fn assert_found_by_index(statements: &[(&str, &str)]) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
@@ -57,4 +58,20 @@ async fn what_is_written_or_removed_is_found_by_an_index() {
         (failures, "entry_by_failure"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn every_column_of_a_table_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
+    for (table, written, assigned) in
+        [("recovery", RECOVERY, 0), ("attempt", ATTEMPT, 0), ("entry", ENTRY, 1)]
+    {
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)")
+            .bind(table)
+            .fetch_all(&store.0.readers)
+            .await
+            .unwrap();
+        assert_eq!(columns[assigned..], *written, "{table}");
+    }
 }
