@@ -9,12 +9,10 @@ use super::exchange::exchange;
 use super::observe::SharedObserver;
 use super::token::Token;
 use crate::clock::Clock;
-use crate::flow_service::Connection;
 use crate::flow_service::error::{Answered, ApiError, Service};
-use crate::flow_service::error_body::ErrorBody;
+use crate::flow_service::{Connection, error_body::ErrorBody};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,12 +48,6 @@ struct State {
     /// The error of the last renewal, if it failed.
     failure: Option<ApiError>,
     refused_at: Option<Duration>,
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("client_id", &self.client_id).finish_non_exhaustive()
-    }
 }
 
 impl Auth {

@@ -6,7 +6,6 @@ use super::reader::{Reader, unreadable};
 use crate::domain::model::ids::SandboxName;
 use crate::flow_service::query::PropertyFilter;
 use crate::flow_service::wire;
-use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -28,19 +27,13 @@ impl Reader {
             ids.iter().copied().filter(|id| wire::is_usable_id(id)).collect();
         let ids: Vec<&str> = wanted.iter().copied().collect();
         let mut chunks = ids.chunks(IDS_PER_REQUEST.min(self.page_size));
-        let mut found = PageAccumulator::default();
+        let read_chunk = |chunk| self.chunk_of_ids(of, sandbox, chunk, read);
         // The first is sent alone, to see whether Adobe accepts a list.
-        if let Some(first) = chunks.next() {
-            found.merge(self.chunk_of_ids(of, sandbox, first, read).await);
-        }
-        let mut rest = stream::iter(chunks)
-            .map(|chunk| self.chunk_of_ids(of, sandbox, chunk, read))
-            .buffered(self.max_concurrent);
-        while found.fault.is_none()
-            && let Some(next) = rest.next().await
-        {
-            found.merge(next);
-        }
+        let first = match chunks.next() {
+            Some(first) => read_chunk(first).await,
+            None => PageAccumulator::default(),
+        };
+        let mut found = self.read_rest(first, chunks, read_chunk).await;
         found.require_ids();
         found.finish(self.gateway.clock.at(begun), |item| wanted.contains(item.id()))
     }
@@ -104,15 +97,7 @@ impl Reader {
         ids: &[&str],
         read: fn(&Value) -> Option<T>,
     ) -> PageAccumulator<T> {
-        let mut found = PageAccumulator::default();
-        let mut answers = stream::iter(ids)
-            .map(|id| self.one(resource, endpoint, sandbox, id, read))
-            .buffered(self.max_concurrent);
-        while found.fault.is_none()
-            && let Some(next) = answers.next().await
-        {
-            found.merge(next);
-        }
-        found
+        let one = |id| self.one(resource, endpoint, sandbox, id, read);
+        self.read_rest(PageAccumulator::default(), ids.iter().copied(), one).await
     }
 }

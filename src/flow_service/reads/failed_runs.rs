@@ -5,10 +5,7 @@ use super::listing::{Listing, PageAccumulator};
 use super::reader::{Reader, unreadable};
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::{Run, RunStatus};
-use crate::flow_service::Window;
-use crate::flow_service::error::ApiError;
-use crate::flow_service::wire;
-use futures_util::{StreamExt, stream};
+use crate::flow_service::{Window, error::ApiError, wire};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashSet};
 
@@ -65,10 +62,8 @@ impl Reader {
                     break;
                 }
                 Some(_) if too_many && part.items().any(|run| form.ends_before(run)) => {
-                    self.forms.refuse(
-                        Feature::Until,
-                        &unreadable("it contains runs after the end of the time span"),
-                    );
+                    let error = unreadable("it contains runs after the end of the time span");
+                    self.forms.refuse(Feature::Until, &error);
                 }
                 Some(_) if too_many => {}
                 Some(_) => return (part, None),
@@ -129,19 +124,12 @@ impl Reader {
             return self.chunk(form, sandbox, flows).await;
         }
         let mut chunks = flows.chunks(form.flows_per_request());
-        let mut found = PageAccumulator::default();
-        if let Some(first) = chunks.next() {
-            found.merge(self.chunk(form, sandbox, first).await);
-        }
-        let mut rest = stream::iter(chunks)
-            .map(|chunk| self.chunk(form, sandbox, chunk))
-            .buffered(self.max_concurrent);
-        while found.fault.is_none()
-            && let Some(next) = rest.next().await
-        {
-            found.merge(next);
-        }
-        found
+        let read = |chunk| self.chunk(form, sandbox, chunk);
+        let first = match chunks.next() {
+            Some(first) => read(first).await,
+            None => PageAccumulator::default(),
+        };
+        self.read_rest(first, chunks, read).await
     }
 
     /// Reads the failed runs of the flows of one request. If Adobe answers that the resource does not

@@ -11,6 +11,7 @@ use crate::flow_service::http::gateway::{Gateway, Permit};
 use crate::flow_service::http::token::Token;
 use crate::flow_service::query::{self, PropertyFilter};
 use crate::flow_service::{verdicts, wire};
+use futures_util::{StreamExt, stream};
 use reqwest::Url;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -82,6 +83,25 @@ impl Reader {
                 return Ok((token, permit));
             }
         }
+    }
+
+    /// Reads the remaining `parts` of a listing, several at a time; the first fault ends it.
+    pub(super) async fn read_rest<Part, T: Identified, Read>(
+        &self,
+        mut found: PageAccumulator<T>,
+        parts: impl Iterator<Item = Part>,
+        read: impl FnMut(Part) -> Read,
+    ) -> PageAccumulator<T>
+    where
+        Read: Future<Output = PageAccumulator<T>>,
+    {
+        let mut rest = stream::iter(parts).map(read).buffered(self.max_concurrent);
+        while found.fault.is_none()
+            && let Some(next) = rest.next().await
+        {
+            found.merge(next);
+        }
+        found
     }
 
     /// Reads a listing to its last page.
