@@ -15,15 +15,18 @@
 //! what has been seen in public code and what is inferred. What is documented nowhere is tried and,
 //! if refused, remembered (`reads::forms`).
 //!
-//! Reading order: `client` → `retrigger`, `verdicts` → `reads` → `query`, `wire`; below them `http`.
+//! Reading order: `client` → `retrigger`, `verdicts` → `reads` → `query`, `wire`,
+//! `run_errors`; below them `http`.
 
 mod client;
 mod error;
 mod error_body;
+mod fields;
 mod http;
 mod query;
 mod reads;
 mod retrigger;
+mod run_errors;
 mod text;
 mod verdicts;
 mod wire;

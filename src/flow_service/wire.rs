@@ -5,20 +5,13 @@
 //! ignored, one of the wrong type counts as absent. Only a missing required field makes an item
 //! unreadable: a run's `id` and `flowId`, a flow's `id`.
 
-use super::text::clean;
+use super::fields::{count, flag, list, text, time};
+use super::run_errors::run_errors;
 use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
 use crate::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
-use crate::domain::model::run::{Run, RunError, RunStatus};
-use jiff::Timestamp;
+use crate::domain::model::run::{Run, RunStatus};
 use serde_json::Value;
 
-/// How much of a run's error message is kept, in characters.
-const MESSAGE: usize = 500;
-/// How many errors of one run are kept; a run can contain one for each of thousands of bad rows.
-const ERRORS: usize = 50;
-/// Smaller numbers are seconds, larger ones milliseconds. Adobe's examples have both; 10^11 is the year
-/// 5138 in seconds and the spring of 1973 in milliseconds.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 /// Source connection specs that only destination flows have: the profile store and the dataset
 /// export from the data lake. From Adobe's destination tutorials.
 const DESTINATION_SOURCE_SPECS: [&str; 2] =
@@ -63,7 +56,7 @@ pub(super) fn run(item: &Value) -> Option<Run> {
         created_client: text(item, "/createdClient").map(str::to_owned),
         etag: etag(item),
         input_records: count(item, "/metrics/recordSummary/inputRecordCount"),
-        errors: errors(item),
+        errors: run_errors(item),
     })
 }
 
@@ -127,44 +120,6 @@ fn status(item: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// The run's errors: umbrella codes first, then those of its activities, then their details, each
-/// once. Adobe's API description misspells `activities`.
-fn errors(item: &Value) -> Vec<RunError> {
-    let activities = || ["/activities", "/activites"].into_iter().flat_map(|name| list(item, name));
-    let of_activities = activities().flat_map(|activity| list(activity, "/statusSummary/errors"));
-    let details =
-        activities().flat_map(|activity| list(activity, "/statusSummary/extensions/errors"));
-    let mut found: Vec<RunError> = Vec::new();
-    for entry in list(item, "/metrics/statusSummary/errors")
-        .iter()
-        .chain(list(item, "/metrics/statusSummary/extensions/errors"))
-        .chain(of_activities)
-        .chain(details)
-    {
-        let Some(error) = run_error(entry) else { continue };
-        // Beyond this number only errors with a new code are kept.
-        let full = found.len() >= ERRORS && found.iter().any(|it| it.code == error.code);
-        if !full && !found.contains(&error) {
-            found.push(error);
-        }
-        if found.len() == 2 * ERRORS {
-            break;
-        }
-    }
-    found
-}
-
-fn run_error(entry: &Value) -> Option<RunError> {
-    let code = match entry.get("code") {
-        Some(Value::String(code)) => clean(code, 100),
-        Some(Value::Number(code)) => code.to_string(),
-        _ => String::new(),
-    };
-    let message = entry.get("message").unwrap_or(entry).as_str().unwrap_or_default();
-    let error = RunError { code, message: clean(message, MESSAGE) };
-    (!error.code.is_empty() || !error.message.is_empty()).then_some(error)
-}
-
 /// An id that is safe in a path, a filter and a log line.
 fn id<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     text(item, path).filter(|id| is_usable_id(id))
@@ -180,78 +135,11 @@ pub(super) fn is_usable_id(id: &str) -> bool {
         && id.chars().all(|c| c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric()))
 }
 
-fn text<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
-    item.pointer(path)?.as_str()
-}
-
-fn list<'a>(item: &'a Value, path: &str) -> &'a [Value] {
-    item.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn flag(item: &Value, path: &str) -> Option<bool> {
-    match item.pointer(path)? {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
-}
-
-/// A whole number, also one written as text or with a zero fraction.
-fn number(item: &Value, path: &str) -> Option<i64> {
-    match item.pointer(path)? {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            // Within ±2^53 a whole float is exact, and so is the cast.
-            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-/// A count; Adobe sends -1 if it is unknown.
-fn count(item: &Value, path: &str) -> Option<u64> {
-    u64::try_from(number(item, path)?).ok()
-}
-
-/// An instant in milliseconds or seconds; 0 and less mean *never*.
-fn time(item: &Value, path: &str) -> Option<Timestamp> {
-    match number(item, path)? {
-        ..=0 => None,
-        seconds @ 1..FIRST_MILLISECONDS => Timestamp::from_second(seconds).ok(),
-        milliseconds => Timestamp::from_millisecond(milliseconds).ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
-
-    #[test]
-    fn an_instant_is_milliseconds_or_seconds_as_number_or_text() {
-        let at = |value: Value| time(&json!({ "t": value }), "/t").map(|t| t.as_millisecond());
-        assert_eq!(at(json!(1_597_213_529_158_i64)), Some(1_597_213_529_158));
-        assert_eq!(at(json!(1_590_512_053)), Some(1_590_512_053_000));
-        assert_eq!(at(json!("1590091157")), Some(1_590_091_157_000));
-        assert_eq!(at(json!(1.597213529158e12)), Some(1_597_213_529_158));
-        for never in
-            [json!(0), json!(-1), json!(null), json!("soon"), json!(i64::MAX), json!(1e300)]
-        {
-            assert_eq!(at(never.clone()), None, "{never}");
-        }
-    }
-
-    #[test]
-    fn a_count_of_minus_one_is_not_known() {
-        let records = |value: Value| count(&json!({ "n": value }), "/n");
-        assert_eq!(records(json!(-1)), None);
-        assert_eq!(records(json!("-1")), None);
-        assert_eq!(records(json!("12")), Some(12));
-        assert_eq!(records(json!(0)), Some(0));
-    }
 
     #[test]
     fn a_run_needs_an_id_and_a_flow_and_nothing_else() {
@@ -279,17 +167,6 @@ mod tests {
         });
         let plain = json!({ "id": "r", "flowId": "f" });
         assert_eq!(run(&odd), run(&plain));
-    }
-
-    #[test]
-    fn the_misspelt_activities_are_read_too_and_errors_come_once() {
-        let error = json!({ "code": 133, "message": "x".repeat(600) });
-        let activity = json!({ "statusSummary": { "extensions": { "errors": [error, error] } } });
-        let item = json!({ "id": "r", "flowId": "f", "activites": [activity] });
-        let errors = run(&item).unwrap().errors;
-        assert_eq!(errors.len(), 1);
-        assert_eq!(errors[0].code, "133");
-        assert_eq!(errors[0].message.chars().count(), 501);
     }
 
     #[test]
