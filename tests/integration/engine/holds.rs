@@ -1,6 +1,7 @@
 //! What waits for a person or for a change on the platform, and what ends the wait.
 
 use crate::engine::support::{MINUTE, Setup};
+use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
 use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowState};
@@ -87,4 +88,21 @@ async fn a_person_who_is_a_moment_faster_leads_to_a_refusal_and_to_no_second_run
     let books = app.books();
     let by: Vec<&str> = books.accepted().map(|call| call.by.as_str()).collect();
     assert_eq!(by, ["exc_app"]);
+}
+
+#[tokio::test]
+async fn all_that_waits_for_a_dataflow_that_is_disabled_is_held_at_once() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("flow");
+    let runs: Vec<RunId> = (0..30).map(|_| app.failed_run(&flow, 1)).collect();
+    app.pass().await;
+    app.world(|world| world.set_flow_state(&flow, FlowState::Disabled));
+    app.advance(MINUTE);
+    for _ in 0..4 {
+        app.pass().await;
+    }
+    for run in &runs {
+        let held = State::Held { attempt: 1, why: Reason::FlowDisabled };
+        assert_eq!(app.state(run).await, held);
+    }
 }
