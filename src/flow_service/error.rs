@@ -154,7 +154,7 @@ pub struct Answered {
     pub service: Service,
     /// The HTTP status.
     pub status: u16,
-    /// The error's full name where it has one: `FLOW-1439-404`, or the gateway's code.
+    /// The error's full name, if it has one: `FLOW-1439-404`, or the gateway's code.
     pub code: Option<String>,
     /// Its message, as one line of limited length.
     pub message: String,

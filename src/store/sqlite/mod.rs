@@ -96,11 +96,11 @@ impl Store for SqliteStore {
     }
 
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
-        read::open_recoveries(&self.0.readers, sandbox).await
+        read::of_sandbox(&self.0.readers, read::OPEN_RECOVERIES, sandbox).await
     }
 
     async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
-        queue::under_way(&self.0.readers, sandbox).await
+        read::of_sandbox(&self.0.readers, queue::UNDER_WAY, sandbox).await
     }
 
     async fn due(

@@ -15,15 +15,6 @@ pub(super) const UNDER_WAY: &str = "SELECT * FROM recoveries
          WHERE sandbox = ?1 AND state IN ('triggering', 'in_doubt', 'watching')
          ORDER BY failed_at, root_run_id";
 
-/// The recoveries of `sandbox` that are triggering, in doubt or watching, oldest failure first.
-pub(super) async fn under_way(
-    readers: &SqlitePool,
-    sandbox: &SandboxName,
-) -> Result<Vec<Recovery>, StoreError> {
-    let query = sqlx::query_as(UNDER_WAY);
-    load(readers, query.bind(sandbox.as_str())).await
-}
-
 pub(super) const DUE: &str = "SELECT root_run_id, flow_id, failed_at,
                 (SELECT count(*) FROM attempt WHERE attempt.root = recoveries.root),
                 ordered

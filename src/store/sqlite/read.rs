@@ -15,18 +15,18 @@ use std::collections::HashSet;
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
 
+// SQLite uses the index `recovery_open` only if the condition is written as in the index.
 pub(super) const OPEN_RECOVERIES: &str = "SELECT * FROM recoveries
          WHERE sandbox = ?1 AND state NOT IN ('recovered', 'given_up', 'dismissed')
          ORDER BY failed_at, root_run_id";
 
-/// The open recoveries of `sandbox`, oldest failure first.
-pub(super) async fn open_recoveries(
+/// The recoveries of `sandbox` that `statement` selects.
+pub(super) async fn of_sandbox(
     readers: &SqlitePool,
+    statement: &'static str,
     sandbox: &SandboxName,
 ) -> Result<Vec<Recovery>, StoreError> {
-    // SQLite uses the index `recovery_open` only if the condition is written as in the index.
-    let query = sqlx::query_as(OPEN_RECOVERIES);
-    load(readers, query.bind(sandbox.as_str())).await
+    load(readers, sqlx::query_as(statement).bind(sandbox.as_str())).await
 }
 
 /// The recoveries that match `filter`, newest change first.
