@@ -137,7 +137,7 @@ impl Calls<'_> {
         let age = |now| self.read_at.duration_until(now).unsigned_abs();
         self.service.trusted_now().is_ok_and(|now| age(now) <= FRESH)
             && !self.stop.is_cancelled()
-            && self.service.pause_left().is_none()
+            && self.service.throttle_left().is_none()
             && !self.lease.trust_left().is_zero()
     }
 

@@ -34,7 +34,7 @@ impl Gatherer<'_> {
             // A run that is listed a little late is no omission.
             let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
             let is_settled = |run: &Run| run.aged_from().is_some_and(|at| at <= settled);
-            if !(omitted.iter().any(is_settled) && self.service.distrust_listing()) {
+            if !(omitted.iter().any(is_settled) && self.service.drop_least_trusted_form()) {
                 listing.items.extend(omitted);
                 return listing;
             }
@@ -64,7 +64,7 @@ impl Gatherer<'_> {
         let changed = parts(since.changed, Window::UpdatedSince);
         let Some(begun) = since.begun else { return changed.await };
         // The two do not depend on each other.
-        let (mut changed, swept) = tokio::join!(changed, parts(begun, Window::BegunSince));
+        let (mut changed, swept) = tokio::join!(changed, parts(begun, Window::CreatedSince));
         changed.items.extend(swept.items);
         changed.fault = changed.fault.or(swept.fault);
         changed

@@ -256,7 +256,7 @@ impl Gatherer<'_> {
         }
         Ok(Facts {
             allowances,
-            throttled_until: self.service.pause_left().map(|left| after(now, left)),
+            throttled_until: self.service.throttle_left().map(|left| after(now, left)),
             outages: record.outages.clone(),
             breaker: self.settings.breaker.clone(),
         })

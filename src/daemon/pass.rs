@@ -134,7 +134,8 @@ impl Pass<'_> {
         if !made? {
             // The rest goes in the next pass: at once, or when the pause that Adobe asked for ends.
             let service = self.gatherer.service;
-            report.next_due = Some(after(service.now(), service.pause_left().unwrap_or_default()));
+            report.next_due =
+                Some(after(service.now(), service.throttle_left().unwrap_or_default()));
         }
         if report.is_more_to_do(self.gatherer.service.now()) {
             let Gathered { snapshot, read_at, .. } = gathered;

@@ -60,7 +60,7 @@ impl Worker {
                 Some(Err(fault)) => Some(fault),
                 None => None,
             };
-            let pause = self.parts.service.pause_left();
+            let pause = self.parts.service.throttle_left();
             if let Some(pause) = pause.filter(|_| fault.is_some_and(PassError::is_of_platform)) {
                 self.wait(pause, stop).await;
                 continue;

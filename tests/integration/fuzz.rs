@@ -122,7 +122,7 @@ async fn no_answer_to_a_read_makes_the_client_fall_over_or_tell_a_secret() {
             "{:?}{:?}{:?}{:?}{:?}",
             service.flows(&prod()).await.fault,
             service
-                .failed_runs(&prod(), &ids, None, Window::BegunSince(Timestamp::UNIX_EPOCH))
+                .failed_runs(&prod(), &ids, None, Window::CreatedSince(Timestamp::UNIX_EPOCH))
                 .await
                 .fault,
             service.runs_by_id(&prod(), &runs).await.fault,

@@ -1,4 +1,4 @@
-//! The access token: how it is asked for, shared, renewed and refused.
+//! The access token: how it is requested, shared, renewed and refused.
 
 use crate::flow_service::server::{Reply, SECRET, Server, TOKEN, TestClock, json, ok, prod};
 use flowmend::flow_service::{ApiError, FlowService, Listing};
@@ -15,7 +15,7 @@ async fn many_calls(service: &FlowService) -> Vec<Listing<flowmend::domain::mode
 }
 
 #[tokio::test]
-async fn the_token_is_asked_for_as_adobe_documents_and_shared_by_all_callers() {
+async fn the_token_is_requested_as_adobe_documents_and_shared_by_all_callers() {
     let server = Server::start(|_, _| None);
     let service = server.service();
     assert!(many_calls(&service).await.iter().all(Listing::is_complete));
@@ -32,7 +32,7 @@ async fn the_token_is_asked_for_as_adobe_documents_and_shared_by_all_callers() {
 }
 
 #[tokio::test]
-async fn the_token_is_renewed_a_tenth_of_its_life_before_it_ends() {
+async fn the_token_is_renewed_a_tenth_of_its_lifetime_before_it_expires() {
     let server = Server::start(|request, before| {
         (request.target == "/ims/token/v3").then(|| token(&format!("t{before}")))
     });
@@ -50,7 +50,7 @@ async fn the_token_is_renewed_a_tenth_of_its_life_before_it_ends() {
 }
 
 #[tokio::test]
-async fn while_an_early_renewal_fails_the_old_token_serves_on() {
+async fn while_an_early_renewal_fails_the_old_token_is_used() {
     let server = Server::start(|request, before| {
         (request.target == "/ims/token/v3" && before > 0).then(|| json(400, "{}"))
     });
@@ -60,7 +60,7 @@ async fn while_an_early_renewal_fails_the_old_token_serves_on() {
     clock.advance(86_399 - 100);
     assert!(service.flows(&prod()).await.is_complete());
     assert!(service.flows(&prod()).await.is_complete());
-    assert_eq!(server.tokens(), 2, "the next try waits a little");
+    assert_eq!(server.tokens(), 2, "the next try comes later");
     clock.advance(100);
     assert!(!service.flows(&prod()).await.is_complete());
 }
@@ -91,7 +91,7 @@ async fn a_missing_token_is_a_403_at_the_gateway_and_renews_too() {
 }
 
 #[tokio::test]
-async fn a_platform_that_refuses_every_token_does_not_make_us_ask_for_more() {
+async fn if_adobe_refuses_every_token_no_more_are_requested() {
     let server = Server::start(|request, _| {
         let body = include_str!("../../data/adobe/error_gateway_token_invalid.json");
         request.target.contains("/flows").then(|| json(401, body))
@@ -121,7 +121,7 @@ async fn a_token_of_another_organization_is_not_renewed() {
 }
 
 #[tokio::test]
-async fn refused_credentials_name_the_setting_and_are_asked_about_once() {
+async fn refused_credentials_name_the_setting_and_are_sent_once() {
     let server = Server::start(|request, _| {
         let body = include_str!("../../data/adobe/token_invalid_client.json");
         (request.target == "/ims/token/v3").then(|| json(400, body))
@@ -141,7 +141,7 @@ async fn refused_credentials_name_the_setting_and_are_asked_about_once() {
 }
 
 #[tokio::test]
-async fn an_identity_service_that_stumbles_is_asked_again() {
+async fn a_temporary_error_of_the_identity_service_is_retried() {
     let server = Server::start(|request, before| {
         (request.target == "/ims/token/v3" && before == 0).then(|| json(503, "{}"))
     });
@@ -150,7 +150,7 @@ async fn an_identity_service_that_stumbles_is_asked_again() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_token_is_no_token() {
+async fn an_answer_without_a_token_is_an_error() {
     for body in ["{}", r#"{"access_token":""}"#, r#"{"access_token":"a\nb"}"#, "<html>", ""] {
         let server = Server::start(move |_, _| Some(ok(body)));
         let fault = server.service().authenticate().await.unwrap_err();

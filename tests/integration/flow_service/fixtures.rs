@@ -97,23 +97,23 @@ async fn the_published_errors_keep_what_support_asks_for() {
         (
             403,
             include_str!("../../data/adobe/error_forbidden.json"),
-            "the platform answered 403 (FLOW-2120-403): You do not have sufficient permissions to \
+            "Adobe's API answered 403 (FLOW-2120-403): You do not have sufficient permissions to \
              perform the operation. [request id request-of-the-service]; check adobe.client_id",
         ),
         (
             403,
             include_str!("../../data/adobe/error_gateway_api_key.json"),
-            "the platform answered 403 (403003): Api Key is invalid [request id of-the-header]; check",
+            "Adobe's API answered 403 (403003): Api Key is invalid [request id of-the-header]; check",
         ),
         (
             400,
             include_str!("../../data/adobe/error_content_type.json"),
-            "the platform answered 400: A valid content-type must be specified [request id of-the-header]",
+            "Adobe's API answered 400: A valid content-type must be specified [request id of-the-header]",
         ),
         (
             404,
             include_str!("../../data/adobe/error_page.html"),
-            "the platform answered 404: <!DOCTYPE html> <html>",
+            "Adobe's API answered 404: <!DOCTYPE html> <html>",
         ),
     ] {
         let server = Server::start(move |request, _| {

@@ -1,4 +1,4 @@
-//! The forms in which listings are asked for, and how a refused one is found out and remembered.
+//! The forms of a listing's request, and how a refused one is found and remembered.
 
 use crate::flow_service::server::{
     Reply, Request, Server, TestClock, error, json, page, prod, run,
@@ -9,8 +9,8 @@ use flowmend::flow_service::{FlowService, Listing, Window};
 use jiff::Timestamp;
 
 const UPDATED: &str = "property=updatedAt%3E1699999999999";
-const MADE: &str = "property=createdAt%3E1699999999999";
-const MADE_EARLIER: &str = "property=createdAt%3E1699978399999";
+const CREATED: &str = "property=createdAt%3E1699999999999";
+const CREATED_EARLIER: &str = "property=createdAt%3E1699978399999";
 const STATUS: &str = "property=metrics.statusSummary.status==failed,Failed";
 
 fn start() -> Timestamp {
@@ -36,7 +36,7 @@ fn refusing(
 }
 
 #[tokio::test]
-async fn the_cheapest_form_is_asked_for() {
+async fn the_cheapest_form_is_sent_first() {
     for (count, scope) in [
         (1, "property=flowId==f0&".to_owned()),
         (3, "property=flowId==f0,f1,f2&".to_owned()),
@@ -60,15 +60,15 @@ async fn fifty_flows_go_into_one_request_and_none_into_none() {
 }
 
 #[tokio::test]
-async fn a_sweep_asks_by_the_date_of_creation() {
+async fn a_sweep_filters_by_the_date_of_creation() {
     let server = Server::start(|_, _| None);
-    let window = Window::BegunSince(start());
+    let window = Window::CreatedSince(start());
     server.service().failed_runs(&prod(), &flows(1), None, window).await;
-    assert_eq!(server.asked(), [format!("/runs?property=flowId==f0&{STATUS}&{MADE}&limit=100")]);
+    assert_eq!(server.asked(), [format!("/runs?property=flowId==f0&{STATUS}&{CREATED}&limit=100")]);
 }
 
 #[tokio::test]
-async fn what_was_not_asked_for_is_sorted_out_at_home() {
+async fn runs_that_were_not_requested_are_dropped() {
     let server = Server::start(|request, _| {
         let items = [
             run("mine", "f0", "FAILED"),
@@ -93,7 +93,7 @@ async fn a_refusal_that_names_the_property_drops_it_for_good() {
     assert!(changed(&service, 3).await.is_complete());
     assert_eq!(server.asked().len(), 2);
     assert!(changed(&service, 3).await.is_complete());
-    let last = format!("/runs?property=flowId==f0,f1,f2&{STATUS}&{MADE_EARLIER}&limit=100");
+    let last = format!("/runs?property=flowId==f0,f1,f2&{STATUS}&{CREATED_EARLIER}&limit=100");
     assert_eq!(server.asked()[2..], [last], "remembered, and reaching back by the longest run");
 }
 
@@ -119,20 +119,20 @@ async fn each_feature_can_be_refused_without_being_named() {
             assert!(asked.last().unwrap().starts_with("/runs?"), "{form}");
         }
         assert!(refusals[0] > 0, "{form}");
-        assert_eq!(refusals[2..], [0, 0], "{form}: learnt after two listings at most");
+        assert_eq!(refusals[2..], [0, 0], "{form}: learned after two listings at most");
         let asked = server.asked();
-        let innocent = [("updatedAt", UPDATED), ("status", "statusSummary")];
+        let others = [("updatedAt", UPDATED), ("status", "statusSummary")];
         let last = asked.last().unwrap();
-        for (name, feature) in innocent {
-            let guilty = refused(&format!("/runs?flowId&{feature}"));
-            assert_eq!(last.contains(feature), !guilty, "{form}: {name} in {last}");
+        for (name, feature) in others {
+            let is_cause = refused(&format!("/runs?flowId&{feature}"));
+            assert_eq!(last.contains(feature), !is_cause, "{form}: {name} in {last}");
         }
         assert!(asked.iter().any(|target| target.starts_with(form)), "{form}: {asked:?}");
     }
 }
 
 #[tokio::test]
-async fn without_a_comma_list_each_spelling_is_asked_for() {
+async fn without_a_comma_list_each_spelling_is_requested() {
     let server = refusing(
         |target| target.contains("failed,Failed"),
         "Invalid value for metrics.statusSummary.status",
@@ -147,7 +147,7 @@ async fn without_a_comma_list_each_spelling_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_400_whatever_is_asked_teaches_nothing_and_ends() {
+async fn a_400_to_every_form_drops_no_feature_and_ends() {
     let server = refusing(|_| true, "Bad request.");
     let service = server.service();
     let fault = changed(&service, 201).await.fault.unwrap();
@@ -158,7 +158,7 @@ async fn a_400_whatever_is_asked_teaches_nothing_and_ends() {
 }
 
 #[tokio::test]
-async fn a_400_about_something_else_is_not_taken_for_the_form() {
+async fn a_400_about_something_else_does_not_concern_the_form() {
     for reply in [
         error(400, "FLOW-2105-400", "The header x-sandbox-name is missing in the request."),
         json(400, r#"{"error_code":"400003","message":"Missing header"}"#),
@@ -172,7 +172,7 @@ async fn a_400_about_something_else_is_not_taken_for_the_form() {
 }
 
 #[tokio::test]
-async fn a_flow_that_is_gone_does_not_hide_the_runs_of_the_others() {
+async fn a_deleted_flow_does_not_hide_the_runs_of_the_others() {
     let server = Server::start(|request, _| {
         let gone = || error(404, "FLOW-1439-404", "The requested flows resource f1 is not found.");
         match request.target.contains("f1") {
@@ -202,7 +202,7 @@ async fn a_404_that_the_service_did_not_write_is_a_fault() {
 }
 
 #[tokio::test]
-async fn the_runs_of_a_flow_are_asked_without_a_date_where_none_is_accepted() {
+async fn the_runs_of_a_flow_are_requested_without_a_date_if_adobe_accepts_none() {
     let server = refusing(|target| target.contains("createdAt"), "Invalid query value createdAt");
     let service = server.service();
     for _ in 0..2 {
@@ -237,12 +237,12 @@ async fn many_ids_go_into_one_request() {
     });
     let listing = server.service().runs_by_id(&prod(), &run_ids()).await;
     assert!(listing.is_complete());
-    assert_eq!(listing.items.len(), 2, "what was not asked for is left out");
+    assert_eq!(listing.items.len(), 2, "what was not requested is dropped");
     assert_eq!(server.asked(), ["/runs?property=id==a,b,c&limit=100"]);
 }
 
 #[tokio::test]
-async fn where_a_list_of_ids_is_refused_they_are_read_one_by_one_from_then_on() {
+async fn if_a_list_of_ids_is_refused_they_are_read_one_by_one_from_then_on() {
     let server = Server::start(|request, _| {
         let list = || error(400, "FLOW-1454-400", "Unhandled Filter Value Type provided.");
         single(request).or_else(|| request.target.contains("==a,b").then(list))
@@ -258,7 +258,7 @@ async fn where_a_list_of_ids_is_refused_they_are_read_one_by_one_from_then_on() 
 }
 
 #[tokio::test]
-async fn a_list_of_ids_that_finds_nothing_is_not_believed_unless_one_of_them_is_missing_too() {
+async fn an_empty_list_of_ids_is_trusted_only_if_one_of_them_is_missing_too() {
     let server = Server::start(|request, _| single(request));
     let service = server.service();
     assert_eq!(service.runs_by_id(&prod(), &run_ids()).await.items.len(), 2);

@@ -21,7 +21,7 @@ async fn of_flow(server: &Server) -> Listing<Run> {
 }
 
 #[tokio::test]
-async fn every_read_says_who_asks_and_where() {
+async fn every_read_identifies_us_and_the_sandbox() {
     let server = Server::start(|_, _| None);
     assert!(server.service().flows(&prod()).await.is_complete());
     let request = server.requests().pop().unwrap();
@@ -63,7 +63,7 @@ async fn pages_are_followed_with_our_own_filters_and_the_token_of_the_link() {
 }
 
 #[tokio::test]
-async fn what_moves_between_pages_is_listed_once_as_it_was_last() {
+async fn an_item_that_moves_between_pages_is_listed_once_as_read_last() {
     let server = Server::start(|request, _| {
         let first = !request.target.contains("continuationToken");
         request.target.contains("/runs").then(|| match first {
@@ -127,19 +127,22 @@ async fn an_announced_size_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_item_without_an_id_spoils_neither_its_page_nor_the_watermark() {
+async fn an_item_without_an_id_affects_neither_its_page_nor_the_watermark() {
     let server = Server::start(|request, _| {
         let items = ["null".into(), r#"{"flowId":"f"}"#.into(), run("1", "f", "failed")];
         request.target.contains("/runs").then(|| page(&items, None))
     });
-    let window = flowmend::flow_service::Window::BegunSince(start());
+    let window = flowmend::flow_service::Window::CreatedSince(start());
     let failed = server.service().failed_runs(&prod(), &[FlowId::new("f")], None, window).await;
     assert!(failed.is_complete());
     assert_eq!(ids(&failed), ["1"]);
     let evidence = of_flow(&server).await;
     assert_eq!(ids(&evidence), ["1"]);
     let fault = evidence.fault.unwrap();
-    assert!(matches!(fault, ApiError::Nameless { count: 2 }), "it could be the one looked for");
+    assert!(
+        matches!(fault, ApiError::WithoutId { count: 2 }),
+        "it could be the one that is needed"
+    );
 }
 
 #[tokio::test]
@@ -179,7 +182,7 @@ async fn a_redirect_is_not_followed_and_carries_nothing_elsewhere() {
 }
 
 #[tokio::test]
-async fn nobody_there_and_no_answer_are_told_apart_from_a_broken_one() {
+async fn unreachable_and_broken_connections_are_different_faults() {
     let gone = Server::start(|_, _| Some(Reply::Hang));
     let service = gone.service_with(|connection| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -200,7 +203,7 @@ async fn nobody_there_and_no_answer_are_told_apart_from_a_broken_one() {
 }
 
 #[tokio::test]
-async fn a_flow_spec_that_is_not_known_is_none_but_an_unknown_sandbox_is_a_fault() {
+async fn a_missing_flow_spec_is_none_but_an_unknown_sandbox_is_a_fault() {
     let spec = FlowSpecId::new("s");
     let known = |reply: fn() -> Reply| {
         Server::start(move |request, _| request.target.contains("flowSpecs").then(reply))
@@ -215,7 +218,7 @@ async fn a_flow_spec_that_is_not_known_is_none_but_an_unknown_sandbox_is_a_fault
 }
 
 #[tokio::test]
-async fn the_platforms_clock_is_told_by_the_date_of_its_answers() {
+async fn adobes_clock_is_read_from_the_date_of_its_answers() {
     let server = Server::start(|request, _| {
         // 1,700,000,060 in seconds: a minute ahead of the clock of these tests.
         let date = vec![("Date", "Tue, 14 Nov 2023 22:14:20 GMT".to_owned())];
@@ -243,7 +246,7 @@ impl Observer for Notes {
 }
 
 #[tokio::test]
-async fn an_observer_hears_of_every_exchange_and_every_repetition() {
+async fn an_observer_gets_every_exchange_and_every_retry() {
     let server = Server::start(|request, before| {
         (request.target.contains("/runs/r") && before == 0).then(|| json(503, "{}"))
     });

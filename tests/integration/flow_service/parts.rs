@@ -1,4 +1,4 @@
-//! More failed runs than one listing may have pages: they are read in parts, the oldest first.
+//! A listing with too many pages is read in parts, the oldest first.
 
 use crate::flow_service::server::{Server, TestClock, json, page, prod, run};
 use flowmend::domain::model::ids::FlowId;
@@ -57,7 +57,7 @@ impl Bench {
         self.service.failed_runs(&prod(), &self.flows, None, window).await
     }
 
-    /// Reads part after part; gives the runs that were seen and the number of parts.
+    /// Reads all parts; returns the number of runs and of parts.
     async fn read_all(&self, since: Timestamp, by: fn(Timestamp) -> Window) -> (usize, usize) {
         let mut seen = HashSet::new();
         let mut next = Some(since);
@@ -83,12 +83,12 @@ fn small(server: &Server) -> Connection {
 }
 
 #[tokio::test]
-async fn more_failed_runs_than_pages_hold_are_read_in_parts_to_the_end() {
+async fn too_many_failed_runs_are_read_in_parts_to_the_end() {
     let even = |n: i64| n * DAY / 200;
     // All but a few within the last minute.
     let crowded = |n: i64| if n < 195 { n * 300 } else { n * DAY / 200 };
     for spread in [even, crowded] {
-        for by in [Window::UpdatedSince, Window::BegunSince] {
+        for by in [Window::UpdatedSince, Window::CreatedSince] {
             let bench = Bench::with((0..200).map(spread), Quirks::default()).await;
             let (seen, parts) = bench.read_all(at(DAY), by).await;
             assert_eq!(seen, 200);
@@ -99,13 +99,13 @@ async fn more_failed_runs_than_pages_hold_are_read_in_parts_to_the_end() {
 }
 
 #[tokio::test]
-async fn what_fits_into_the_pages_is_read_at_once() {
+async fn a_listing_that_fits_into_the_pages_is_read_at_once() {
     let bench = Bench::with(0..20, Quirks::default()).await;
     assert_eq!(bench.read_all(at(DAY), Window::UpdatedSince).await, (20, 1));
 }
 
 #[tokio::test]
-async fn where_changes_cannot_be_asked_for_the_parts_are_those_of_the_beginning() {
+async fn without_a_filter_on_changes_the_parts_are_split_by_creation() {
     let quirks = Quirks { updated_at_filter_refused: true, ..Quirks::default() };
     // The last of them began more than six hours ago: later ones might still change.
     let bench = Bench::with((0..200).map(|n| DAY / 2 + n * DAY / 400), quirks).await;
@@ -114,7 +114,7 @@ async fn where_changes_cannot_be_asked_for_the_parts_are_those_of_the_beginning(
 }
 
 #[tokio::test]
-async fn more_failed_runs_of_one_millisecond_than_pages_hold_are_a_fault() {
+async fn too_many_failed_runs_in_one_millisecond_are_a_fault() {
     let bench = Bench::with((0..200).map(|_| DAY / 2), Quirks::default()).await;
     let mut window = Window::UpdatedSince(at(DAY));
     let listing = loop {
@@ -130,7 +130,7 @@ async fn more_failed_runs_of_one_millisecond_than_pages_hold_are_a_fault() {
 }
 
 #[tokio::test]
-async fn a_platform_that_refuses_or_ignores_the_end_of_a_window_is_asked_without_one() {
+async fn if_adobe_refuses_or_ignores_the_end_of_a_window_it_is_left_out() {
     for refuses in [true, false] {
         let server = Server::start(move |request, before| {
             let bounded = request.target.contains("%3C");
@@ -145,7 +145,7 @@ async fn a_platform_that_refuses_or_ignores_the_end_of_a_window_is_asked_without
         });
         let service = server.service_with(|connection| *connection = small(&server));
         let flows = [FlowId::new("f")];
-        let window = Window::BegunSince(at(DAY));
+        let window = Window::CreatedSince(at(DAY));
         for expected in [1, 1] {
             let listing = service.failed_runs(&prod(), &flows, None, window).await;
             assert!(matches!(listing.fault, Some(ApiError::TooManyPages { .. })));

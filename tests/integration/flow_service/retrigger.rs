@@ -19,7 +19,7 @@ async fn retrigger(server: &Server, change: impl FnOnce(&mut Connection)) -> Ver
     service.retrigger(&prod(), &RunId::new("r-1"), Some(&Etag::new("\"e\"")), PATIENCE).await
 }
 
-/// The verdict in one line: what follows, and why.
+/// The verdict in one line: what to do next, and why.
 fn line(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Accepted { run, .. } => format!("accepted {run}"),
@@ -91,7 +91,7 @@ fn after(status: u16, wait: &str) -> Reply {
     )
 }
 
-/// Every row: the answer, and what is made of it. Messages are worded as Adobe's catalogues word them.
+/// Every row: the answer and its verdict. Messages are those of Adobe's catalogues.
 fn rows() -> Vec<(&'static str, Reply)> {
     let flow = |status, number: &str, message: &str| error(status, number, message);
     let state = "The flowRunId=r is in an invalid state=success for re-triggering. Please try again after some time.";
@@ -274,7 +274,7 @@ async fn every_answer_has_its_verdict_and_none_leads_to_a_second_post() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_refusal_because_nothing_was_sent() {
+async fn an_unreachable_server_is_a_refusal_because_nothing_was_sent() {
     let server = answering(Reply::Hang);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -298,7 +298,7 @@ async fn a_failed_tls_handshake_is_a_refusal_because_nothing_was_sent() {
 }
 
 #[tokio::test]
-async fn no_answer_in_time_is_doubt_whether_it_never_began_or_never_ended() {
+async fn an_answer_that_never_begins_or_never_ends_is_doubt() {
     let begun = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"id\":";
     for reply in [Reply::Hang, Reply::RawThenHang(begun)] {
         let server = answering(reply);
@@ -312,7 +312,7 @@ async fn no_answer_in_time_is_doubt_whether_it_never_began_or_never_ended() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_neither_the_call_nor_the_token_elsewhere() {
+async fn a_redirect_is_not_followed_with_the_call_or_the_token() {
     let other = Server::start(|_, _| None);
     let to = vec![("Location", other.url.to_string())];
     let server = answering(Reply::Answer(308, to, String::new()));
@@ -333,7 +333,7 @@ async fn each_call_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_call_whose_turn_does_not_come_is_not_sent() {
+async fn a_call_that_waits_too_long_is_not_sent() {
     let server = answering(ok(r#"{"id":"new"}"#));
     let service = server.service_with(|connection| connection.requests_per_second = 0.001);
     let run = RunId::new("r");
@@ -364,21 +364,21 @@ async fn without_a_token_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn during_a_pause_nothing_is_sent() {
+async fn while_throttled_nothing_is_sent() {
     let server = answering(after(429, "60"));
     let service = server.service();
-    assert_eq!(service.pause_left(), None);
+    assert_eq!(service.throttle_left(), None);
     let run = RunId::new("r");
     let verdict = service.retrigger(&prod(), &run, None, PATIENCE).await;
     assert_eq!(line(&verdict), "later 60s throttled");
-    assert_eq!(service.pause_left(), Some(Duration::from_secs(60)));
+    assert_eq!(service.throttle_left(), Some(Duration::from_secs(60)));
     let verdict = service.retrigger(&prod(), &run, None, PATIENCE).await;
     assert_eq!(line(&verdict), "not sent throttled");
     assert_eq!(server.posts(), 1);
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_its_moment_when_a_pause_begins_is_not_sent() {
+async fn a_call_that_waits_when_throttling_begins_is_not_sent() {
     let server = answering(after(429, "60"));
     let service = server.service_with(|connection| connection.requests_per_second = 10.0);
     let calls = (0..5).map(|_| async {
@@ -390,7 +390,7 @@ async fn a_call_that_waits_for_its_moment_when_a_pause_begins_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_call_that_gives_up_during_a_short_pause_is_throttled() {
+async fn a_call_that_gives_up_during_short_throttling_is_throttled() {
     let server = answering(after(429, "3"));
     let service = server.service();
     let run = RunId::new("r");
@@ -401,7 +401,7 @@ async fn a_call_that_gives_up_during_a_short_pause_is_throttled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_that_have_not_left_wait_for_the_one_renewal_of_a_refused_token() {
+async fn calls_that_were_not_sent_wait_for_the_one_renewal_of_a_refused_token() {
     const CONCURRENT: usize = 4;
     for pace in [0.0, 200.0] {
         let calls = AtomicUsize::new(0);
@@ -449,7 +449,7 @@ async fn a_refused_token_is_renewed_for_the_next_call_and_at_most_once_a_minute(
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_held_and_not_bent_into_something_else() {
+async fn what_cannot_be_sent_is_held_unchanged() {
     let server = answering(ok(r#"{"id":"new"}"#));
     let service = server.service_with(|connection| connection.send_if_match = true);
     for run in ["", ".", "..", "a b", "a\nb"] {
@@ -463,7 +463,7 @@ async fn what_cannot_be_sent_is_held_and_not_bent_into_something_else() {
 }
 
 #[tokio::test]
-async fn what_the_platform_says_is_one_clean_bounded_line_without_secrets() {
+async fn adobes_message_is_one_clean_short_line_without_secrets() {
     let body = format!(r#"{{"errorMessage":"a\u001b[31m\nb {TOKEN} {}"}}"#, "x".repeat(1000));
     let server = answering(json(409, body));
     let verdict = retrigger(&server, |_| {}).await;

@@ -1,4 +1,4 @@
-//! A server that answers by script, keeps what it was asked, and can misbehave below HTTP.
+//! A server that answers by a script, records requests, and can misbehave below HTTP.
 
 use async_trait::async_trait;
 use flowmend::clock::Clock;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) const SECRET: &str = "s3cr3t-value";
 pub(crate) const TOKEN: &str = "the-token";
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -67,8 +67,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves by `script`, which is handed the request and how many with the same target came
-    /// before; where it has no answer, the token is given and everything else is an empty page.
+    /// Serves by `script`, which gets the request and how many requests with the same target came
+    /// before. Without an answer from it, the server returns the token or an empty page.
     pub(crate) fn start(
         script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
@@ -193,7 +193,7 @@ fn read_request(stream: &mut TcpStream) -> Option<Request> {
     Some(Request { method, target, headers, body: String::from_utf8(body).unwrap() })
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until a test advances it.
 #[derive(Debug, Default)]
 pub(crate) struct TestClock {
     pub(crate) moved: AtomicU64,

@@ -44,7 +44,7 @@ async fn rows(path: &Path) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_store_of_the_second_schema_tells_the_same_in_the_newest_one() {
+async fn a_store_of_the_second_schema_has_the_same_content_in_the_newest_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flowmend.db");
     let mut connection = connect(&path).await;
@@ -225,7 +225,7 @@ async fn tell(store: &SqliteStore, owner: &Owner, stories: &[Vec<Change>]) {
 }
 
 #[tokio::test]
-async fn what_is_removed_takes_along_what_it_alone_spoke_of() {
+async fn removed_rows_take_along_what_only_they_refer_to() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flowmend.db");
     let (store, owner) = leased(&path).await;

@@ -1,4 +1,4 @@
-//! What only the SQLite store has to do: never to harm a file, and to say what to do about one it
+//! What only the SQLite store must do: never damage a file, and explain what to do about one that it
 //! cannot use.
 
 use flowmend::domain::model::failure::Failure;
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A directory, and the path of a file that is not there yet.
+/// A directory, and the path of a file that does not exist yet.
 fn nowhere() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("flowmend.db");
     (directory, path)
 }
 
-/// Does something to the file by hand.
+/// Runs SQL on the file.
 async fn by_hand(path: &Path, sql: &str) {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
@@ -32,7 +32,7 @@ async fn make(path: &Path) {
     SqliteStore::open(path).await.unwrap().close().await;
 }
 
-/// What both ways of opening say; both have to leave the file as it is.
+/// The errors of both ways of opening; both must leave the file unchanged.
 async fn refusals(path: &Path) -> [String; 2] {
     let before = fs::read(path).unwrap();
     let open = SqliteStore::open(path).await.unwrap_err();
@@ -76,7 +76,7 @@ async fn an_edited_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn an_older_store_is_not_read_before_a_daemon_brought_it_up_to_date() {
+async fn an_older_store_is_not_read_before_a_daemon_has_migrated_it() {
     let (_directory, path) = nowhere();
     make(&path).await;
     by_hand(&path, "DELETE FROM _sqlx_migrations").await;
@@ -143,7 +143,7 @@ async fn a_directory_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_directory_is_no_store() {
+async fn a_directory_is_not_a_store() {
     let (directory, _path) = nowhere();
     let error = SqliteStore::open(directory.path()).await.unwrap_err();
     assert!(error.to_string().contains("it is a directory"), "{error}");
@@ -160,10 +160,15 @@ async fn a_name_that_means_something_to_sqlite_is_a_file_like_any_other() {
 }
 
 #[tokio::test]
-async fn nothing_is_read_where_no_store_is() {
+async fn a_missing_store_is_not_read() {
     let (_directory, path) = nowhere();
     let error = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert!(error.to_string().ends_with("there is no store yet; has the daemon run?"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("there is no store yet; the daemon creates it when it first runs"),
+        "{error}"
+    );
     assert!(!path.exists());
 }
 
@@ -178,9 +183,9 @@ async fn a_store_is_read_beside_a_running_daemon_and_not_written() {
     assert_eq!(reading.recoveries(&Filter::default()).await.unwrap(), []);
 
     let error = reading.release(&daemon).await.unwrap_err();
-    assert!(error.to_string().contains("it may only be read"), "{error}");
+    assert!(error.to_string().contains("it is read-only"), "{error}");
     let error = reading.lease(&daemon, now, Duration::from_secs(60)).await.unwrap_err();
-    assert!(error.to_string().contains("it may only be read"), "{error}");
+    assert!(error.to_string().contains("it is read-only"), "{error}");
 }
 
 #[cfg(unix)]
@@ -198,29 +203,29 @@ async fn only_its_owner_may_read_a_store() {
     }
 }
 
-/// The administrator may write where permissions forbid it, so then there is nothing to see.
+/// Root may write despite the permissions, so the test skips itself for root.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_may_only_be_read_is_called_so() {
+async fn a_read_only_file_is_an_error_that_says_so() {
     use std::os::unix::fs::PermissionsExt;
     let (directory, path) = nowhere();
     make(&path).await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
     if fs::OpenOptions::new().write(true).open(&path).is_err() {
         let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(error.to_string().contains("it may only be read"), "{error}");
+        assert!(error.to_string().contains("it is read-only"), "{error}");
         SqliteStore::open_existing(&path).await.unwrap().close().await;
 
         let unwritable = directory.path().join("unwritable");
         fs::create_dir(&unwritable).unwrap();
         fs::set_permissions(&unwritable, fs::Permissions::from_mode(0o500)).unwrap();
         let error = SqliteStore::open(&unwritable.join("flowmend.db")).await.unwrap_err();
-        assert!(error.to_string().contains("this user may not write in"), "{error}");
+        assert!(error.to_string().contains("this user has no write access to"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn two_daemons_may_meet_at_a_new_file() {
+async fn two_daemons_may_create_the_same_file() {
     for _ in 0..10 {
         let (_directory, path) = nowhere();
         let (one, two) = tokio::join!(SqliteStore::open(&path), SqliteStore::open(&path));
@@ -257,7 +262,7 @@ async fn what_was_committed_survives_a_crash() {
 }
 
 #[tokio::test]
-async fn a_copy_goes_its_own_way() {
+async fn a_copy_is_independent() {
     let (directory, path) = nowhere();
     let (daemon, now) = (Owner::new("the daemon"), Timestamp::UNIX_EPOCH);
     let ttl = Duration::from_secs(60);
@@ -309,8 +314,8 @@ async fn corrupted(change: &str) -> (SqliteStore, TempDir) {
 }
 
 #[tokio::test]
-async fn a_recovery_that_makes_no_sense_is_named() {
-    for (change, told) in [
+async fn an_invalid_recovery_is_named() {
+    for (change, expected) in [
         ("UPDATE recovery SET state = 'paused'", "state \"paused\" in row \"root\""),
         ("UPDATE recovery SET state = 'held', why = 'boredom'", "why \"boredom\" in row \"root\""),
         ("UPDATE recovery SET due = NULL", "no due in row \"root\""),
@@ -322,14 +327,14 @@ async fn a_recovery_that_makes_no_sense_is_named() {
         let (store, _directory) = corrupted(change).await;
         let error = store.recoveries(&Filter::default()).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{change}: {error:?}");
-        assert!(error.to_string().contains(told), "{change}: {error}");
+        assert!(error.to_string().contains(expected), "{change}: {error}");
         store.close().await;
     }
 }
 
 #[tokio::test]
-async fn an_entry_that_makes_no_sense_is_named() {
-    for (change, told) in [
+async fn an_invalid_entry_is_named() {
+    for (change, expected) in [
         ("UPDATE entry SET event = 'yawned'", "event \"yawned\" in row \"1\" of journal"),
         ("UPDATE entry SET reason = 'boredom'", "reason \"boredom\" in row \"1\" of journal"),
         ("UPDATE entry SET attempt = -1", "attempt -1 in row \"1\" of journal"),
@@ -337,7 +342,7 @@ async fn an_entry_that_makes_no_sense_is_named() {
         let (store, _directory) = corrupted(change).await;
         let error = store.journal(&RunId::new("root")).await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{change}: {error:?}");
-        assert!(error.to_string().contains(told), "{change}: {error}");
+        assert!(error.to_string().contains(expected), "{change}: {error}");
         store.close().await;
     }
 }
@@ -354,7 +359,7 @@ async fn the_columns_of_a_state_are_guarded_by_the_schema() {
 }
 
 #[tokio::test]
-async fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
+async fn a_store_of_the_first_schema_is_migrated_with_its_content() {
     let (directory, path) = nowhere();
     let steps = directory.path().join("steps");
     fs::create_dir(&steps).unwrap();
@@ -409,7 +414,7 @@ async fn the_lease_of_a_handle_that_is_gone_is_free_at_once_and_that_of_a_living
 }
 
 #[tokio::test]
-async fn a_holder_without_the_lock_is_never_taken_for_dead() {
+async fn a_holder_without_the_lock_never_counts_as_dead() {
     let (_directory, path) = nowhere();
     let stopped = SqliteStore::open(&path).await.unwrap();
     let holder = SqliteStore::open(&path).await.unwrap();
@@ -426,7 +431,7 @@ async fn a_holder_without_the_lock_is_never_taken_for_dead() {
 }
 
 #[tokio::test]
-async fn whoever_lost_the_lease_leaves_the_lock_to_its_new_holder() {
+async fn a_daemon_that_lost_the_lease_leaves_the_lock_to_its_new_holder() {
     let (_directory, path) = nowhere();
     let first = SqliteStore::open(&path).await.unwrap();
     let second = SqliteStore::open(&path).await.unwrap();
@@ -440,7 +445,7 @@ async fn whoever_lost_the_lease_leaves_the_lock_to_its_new_holder() {
 }
 
 #[tokio::test]
-async fn a_lock_file_that_was_removed_speaks_for_nothing() {
+async fn a_removed_lock_file_proves_nothing() {
     let (directory, path) = nowhere();
     let first = SqliteStore::open(&path).await.unwrap();
     let second = SqliteStore::open(&path).await.unwrap();
@@ -450,7 +455,7 @@ async fn a_lock_file_that_was_removed_speaks_for_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_lock_file_a_lease_ends_by_its_time_alone() {
+async fn without_a_lock_file_only_the_end_of_the_lease_counts() {
     let (directory, path) = nowhere();
     fs::create_dir(directory.path().join("flowmend.db-lock")).unwrap();
     let first = SqliteStore::open(&path).await.unwrap();
@@ -477,7 +482,7 @@ async fn a_lease_from_the_future_counts_as_none_unless_it_was_asked_for_so_long(
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_robs_no_holder_that_lives() {
+async fn a_clock_that_was_set_back_takes_no_lease_from_a_live_holder() {
     let (_directory, path) = nowhere();
     let first = SqliteStore::open(&path).await.unwrap();
     let second = SqliteStore::open(&path).await.unwrap();
@@ -487,7 +492,7 @@ async fn a_clock_that_was_set_back_robs_no_holder_that_lives() {
 }
 
 #[tokio::test]
-async fn a_store_is_new_when_it_was_made_or_empty_and_never_again() {
+async fn a_store_is_new_only_when_it_was_created_or_empty() {
     let (_directory, path) = nowhere();
     let store = SqliteStore::open(&path).await.unwrap();
     assert!(store.is_new());

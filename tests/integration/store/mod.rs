@@ -1,7 +1,7 @@
-//! What every store has to do, said once and asked of each store.
+//! The behavior that every store must have, tested for each store.
 //!
 //! A new store implements [`Place`](conformance::Place) and adds one line at the end of this file.
-//! A behaviour that is not in this suite does not exist.
+//! A behavior that is not in this suite is not guaranteed.
 
 mod compact;
 mod conformance;

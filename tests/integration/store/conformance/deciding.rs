@@ -1,4 +1,4 @@
-//! An operator's decision wins, and a wait for others is excused.
+//! An operator's decision wins, and the wait of queued recoveries is excused.
 
 use super::Place;
 use super::world::{World, adopt, at, prod, recovered, run, skip, step, triggering, waiting};

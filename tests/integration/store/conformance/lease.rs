@@ -13,7 +13,7 @@ async fn ask(store: &dyn Store, owner: &Owner, second: i64) -> Lease {
     store.lease(owner, at(second), TTL).await.unwrap()
 }
 
-pub(crate) async fn a_lease_is_granted_when_nobody_holds_it<P: Place>() {
+pub(crate) async fn a_lease_is_granted_if_it_is_free<P: Place>() {
     let place = P::fresh().await;
     let store = place.open().await;
     assert_eq!(ask(&*store, &other(), 0).await, Lease::Granted);
@@ -32,7 +32,7 @@ pub(crate) async fn a_held_lease_is_refused_with_its_owner_and_its_end<P: Place>
     assert_eq!(refused, Lease::HeldBy { owner: world.owner, until: at(60) });
 }
 
-pub(crate) async fn a_lease_is_taken_over_when_it_has_run_out_and_not_before<P: Place>() {
+pub(crate) async fn a_lease_is_taken_over_when_it_has_expired_and_not_before<P: Place>() {
     let world = World::<P>::new().await;
     assert!(matches!(ask(&*world.store, &other(), 59).await, Lease::HeldBy { .. }));
     assert_eq!(ask(&*world.store, &other(), 60).await, Lease::Granted);
@@ -48,13 +48,13 @@ pub(crate) async fn a_released_lease_is_free_at_once<P: Place>() {
     assert_eq!(ask(&*world.store, &other(), 1).await, Lease::Granted);
 }
 
-pub(crate) async fn nobody_releases_the_lease_of_another<P: Place>() {
+pub(crate) async fn no_owner_releases_the_lease_of_another<P: Place>() {
     let world = World::<P>::new().await;
     world.store.release(&other()).await.unwrap();
     assert!(matches!(ask(&*world.store, &other(), 1).await, Lease::HeldBy { .. }));
 }
 
-pub(crate) async fn of_two_who_ask_at_once_one_gets_the_lease<P: Place>() {
+pub(crate) async fn one_of_two_simultaneous_requests_gets_the_lease<P: Place>() {
     let place = P::fresh().await;
     let (one, two) = tokio::join!(place.open(), place.open());
     let (first, second) = (Owner::new("first"), Owner::new("second"));
@@ -98,7 +98,7 @@ pub(crate) async fn after_a_takeover_the_old_owner_stores_nothing<P: Place>() {
     assert_nothing_is_stored(&*world.store).await;
 }
 
-pub(crate) async fn a_lease_that_ran_out_still_counts_until_somebody_takes_it<P: Place>() {
+pub(crate) async fn an_expired_lease_counts_until_another_owner_takes_it<P: Place>() {
     let world = World::<P>::new().await;
     let mut late = adopt("root");
     late.recovery.updated_at = at(1_000);

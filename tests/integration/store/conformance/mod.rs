@@ -1,36 +1,36 @@
-//! The suite: one file for each thing a store is asked to do.
+//! The suite: one file for each task of a store.
 
 pub(crate) mod deciding;
+pub(crate) mod history;
 pub(crate) mod lease;
-pub(crate) mod past;
 pub(crate) mod place;
 pub(crate) mod pruning;
+pub(crate) mod queue;
 pub(crate) mod reading;
 pub(crate) mod round_trip;
 pub(crate) mod sharing;
-pub(crate) mod turns;
 pub(crate) mod world;
 pub(crate) mod writing;
 
 pub(crate) use place::Place;
 
-/// Makes one test of each behaviour for the stores of one kind of [`Place`]. A behaviour that is
+/// Makes one test of each behaviour for the stores of one kind of [`Place`]. A behavior that is
 /// missing here is dead code, so the compiler finds it.
 macro_rules! suite {
     ($name:ident, $place:ty) => {
         mod $name {
             crate::store::conformance::suite! { @tests $place;
                 lease {
-                    a_lease_is_granted_when_nobody_holds_it
+                    a_lease_is_granted_if_it_is_free
                     its_owner_renews_a_lease
                     a_held_lease_is_refused_with_its_owner_and_its_end
-                    a_lease_is_taken_over_when_it_has_run_out_and_not_before
+                    a_lease_is_taken_over_when_it_has_expired_and_not_before
                     a_released_lease_is_free_at_once
-                    nobody_releases_the_lease_of_another
-                    of_two_who_ask_at_once_one_gets_the_lease
+                    no_owner_releases_the_lease_of_another
+                    one_of_two_simultaneous_requests_gets_the_lease
                     without_the_lease_nothing_is_stored
                     after_a_takeover_the_old_owner_stores_nothing
-                    a_lease_that_ran_out_still_counts_until_somebody_takes_it
+                    an_expired_lease_counts_until_another_owner_takes_it
                     without_the_lease_nothing_is_pruned
                     an_operator_needs_no_lease_but_the_revision
                 }
@@ -39,10 +39,10 @@ macro_rules! suite {
                     a_failed_run_is_adopted_once
                     a_run_that_was_issued_is_never_adopted
                     a_change_moves_its_recovery_on
-                    a_stale_change_is_left_out_and_the_others_are_stored
-                    a_change_of_an_unknown_recovery_is_left_out
-                    a_second_change_of_a_recovery_is_left_out
-                    what_follows_a_stale_change_is_left_out_with_it
+                    a_stale_change_is_skipped_and_the_others_are_stored
+                    a_change_of_an_unknown_recovery_is_skipped
+                    a_second_change_of_a_recovery_is_skipped
+                    changes_after_a_stale_one_are_skipped_with_it
                     attempts_are_appended_and_never_altered
                     a_run_that_is_set_to_work_again_may_be_issued_twice
                     a_note_is_stored_once_for_a_run_event_and_reason
@@ -64,23 +64,23 @@ macro_rules! suite {
                     recoveries_are_counted_by_state
                     a_recovery_is_found_by_its_root_run_and_by_every_issued_run
                     known_runs_are_found_among_a_thousand
-                    the_journal_tells_of_a_run_in_the_order_of_writing
-                    the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
-                    an_empty_store_has_nothing_to_tell
+                    the_journal_of_a_run_is_read_in_the_order_of_writing
+                    the_history_of_a_sandbox_is_read_by_event_and_since_a_moment
+                    an_empty_store_returns_nothing
                 }
-                turns {
-                    what_is_under_way_is_told_oldest_failure_first
-                    what_is_due_is_told_in_the_order_of_its_turns
+                queue {
+                    recoveries_under_way_are_read_oldest_failure_first
+                    due_recoveries_are_read_requested_ones_first_then_oldest_first
                     the_next_due_time_is_later_than_now
                     recoveries_are_read_by_their_root_runs
-                    what_is_held_is_told_in_parts
-                    dataflows_without_support_are_told_with_their_last_change
+                    held_recoveries_are_read_in_parts
+                    unsupported_dataflows_are_read_with_their_last_change
                 }
-                past {
+                history {
                     begun_intents_are_counted_since_a_moment
-                    what_ended_without_success_is_told_until_its_dataflow_succeeds
-                    what_was_given_up_untried_or_for_another_reason_is_no_failure
-                    outcomes_are_those_that_entries_tell_of
+                    unsuccessful_recoveries_are_read_until_their_dataflow_succeeds
+                    recoveries_given_up_untried_or_for_another_reason_do_not_count
+                    outcomes_are_read_from_entries
                 }
                 deciding {
                     a_recovery_amended_between_reading_and_committing_keeps_the_decision

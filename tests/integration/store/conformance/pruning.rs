@@ -1,4 +1,4 @@
-//! What is final and old goes; what is open stays, with its story.
+//! Old, final recoveries are removed; open ones stay, with their entries.
 
 use super::Place;
 use super::world::{

@@ -1,4 +1,4 @@
-//! What is asked of a store.
+//! Queries.
 
 use super::Place;
 use super::world::{
@@ -137,7 +137,7 @@ pub(crate) async fn known_runs_are_found_among_a_thousand<P: Place>() {
     assert_eq!(world.store.known_runs(&one).await.unwrap(), HashSet::from(one));
 }
 
-pub(crate) async fn the_journal_tells_of_a_run_in_the_order_of_writing<P: Place>() {
+pub(crate) async fn the_journal_of_a_run_is_read_in_the_order_of_writing<P: Place>() {
     let world = World::<P>::new().await;
     world.note([skip("root", Reason::NoDate), skip("other", Reason::TooOld)]).await;
     let mut adopted = adopt("root");
@@ -165,7 +165,7 @@ pub(crate) async fn the_journal_tells_of_a_run_in_the_order_of_writing<P: Place>
     assert_eq!(world.reasons("other").await, [Reason::TooOld, Reason::RunFailed]);
 }
 
-pub(crate) async fn the_history_of_a_sandbox_is_told_by_event_and_since_a_moment<P: Place>() {
+pub(crate) async fn the_history_of_a_sandbox_is_read_by_event_and_since_a_moment<P: Place>() {
     let world = World::<P>::new().await;
     let mut old = skip("old", Reason::TooOld);
     old.at = at(-100);
@@ -186,7 +186,7 @@ pub(crate) async fn the_history_of_a_sandbox_is_told_by_event_and_since_a_moment
     assert!(told(None, -100, &[]).await.is_empty());
 }
 
-pub(crate) async fn an_empty_store_has_nothing_to_tell<P: Place>() {
+pub(crate) async fn an_empty_store_returns_nothing<P: Place>() {
     let place = P::fresh().await;
     let store = place.open().await;
     assert_eq!(store.open_recoveries(&prod()).await.unwrap(), []);

@@ -1,4 +1,4 @@
-//! A store whose lease is ours, and short words for what is put into it.
+//! A store whose lease is ours, and short helpers that make its content.
 
 use super::Place;
 use flowmend::domain::model::failure::Failure;

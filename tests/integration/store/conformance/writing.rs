@@ -54,7 +54,7 @@ pub(crate) async fn a_change_moves_its_recovery_on<P: Place>() {
     assert_eq!(world.reasons("root").await, [Reason::RunFailed, Reason::Due]);
 }
 
-pub(crate) async fn a_stale_change_is_left_out_and_the_others_are_stored<P: Place>() {
+pub(crate) async fn a_stale_change_is_skipped_and_the_others_are_stored<P: Place>() {
     let world = World::<P>::new().await;
     let stale = world.put("moved", waiting(1)).await;
     let still = world.put("still", waiting(1)).await;
@@ -77,7 +77,7 @@ pub(crate) async fn a_stale_change_is_left_out_and_the_others_are_stored<P: Plac
     assert_eq!(world.reasons("moved").await, [Reason::RunFailed, Reason::Due]);
 }
 
-pub(crate) async fn a_change_of_an_unknown_recovery_is_left_out<P: Place>() {
+pub(crate) async fn a_change_of_an_unknown_recovery_is_skipped<P: Place>() {
     let world = World::<P>::new().await;
     let never_stored = adopt("root").recovery;
     assert_eq!(world.change([step(&never_stored, recovered())]).await, [false]);
@@ -85,7 +85,7 @@ pub(crate) async fn a_change_of_an_unknown_recovery_is_left_out<P: Place>() {
     assert_eq!(world.reasons("root").await, []);
 }
 
-pub(crate) async fn a_second_change_of_a_recovery_is_left_out<P: Place>() {
+pub(crate) async fn a_second_change_of_a_recovery_is_skipped<P: Place>() {
     let world = World::<P>::new().await;
     let adopted = adopt("root");
     let begun = step(&adopted.recovery, triggering(1, "root"));
@@ -97,7 +97,7 @@ pub(crate) async fn a_second_change_of_a_recovery_is_left_out<P: Place>() {
     assert_eq!(world.reasons("root").await, [Reason::RunFailed]);
 }
 
-pub(crate) async fn what_follows_a_stale_change_is_left_out_with_it<P: Place>() {
+pub(crate) async fn changes_after_a_stale_one_are_skipped_with_it<P: Place>() {
     let world = World::<P>::new().await;
     let read = world.put("root", waiting(1)).await;
     let decided = world.put_change(step(&read, recovered())).await;

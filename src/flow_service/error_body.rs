@@ -1,36 +1,36 @@
-//! What an error answer says, whichever part of the platform made it.
+//! The body of an error answer, whichever part of Adobe wrote it.
 //!
-//! Three makers are documented: the Flow Service (`type`, `title`, `report`, `errorMessage`), the
+//! Three writers are documented: the Flow Service (`type`, `title`, `report`, `errorMessage`), the
 //! gateway in front of it (`error_code`, `message`), and the token service (`error`,
 //! `error_description`). Adobe's two catalogues of Flow Service errors use some numbers twice with
-//! other meanings, so a number alone never decides anything: see [`Complaint::is`].
+//! different meanings, so a number alone never decides: see [`ErrorBody::has_code`].
 
 use super::text::clean;
 use serde_json::Value;
 
-/// How much of a foreign message is read.
+/// How much of a foreign message is kept, in characters.
 const MESSAGE: usize = 500;
 
 /// The readable part of an error answer. Every field may be missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Complaint {
+pub(super) struct ErrorBody {
     /// The error's full name, the last part of its `type`: `FLOW-1439-404`.
-    pub(super) kind: Option<String>,
-    /// The catalogue's number within `kind`: 1439.
+    pub(super) name: Option<String>,
+    /// The catalogue's number within `name`: 1439.
     pub(super) number: Option<u16>,
-    /// The gateway's `error_code`: the Flow Service never saw the request.
-    pub(super) gateway: Option<String>,
+    /// The gateway's `error_code`: the Flow Service never received the request.
+    pub(super) gateway_code: Option<String>,
     /// The token service's `error`.
-    pub(super) oauth: Option<String>,
-    /// Whether it is a JSON object at all, as every answer of the Flow Service is.
-    pub(super) structured: bool,
-    /// The most detailed text there is, as one line.
+    pub(super) oauth_error: Option<String>,
+    /// Whether it is a JSON object, as every answer of the Flow Service is.
+    pub(super) is_json: bool,
+    /// The most detailed text in it, as one line.
     pub(super) message: String,
     /// `report.request-id`, which Adobe's support asks for.
     pub(super) request_id: Option<String>,
 }
 
-impl Complaint {
+impl ErrorBody {
     /// Reads any body; one that is not JSON is quoted.
     pub(super) fn read(body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
@@ -57,17 +57,17 @@ impl Complaint {
             "/title",
             "/error",
         ];
-        let gateway = value.get("error_code").and_then(|code| match code {
+        let gateway_code = value.get("error_code").and_then(|code| match code {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         });
         Self {
-            kind: code.map(|(kind, _)| kind.to_owned()),
+            name: code.map(|(name, _)| name.to_owned()),
             number: code.map(|(_, number)| number),
-            gateway: gateway.map(|code| clean(&code, 20)),
-            structured: true,
-            oauth: text("/error").map(|error| clean(error, 60)),
+            gateway_code: gateway_code.map(|code| clean(&code, 20)),
+            is_json: true,
+            oauth_error: text("/error").map(|error| clean(error, 60)),
             message: message
                 .into_iter()
                 .find_map(text)
@@ -77,17 +77,17 @@ impl Complaint {
         }
     }
 
-    /// True if the error has one of `numbers` *and* its message holds one of `words`
-    /// (lower case): both catalogues use some numbers, never with the same words.
-    pub(super) fn is(&self, numbers: &[u16], words: &[&str]) -> bool {
+    /// True if the error has one of `numbers` *and* its message contains one of `texts`
+    /// (lower case): both catalogues use some numbers, never with the same message.
+    pub(super) fn has_code(&self, numbers: &[u16], texts: &[&str]) -> bool {
         self.number.is_some_and(|number| numbers.contains(&number))
-            && words.iter().any(|word| self.says(&[word]))
+            && texts.iter().any(|text| self.message_contains(&[text]))
     }
 
-    /// True if the message holds all of `words` (lower case).
-    pub(super) fn says(&self, words: &[&str]) -> bool {
+    /// True if the message contains all of `texts` (lower case).
+    pub(super) fn message_contains(&self, texts: &[&str]) -> bool {
         let message = self.message.to_lowercase();
-        words.iter().all(|word| message.contains(word))
+        texts.iter().all(|text| message.contains(text))
     }
 }
 
@@ -123,18 +123,18 @@ mod tests {
 
     #[test]
     fn a_number_is_believed_only_together_with_its_words() {
-        let limit_and_count = Complaint::read(
+        let limit_and_count = ErrorBody::read(
             br#"{"type":"https://ns.adobe.com/aep/errors/FLOW-1401-400",
                  "errorMessage":"The limit and count parameters cannot be given together."}"#,
         );
-        assert!(!limit_and_count.is(&[1401], &["action"]));
-        assert!(limit_and_count.is(&[1401], &["limit"]));
+        assert!(!limit_and_count.has_code(&[1401], &["action"]));
+        assert!(limit_and_count.has_code(&[1401], &["limit"]));
     }
 
     #[test]
     fn a_page_of_markup_is_quoted_and_nothing_else() {
-        let page = Complaint::read(b"<html>\n<h1>502 Bad Gateway</h1></html>");
+        let page = ErrorBody::read(b"<html>\n<h1>502 Bad Gateway</h1></html>");
         assert_eq!(page.message, "<html> <h1>502 Bad Gateway</h1></html>");
-        assert_eq!((page.kind, page.gateway), (None, None));
+        assert_eq!((page.name, page.gateway_code), (None, None));
     }
 }

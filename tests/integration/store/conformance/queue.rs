@@ -1,4 +1,4 @@
-//! What a pass asks about recoveries.
+//! A pass's queries about recoveries.
 
 use super::Place;
 use super::world::{World, accept, adopt, at, every_state, prod, run, step, triggering, waiting};
@@ -34,7 +34,7 @@ fn held(why: Reason) -> State {
     State::Held { attempt: 1, why }
 }
 
-pub(crate) async fn what_is_under_way_is_told_oldest_failure_first<P: Place>() {
+pub(crate) async fn recoveries_under_way_are_read_oldest_failure_first<P: Place>() {
     let world = World::<P>::new().await;
     let mut expected: Vec<Recovery> = Vec::new();
     for (age, state) in (1_i64..).zip(every_state()) {
@@ -50,7 +50,7 @@ pub(crate) async fn what_is_under_way_is_told_oldest_failure_first<P: Place>() {
     assert_eq!(world.store.under_way(&prod()).await.unwrap(), expected);
 }
 
-pub(crate) async fn what_is_due_is_told_in_the_order_of_its_turns<P: Place>() {
+pub(crate) async fn due_recoveries_are_read_requested_ones_first_then_oldest_first<P: Place>() {
     let world = World::<P>::new().await;
     for (root, second, state) in [
         ("young", 3, due_at(60)),
@@ -113,7 +113,7 @@ pub(crate) async fn recoveries_are_read_by_their_root_runs<P: Place>() {
     assert_eq!(world.store.recoveries_of(&[]).await.unwrap(), []);
 }
 
-pub(crate) async fn what_is_held_is_told_in_parts<P: Place>() {
+pub(crate) async fn held_recoveries_are_read_in_parts<P: Place>() {
     let world = World::<P>::new().await;
     for root in ["d", "b", "a", "c"] {
         let change = failed(root, 0, held(Reason::FlowDisabled));
@@ -137,7 +137,7 @@ pub(crate) async fn what_is_held_is_told_in_parts<P: Place>() {
     assert_eq!(read(Some(&all[1]), 2).await, all[2..]);
 }
 
-pub(crate) async fn dataflows_without_support_are_told_with_their_last_change<P: Place>() {
+pub(crate) async fn unsupported_dataflows_are_read_with_their_last_change<P: Place>() {
     let world = World::<P>::new().await;
     for (root, flow, second, why) in [
         ("a", "flow-1", 5, Reason::ActionUnsupported),

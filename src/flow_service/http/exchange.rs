@@ -1,50 +1,50 @@
-//! One HTTP exchange: a request goes out, and either a whole answer comes back, or it is said how
-//! far things went. Nothing in here repeats, follows or interprets anything.
+//! One HTTP exchange: sends a request and returns a complete answer, or how far the exchange got.
+//! Nothing in here retries, follows redirects or interprets the answer.
 
 use jiff::Timestamp;
 use reqwest::header::{AGE, DATE, ETAG, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Request, Response};
 use std::time::Duration;
 
-/// The longest `Retry-After` that is passed on.
+/// The longest `Retry-After`; a longer one is cut.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// `Retry-After`, seconds or a date, as a wait from now.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// `ETag`, exactly as received.
-    pub(super) etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// `X-Request-Id`.
-    pub(super) request_id: Option<String>,
-    /// `Date`, unless a cache says that the answer is old.
-    pub(super) date: Option<Timestamp>,
-    /// The status is certain even where the body is not.
-    pub(super) body: Result<Vec<u8>, BodyFault>,
+    pub(crate) request_id: Option<String>,
+    /// `Date`, unless the answer comes from a cache.
+    pub(crate) date: Option<Timestamp>,
+    /// The status is certain even if the body is not.
+    pub(crate) body: Result<Vec<u8>, BodyFault>,
 }
 
 impl Answer {
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
     }
 }
 
-/// Why there is no answer at all, and what that says about the request.
+/// Why there is no answer, and what that means for the request.
 #[derive(Debug)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// No connection was made, so nothing was sent.
     NotConnected(reqwest::Error),
-    /// Time was up after the connection stood: the request may have been received.
+    /// The time ran out after the connection was made: the request may have been received.
     TimedOut,
     /// The connection broke: the request may have been received.
     Lost(reqwest::Error),
 }
 
-/// Why a body is not whole.
+/// Why a body is not complete.
 #[derive(Debug)]
-pub(super) enum BodyFault {
+pub(crate) enum BodyFault {
     /// It is larger than this many bytes.
     TooLarge(usize),
     /// It did not arrive in time.
@@ -55,7 +55,7 @@ pub(super) enum BodyFault {
 
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
-        // The connection has its own, shorter limit, so a timeout while connecting is `is_connect` too.
+        // Connecting has its own, shorter limit, so a timeout while connecting is `is_connect` too.
         if error.is_connect() || error.is_builder() {
             Self::NotConnected(error)
         } else if error.is_timeout() {
@@ -66,9 +66,9 @@ impl From<reqwest::Error> for NoAnswer {
     }
 }
 
-/// Sends `request` and reads the answer, of whose body at most `max_bytes` are read. `secret` is
-/// blotted out of an error answer, in case it is quoted there.
-pub(super) async fn exchange(
+/// Sends `request` and reads the answer, with at most `max_bytes` of body. Redacts `secret` in an error
+/// answer, in case it is quoted there.
+pub(crate) async fn exchange(
     client: &Client,
     request: Request,
     max_bytes: usize,
@@ -82,13 +82,13 @@ pub(super) async fn exchange(
         retry_after: header(headers, &RETRY_AFTER).and_then(|text| retry_after(text, date)),
         etag: header(headers, &ETAG).map(str::to_owned),
         request_id: header(headers, &HeaderName::from_static("x-request-id"))
-            .map(|id| super::text::clean(id, 80)),
+            .map(|id| crate::flow_service::text::clean(id, 80)),
         date: date.filter(|_| !headers.contains_key(AGE)),
         body: Ok(Vec::new()),
     };
     answer.body = read_body(&mut response, max_bytes).await;
     if !answer.is_success() {
-        answer.body = answer.body.map(|body| blot_out(body, secret));
+        answer.body = answer.body.map(|body| redact(body, secret));
     }
     Ok(answer)
 }
@@ -116,7 +116,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn blot_out(body: Vec<u8>, secret: &str) -> Vec<u8> {
+fn redact(body: Vec<u8>, secret: &str) -> Vec<u8> {
     if secret.is_empty() || !body.windows(secret.len()).any(|part| part == secret.as_bytes()) {
         return body;
     }
@@ -128,8 +128,8 @@ fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// `Retry-After` as a wait: seconds, or a date compared with the answer's own `Date`. Nonsense and
-/// a date without anything to compare it with are no wish at all.
+/// `Retry-After` as a wait: seconds, or a date compared with the answer's own `Date`. `None` if it is
+/// not valid, or is a date and the answer has no `Date`.
 fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
     let text = text.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -162,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_secret_is_blotted_out() {
-        assert_eq!(blot_out(b"a s3cret b".to_vec(), "s3cret"), b"a [secret] b");
-        assert_eq!(blot_out(b"abc".to_vec(), ""), b"abc");
+    fn a_quoted_secret_is_redacted() {
+        assert_eq!(redact(b"a s3cret b".to_vec(), "s3cret"), b"a [secret] b");
+        assert_eq!(redact(b"abc".to_vec(), ""), b"abc");
     }
 
     proptest! {

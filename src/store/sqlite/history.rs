@@ -1,8 +1,8 @@
-//! What a pass asks about the past: calls that were made, and how they ended. A condition has to be
-//! spelled as in its index to make use of it.
+//! A pass's queries about the past: the calls, and how they ended. SQLite uses an index only if a
+//! condition is written as in the index.
 
 use super::fault::cannot;
-use super::rows::Place;
+use super::rows::RowRef;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
 use crate::store::{CallCount, StoreError};
@@ -12,7 +12,7 @@ use sqlx::sqlite::SqlitePool;
 pub(super) const CALLS_SINCE: &str =
     "SELECT count(*), min(at) FROM entry WHERE sandbox = ?1 AND event = 'begun' AND at > ?2";
 
-/// How many intents of `sandbox` were begun after `since`, and when the first of them.
+/// The number of intents of `sandbox` begun after `since`, and when the first was.
 pub(super) async fn calls_since(
     readers: &SqlitePool,
     sandbox: &SandboxName,
@@ -24,10 +24,10 @@ pub(super) async fn calls_since(
         .fetch_one(readers)
         .await
         .map_err(cannot("count the calls"))?;
-    let place = Place { table: "journal", row: "begun" };
+    let row = RowRef { table: "journal", row: "begun" };
     Ok(CallCount {
         count: count.unsigned_abs(),
-        oldest: oldest.map(|at| place.instant("at", at)).transpose()?,
+        oldest: oldest.map(|at| row.instant("at", at)).transpose()?,
     })
 }
 
@@ -36,8 +36,8 @@ pub(super) const UNSUCCESSFUL: &str = "SELECT unsuccessful.flow_id, flow_name, r
          WHERE unsuccessful.sandbox = ?1 AND at >= ?2
          ORDER BY entry";
 
-/// The recoveries of `sandbox` that ended without success since `since`, and after which their
-/// dataflow has not been seen to succeed, oldest first.
+/// The recoveries of `sandbox` that ended without success since `since`, without a later success of
+/// their dataflow; oldest first.
 pub(super) async fn unsuccessful(
     readers: &SqlitePool,
     sandbox: &SandboxName,
@@ -51,7 +51,7 @@ pub(super) async fn unsuccessful(
         .map_err(cannot("read what was given up"))?;
     rows.into_iter()
         .map(|(flow, flow_name, root, at)| {
-            let at = Place { table: "journal", row: &root }.instant("at", at)?;
+            let at = RowRef { table: "journal", row: &root }.instant("at", at)?;
             let (flow_id, root_run_id) = (FlowId::new(flow), RunId::new(root));
             Ok(Unsuccessful { flow_id, flow_name, root_run_id, at })
         })
@@ -65,7 +65,7 @@ pub(super) const OUTCOMES: &str = "SELECT flow_id, run_id, at, reason = 'issued_
            AND (reason = 'issued_run_succeeded' OR run <> root)
          ORDER BY entry.id";
 
-/// The outcomes of re-triggered runs of `sandbox` since `since`: what [`Outcome::of`] takes for one.
+/// The outcomes of re-triggered runs of `sandbox` since `since`; see [`Outcome::of`].
 pub(super) async fn outcomes(
     readers: &SqlitePool,
     sandbox: &SandboxName,
@@ -79,7 +79,7 @@ pub(super) async fn outcomes(
         .map_err(cannot("read the outcomes"))?;
     rows.into_iter()
         .map(|(flow, run, at, succeeded)| {
-            let at = Place { table: "journal", row: &run }.instant("at", at)?;
+            let at = RowRef { table: "journal", row: &run }.instant("at", at)?;
             Ok(Outcome { at, flow_id: FlowId::new(flow), run_id: RunId::new(run), succeeded })
         })
         .collect()

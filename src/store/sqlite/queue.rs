@@ -1,9 +1,9 @@
-//! What a pass asks about recoveries: which are under way, due, or held. History grows, the indexes
-//! behind these questions do not; a condition has to be spelled as in its index to make use of it.
+//! A pass's queries about recoveries: which are under way, due, or on hold. The history grows, the
+//! indexes of these queries do not. SQLite uses them only if a condition is written as in its index.
 
 use super::fault::cannot;
 use super::read::{json_array, load};
-use super::rows::Place;
+use super::rows::RowRef;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::recovery::Recovery;
@@ -15,15 +15,6 @@ pub(super) const UNDER_WAY: &str = "SELECT * FROM recoveries
          WHERE sandbox = ?1 AND state IN ('triggering', 'in_doubt', 'watching')
          ORDER BY failed_at, root_run_id";
 
-/// The recoveries of `sandbox` that are triggering, in doubt or watching, oldest failure first.
-pub(super) async fn under_way(
-    readers: &SqlitePool,
-    sandbox: &SandboxName,
-) -> Result<Vec<Recovery>, StoreError> {
-    let query = sqlx::query_as(UNDER_WAY);
-    load(readers, query.bind(sandbox.as_str())).await
-}
-
 pub(super) const DUE: &str = "SELECT root_run_id, flow_id, failed_at,
                 (SELECT count(*) FROM attempt WHERE attempt.root = recoveries.root),
                 ordered
@@ -31,7 +22,7 @@ pub(super) const DUE: &str = "SELECT root_run_id, flow_id, failed_at,
          WHERE sandbox = ?1 AND state = 'waiting' AND due <= ?2
          ORDER BY ordered DESC, failed_at, root_run_id";
 
-/// What is due in `sandbox` at `now`, in the order of their turns.
+/// The recoveries due in `sandbox` at `now`, requested ones first, then oldest failure first.
 pub(super) async fn due(
     readers: &SqlitePool,
     sandbox: &SandboxName,
@@ -46,7 +37,7 @@ pub(super) async fn due(
     rows.into_iter()
         .map(|(root, flow, failed_at, attempts, ordered)| {
             let failed_at =
-                Place { table: "recoveries", row: &root }.instant("failed_at", failed_at)?;
+                RowRef { table: "recoveries", row: &root }.instant("failed_at", failed_at)?;
             let (root_run_id, flow_id) = (RunId::new(root), FlowId::new(flow));
             Ok(DueRecovery { root_run_id, flow_id, failed_at, attempts, ordered })
         })
@@ -68,8 +59,8 @@ pub(super) async fn next_due(
         .fetch_one(readers)
         .await
         .map_err(cannot("read what is due next"))?;
-    let place = Place { table: "recoveries", row: sandbox.as_str() };
-    due.map(|due| place.instant("due", due)).transpose()
+    let row = RowRef { table: "recoveries", row: sandbox.as_str() };
+    due.map(|due| row.instant("due", due)).transpose()
 }
 
 pub(super) const RECOVERIES_OF: &str =
@@ -90,7 +81,7 @@ pub(super) const HELD: &str = "SELECT * FROM recoveries
            AND (?2 IS NULL OR root > (SELECT id FROM runs WHERE run_id = ?2))
          ORDER BY root LIMIT ?3";
 
-/// At most `limit` held recoveries of `sandbox` after `after`, in an order that lasts.
+/// At most `limit` held recoveries of `sandbox` after `after`, in a stable order.
 pub(super) async fn held(
     readers: &SqlitePool,
     sandbox: &SandboxName,
@@ -118,7 +109,7 @@ pub(super) async fn unsupported_flows(
         .map_err(cannot("read what is held"))?;
     rows.into_iter()
         .map(|(flow, at)| {
-            let at = Place { table: "recoveries", row: &flow }.instant("updated_at", at)?;
+            let at = RowRef { table: "recoveries", row: &flow }.instant("updated_at", at)?;
             Ok((FlowId::new(flow), at))
         })
         .collect()

@@ -1,4 +1,4 @@
-//! What a pass asks about the past.
+//! A pass's queries about the past.
 
 use super::Place;
 use super::world::{
@@ -56,7 +56,7 @@ pub(crate) async fn begun_intents_are_counted_since_a_moment<P: Place>() {
     assert_eq!(count(30).await, CallCount::default());
 }
 
-pub(crate) async fn what_ended_without_success_is_told_until_its_dataflow_succeeds<P: Place>() {
+pub(crate) async fn unsuccessful_recoveries_are_read_until_their_dataflow_succeeds<P: Place>() {
     let world = World::<P>::new().await;
     let told = async |since| {
         let found = world.store.unsuccessful(&prod(), at(since)).await.unwrap();
@@ -104,7 +104,7 @@ pub(crate) async fn what_ended_without_success_is_told_until_its_dataflow_succee
     assert_eq!(told(1).await, ["four", "after"]);
 }
 
-pub(crate) async fn what_was_given_up_untried_or_for_another_reason_is_no_failure<P: Place>() {
+pub(crate) async fn recoveries_given_up_untried_or_for_another_reason_do_not_count<P: Place>() {
     let world = World::<P>::new().await;
     let untried = world.put("untried", waiting(1)).await;
     world.put_change(end(&untried, Event::GivenUp, Reason::TimeSpent, 1)).await;
@@ -113,7 +113,7 @@ pub(crate) async fn what_was_given_up_untried_or_for_another_reason_is_no_failur
     assert_eq!(world.store.unsuccessful(&prod(), at(0)).await.unwrap(), []);
 }
 
-pub(crate) async fn outcomes_are_those_that_entries_tell_of<P: Place>() {
+pub(crate) async fn outcomes_are_read_from_entries<P: Place>() {
     let world = World::<P>::new().await;
     let mut adopted = adopt("root");
     adopted.entry.failure = Some(failure(&["1006-408"]));

@@ -1,0 +1,9 @@
+//! Everything that is read: documents, single things, listings.
+//!
+//! Reading order: `reader` → `listing` → `by_id`, `failed_runs` → `forms`.
+
+mod by_id;
+mod failed_runs;
+pub(crate) mod forms;
+pub(crate) mod listing;
+pub(crate) mod reader;
