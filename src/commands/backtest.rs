@@ -1,6 +1,6 @@
 //! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
 
-use super::shown::seconds;
+use super::format::seconds;
 use super::status::keep_whole;
 use super::{Environment, Exit, load, print};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};

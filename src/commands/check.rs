@@ -1,6 +1,6 @@
 //! `flowmend check`: would it work, and on what?
 
-use super::shown::policy;
+use super::format::policy;
 use super::status::keep_whole;
 use super::{Environment, Exit, load, print};
 use crate::cli::ConfigArgs;

@@ -1,6 +1,6 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::shown::{as_json, distance, policy, seconds, seconds_from};
+use super::format::{as_json, distance, policy, seconds, seconds_from};
 use super::status::keep_whole;
 use super::{Environment, Exit, load, print};
 use crate::cli::ExplainArgs;

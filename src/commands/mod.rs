@@ -5,12 +5,12 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod format;
 mod once;
-mod operate;
-mod order;
+mod operator_actions;
+mod pause;
 mod plan;
 mod run;
-mod shown;
 mod simulate;
 mod status;
 
@@ -72,10 +72,10 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
         Command::Explain(args) => explain::explain(args, environment).await,
         Command::Plan(args) => plan::plan(args, environment).await,
         Command::Backtest(args) => backtest::backtest(args, environment).await,
-        Command::Retry(args) => operate::retry(args, environment).await,
-        Command::Dismiss(args) => operate::dismiss(args, environment).await,
-        Command::Pause(args) => order::order(args, true, environment).await,
-        Command::Resume(args) => order::order(args, false, environment).await,
+        Command::Retry(args) => operator_actions::retry(args, environment).await,
+        Command::Dismiss(args) => operator_actions::dismiss(args, environment).await,
+        Command::Pause(args) => pause::pause(args, true, environment).await,
+        Command::Resume(args) => pause::pause(args, false, environment).await,
         Command::Config(command) => config::config(command, environment),
     }
 }
@@ -132,7 +132,7 @@ fn daemon(
         owner: identity.owner.clone(),
         jitter: identity.jitter,
         mode,
-        alive: || {
+        watchdog: || {
             // Without a service manager there is nobody to tell.
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         },

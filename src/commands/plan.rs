@@ -1,6 +1,6 @@
 //! `flowmend plan`: what the next pass would do for the live platform, and why.
 
-use super::shown::{distance, seconds};
+use super::format::{distance, seconds};
 use super::status::keep_whole;
 use super::{Environment, Exit, Identity, OpenStore, daemon, load, print, stop_on_signal};
 use crate::cli::PlanArgs;

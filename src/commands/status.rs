@@ -1,7 +1,7 @@
 //! `flowmend status`: the recoveries in the store, for people and for scripts.
 
-use super::order::newest_of;
-use super::shown::{as_json, seconds, why};
+use super::format::{as_json, seconds, why};
+use super::pause::newest_of;
 use super::{Environment, Exit, load, print};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};

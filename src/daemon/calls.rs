@@ -7,8 +7,8 @@
 
 use super::error::PassError;
 use super::lease::LeaseKeeper;
+use super::log::{log_dry_run, log_entry, log_unstored};
 use super::pass::{Mode, Report};
-use super::tell::{tell, tell_dry_run, tell_unstored};
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
@@ -100,7 +100,7 @@ impl Calls<'_> {
                     under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
                 }
                 Err(error) => {
-                    ended.iter().for_each(|change| tell_unstored(&change.entry));
+                    ended.iter().for_each(|change| log_unstored(&change.entry));
                     // Whoever holds the lease now finds the intents, and asks the platform.
                     if !matches!(error, StoreError::LeaseLost) {
                         unfinished.extend(ended);
@@ -111,7 +111,7 @@ impl Calls<'_> {
                     while let Some(outcome) = under_way.next().await {
                         outcomes.extend::<Option<Change>>(outcome);
                     }
-                    outcomes.iter().for_each(|change| tell_unstored(&change.entry));
+                    outcomes.iter().for_each(|change| log_unstored(&change.entry));
                     unfinished.append(&mut outcomes);
                 }
             }
@@ -150,7 +150,7 @@ impl Calls<'_> {
         let terms = self.snapshot.terms(recovery);
         let verdict = match self.mode {
             Mode::DryRun => {
-                tell_dry_run(&intent.entry);
+                log_dry_run(&intent.entry);
                 Verdict::Refused(Refusal {
                     remedy: Remedy::Hold,
                     reason: Reason::DryRun,
@@ -182,7 +182,7 @@ impl Calls<'_> {
 /// Logs and counts those of `changes` that took effect.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
-        tell(&change.entry);
+        log_entry(&change.entry);
         report.add(&change.entry);
     }
 }

@@ -6,7 +6,7 @@
 //! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
 //! and a call that was begun before the sleep is dropped by its age on the platform's clock.
 
-use super::trouble::Troubles;
+use super::failure_log::FailureLog;
 use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};
 use jiff::Timestamp;
@@ -115,21 +115,21 @@ impl LeaseKeeper {
 
     /// Takes the lease, waits for it where another daemon has it, and keeps it for as long as this
     /// is polled.
-    pub(super) async fn hold(&self, troubles: &Troubles) -> Infallible {
+    pub(super) async fn hold(&self, failures: &FailureLog) -> Infallible {
         loop {
             let pause = match self.renew().await {
                 Ok(Standing::Holder) => {
-                    troubles.lease_held();
+                    failures.lease_held();
                     self.is_held.send_replace(true);
                     self.renew_interval()
                 }
                 Ok(Standing::Waiting { owner, until }) => {
-                    troubles.lease_held_by(&owner, until);
+                    failures.lease_held_by(&owner, until);
                     self.is_held.send_replace(false);
                     self.ask_interval()
                 }
                 Err(error) => {
-                    troubles.store_failed(&error);
+                    failures.store_failed(&error);
                     self.ask_interval()
                 }
             };

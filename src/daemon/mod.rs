@@ -9,16 +9,16 @@ mod catalog;
 mod client_mark;
 mod error;
 mod failed_runs;
+mod failure_log;
 mod gather;
 mod lease;
+mod log;
 mod memory;
 mod pass;
 mod preview;
 mod prune;
 mod reads;
 mod record;
-mod tell;
-mod trouble;
 mod worker;
 
 pub use catalog::Catalog;
@@ -32,6 +32,7 @@ use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::{FlowService, Observer};
 use crate::settings::Settings;
 use crate::store::{Owner, Store, StoreError};
+use failure_log::FailureLog;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lease::{LeaseKeeper, Standing};
@@ -40,7 +41,6 @@ use prune::Pruner;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use trouble::Troubles;
 use worker::Worker;
 
 /// What a daemon is made of.
@@ -62,7 +62,7 @@ pub struct Parts {
     pub mode: Mode,
     /// Called whenever the loop shows that it is alive, and at every answer of the platform, because
     /// reading a large sandbox takes its time; feeds a watchdog.
-    pub alive: fn(),
+    pub watchdog: fn(),
 }
 
 /// The daemon.
@@ -70,7 +70,7 @@ pub struct Parts {
 pub struct Daemon {
     parts: Parts,
     lease: Arc<LeaseKeeper>,
-    troubles: Arc<Troubles>,
+    failures: Arc<FailureLog>,
     pruner: Arc<Pruner>,
     /// One for each sandbox, in the order of the configuration.
     workers: Vec<Worker>,
@@ -121,9 +121,9 @@ impl Daemon {
             parts.owner.clone(),
             parts.settings.store.lease,
         );
-        let troubles = Arc::new(Troubles::new(parts.clock.clone()));
+        let failures = Arc::new(FailureLog::new(parts.clock.clone()));
         let (lease, pruner) = (Arc::new(lease), Arc::default());
-        let mut daemon = Self { parts, lease, troubles, pruner, workers: Vec::new() };
+        let mut daemon = Self { parts, lease, failures, pruner, workers: Vec::new() };
         daemon.employ();
         daemon
     }
@@ -139,7 +139,7 @@ impl Daemon {
     /// A new worker for each sandbox of the configuration. Outcomes that the old ones could not
     /// store yet go to the first one: where they are stored from makes no difference.
     fn employ(&mut self) {
-        self.parts.service.observe(Arc::new(Pulse(self.parts.alive)));
+        self.parts.service.observe(Arc::new(Pulse(self.parts.watchdog)));
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();
@@ -147,7 +147,7 @@ impl Daemon {
             .map(|sandbox| Worker {
                 parts: self.parts.clone(),
                 lease: self.lease.clone(),
-                troubles: self.troubles.clone(),
+                failures: self.failures.clone(),
                 pruner: self.pruner.clone(),
                 sandbox: sandbox.clone(),
                 memory: Memory::default(),
@@ -162,7 +162,7 @@ impl Daemon {
         let work = join_all(self.workers.iter_mut().map(|worker| worker.run(stop)));
         tokio::select! {
             _ = work => {}
-            never = self.lease.hold(&self.troubles) => match never {},
+            never = self.lease.hold(&self.failures) => match never {},
         }
     }
 

@@ -19,8 +19,8 @@ use super::calls::{Calls, report_stored};
 use super::error::PassError;
 use super::gather::{Gathered, Gatherer};
 use super::lease::LeaseKeeper;
+use super::log::{log_catalog, log_entry, log_order, log_unstored};
 use super::memory::{Carried, Memory};
-use super::tell::{tell, tell_catalog, tell_order, tell_unstored};
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
@@ -116,7 +116,7 @@ impl Pass<'_> {
         if self.lease.term() != term {
             return Err(PassError::LeaseRanOut);
         }
-        self.tell_news(&gathered, memory);
+        self.log_news(&gathered, memory);
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, memory, &mut report).await?;
         report.next_due = plan.next_due;
@@ -151,11 +151,11 @@ impl Pass<'_> {
         }
     }
 
-    fn tell_news(&self, gathered: &Gathered, memory: &Memory) {
+    fn log_news(&self, gathered: &Gathered, memory: &Memory) {
         if gathered.first_catalog {
-            tell_catalog(&self.gatherer.sandbox.name, &memory.catalog);
+            log_catalog(&self.gatherer.sandbox.name, &memory.catalog);
         }
-        gathered.new_orders.iter().for_each(tell_order);
+        gathered.new_orders.iter().for_each(log_order);
     }
 
     async fn record(
@@ -195,7 +195,7 @@ impl Pass<'_> {
         memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
-            tell(entry);
+            log_entry(entry);
             report.add(entry);
         }
         Ok(())
@@ -242,7 +242,7 @@ impl Pass<'_> {
         match self.gatherer.store.commit(self.lease.owner(), &batch).await {
             Ok(committed) => report_stored(&batch.changes, &committed.applied, report),
             Err(error @ StoreError::LeaseLost) => {
-                batch.changes.iter().for_each(|change| tell_unstored(&change.entry));
+                batch.changes.iter().for_each(|change| log_unstored(&change.entry));
                 return Err(error);
             }
             Err(error) => {

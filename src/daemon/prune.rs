@@ -1,8 +1,8 @@
 //! Removing old history, now and then.
 
 use super::Parts;
+use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
-use super::trouble::Troubles;
 use crate::domain::model::time::before;
 use crate::store::StoreError;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) struct Pruner {
 impl Pruner {
     /// Removes what is too old, if it is time. To be called after a complete pass only: what a
     /// failed pass takes for the time may be wrong by years.
-    pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, troubles: &Troubles) {
+    pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, failures: &FailureLog) {
         let Ok(now) = parts.service.trusted_now() else { return };
         // Another sandbox's pass is at it.
         let Ok(mut done_at) = self.done_at.try_lock() else { return };
@@ -36,7 +36,7 @@ impl Pruner {
                 }
             }
             Err(StoreError::LeaseLost) => {}
-            Err(error) => troubles.store_failed(&error),
+            Err(error) => failures.store_failed(&error),
         }
     }
 }

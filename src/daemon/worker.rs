@@ -3,13 +3,13 @@
 
 use super::Parts;
 use super::error::PassError;
+use super::failure_log::FailureLog;
 use super::gather::Gatherer;
 use super::lease::LeaseKeeper;
 use super::memory::Memory;
 use super::pass::{Pass, Report};
 use super::preview::Preview;
 use super::prune::Pruner;
-use super::trouble::Troubles;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::settings::SandboxSettings;
@@ -31,7 +31,7 @@ const BREATH: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     pub(super) parts: Parts,
     pub(super) lease: Arc<LeaseKeeper>,
-    pub(super) troubles: Arc<Troubles>,
+    pub(super) failures: Arc<FailureLog>,
     pub(super) pruner: Arc<Pruner>,
     pub(super) sandbox: SandboxSettings,
     pub(super) memory: Memory,
@@ -52,7 +52,7 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = self.lease.held() => {}
             }
-            (self.parts.alive)();
+            (self.parts.watchdog)();
             let result = self.caught_pass(stop).await;
             let complete = matches!(result, Some(Ok(Report { fault: None, .. })));
             let fault = match &result {
@@ -67,7 +67,7 @@ impl Worker {
             }
             failures = if complete { 0 } else { failures + 1 };
             if complete {
-                self.pruner.prune(&self.parts, &self.lease, &self.troubles).await;
+                self.pruner.prune(&self.parts, &self.lease, &self.failures).await;
             }
             let report = result.and_then(Result::ok);
             let wait = self.next_wait(report.as_ref(), failures);
@@ -90,8 +90,8 @@ impl Worker {
     pub(super) async fn pass(&mut self, stop: &CancellationToken) -> Result<Report, PassError> {
         let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
         let result = pass.run(&mut self.memory, &mut self.unfinished).await;
-        (self.parts.alive)();
-        self.troubles.pass_ended(&self.sandbox.name, &result);
+        (self.parts.watchdog)();
+        self.failures.pass_ended(&self.sandbox.name, &result);
         result
     }
 
@@ -126,7 +126,7 @@ impl Worker {
                 return;
             }
             tokio::select! {
-                () = clock.sleep(left.min(SLICE)) => (self.parts.alive)(),
+                () = clock.sleep(left.min(SLICE)) => (self.parts.watchdog)(),
                 () = stop.cancelled() => return,
             }
         }

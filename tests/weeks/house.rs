@@ -78,7 +78,7 @@ impl House {
             owner: owner.clone(),
             jitter: Jitter::new(self.seed),
             mode: Mode::Live,
-            alive: || {},
+            watchdog: || {},
         });
         Process { daemon, store, owner }
     }

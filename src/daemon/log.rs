@@ -35,7 +35,7 @@ macro_rules! line {
 ///
 /// INFO is for what an operator wants to have read by the evening, WARN for what needs a person,
 /// DEBUG for the steps in between.
-pub(super) fn tell(entry: &Entry) {
+pub(super) fn log_entry(entry: &Entry) {
     match entry.event {
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
@@ -72,7 +72,7 @@ pub(super) fn tell(entry: &Entry) {
 }
 
 /// Tells the one thing a dry run is for: the intent that is not carried out.
-pub(super) fn tell_dry_run(intent: &Entry) {
+pub(super) fn log_dry_run(intent: &Entry) {
     tracing::info!(
         sandbox = intent.sandbox.as_str(),
         flow_id = intent.flow_id.as_str(),
@@ -86,7 +86,7 @@ pub(super) fn tell_dry_run(intent: &Entry) {
 }
 
 /// Tells an outcome that could not be stored, so that the new run's id is not lost with it.
-pub(super) fn tell_unstored(entry: &Entry) {
+pub(super) fn log_unstored(entry: &Entry) {
     tracing::error!(
         sandbox = entry.sandbox.as_str(),
         flow_id = entry.flow_id.as_str(),
@@ -102,7 +102,7 @@ pub(super) fn tell_unstored(entry: &Entry) {
 }
 
 /// Tells an order that an operator gave.
-pub(super) fn tell_order(order: &Order) {
+pub(super) fn log_order(order: &Order) {
     let sandbox = order.sandbox.as_ref().map_or("all", |sandbox| sandbox.as_str());
     let flow = order.flow.as_ref().map_or("all", |flow| flow.as_str());
     let detail = (!order.reason.is_empty()).then_some(order.reason.as_str());
@@ -113,7 +113,7 @@ pub(super) fn tell_order(order: &Order) {
 }
 
 /// Tells what the first reading of a sandbox found.
-pub(super) fn tell_catalog(sandbox: &SandboxName, catalog: &Catalog) {
+pub(super) fn log_catalog(sandbox: &SandboxName, catalog: &Catalog) {
     tracing::info!(
         sandbox = sandbox.as_str(),
         batch = catalog.count(FlowKind::Batch),

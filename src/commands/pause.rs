@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::store::{Filter, SqliteStore, Store};
 use crate::telemetry;
 
-pub(super) async fn order(
+pub(super) async fn pause(
     args: OrderArgs,
     paused: bool,
     environment: Environment,

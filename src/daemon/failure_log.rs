@@ -15,9 +15,9 @@ use std::time::Duration;
 
 const REPEAT: Duration = Duration::from_secs(10 * 60);
 
-/// The troubles that last.
+/// The failures that last.
 #[derive(Debug)]
-pub(super) struct Troubles {
+pub(super) struct FailureLog {
     clock: Arc<dyn Clock>,
     lasting: Mutex<Lasting>,
 }
@@ -37,7 +37,7 @@ struct Trouble {
     passes: u64,
 }
 
-impl Troubles {
+impl FailureLog {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, lasting: Mutex::default() }
     }
@@ -48,7 +48,7 @@ impl Troubles {
             Err(PassError::Stopped) => return,
             Err(fault) => Some(fault),
             Ok(report) => {
-                tell_pass(name, report);
+                log_pass(name, report);
                 report.fault.as_ref()
             }
         };
@@ -124,7 +124,7 @@ impl Trouble {
     }
 }
 
-fn tell_pass(sandbox: &SandboxName, report: &Report) {
+fn log_pass(sandbox: &SandboxName, report: &Report) {
     tracing::debug!(
         sandbox = sandbox.as_str(),
         scheduled = report.count(Event::Scheduled),
