@@ -8,7 +8,8 @@
 use super::error::PassError;
 use super::lease::LeaseKeeper;
 use super::log::{log_dry_run, log_entry, log_unstored};
-use super::pass::{Mode, Report};
+use super::parts::Mode;
+use super::report::Report;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;

@@ -1,13 +1,13 @@
 //! Whether `createdClient` shows which runs are ours. The first run that is issued for us tells.
 
-use super::gather::Gatherer;
 use super::memory::Memory;
 use super::reads::Reading;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::plan::snapshot::ClientIdTrust;
 use crate::store::{ClientMark, Progress};
 use jiff::Timestamp;
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// What is known of our client's mark; nothing yet where we have just become another client.
     pub(super) fn client(
         &self,

@@ -1,8 +1,8 @@
 //! Which failed runs there are: a listing of what changed, and in a sweep a second one of the whole
 //! look-back window, held against what each dataflow says of its last run.
 
-use super::gather::Gatherer;
 use super::memory::Memory;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::before;
@@ -19,7 +19,7 @@ pub(super) struct Since {
     pub(super) begun: Option<Timestamp>,
 }
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Lists failed runs. In a sweep each dataflow has just named its last run: if that failed in
     /// the window and the listing does not show it, the platform understands our filter in another
     /// way than we do. That form of the listing is not used again, and the runs are listed in

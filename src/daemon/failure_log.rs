@@ -2,7 +2,7 @@
 //! minutes while it lasts, once when it is over.
 
 use super::error::PassError;
-use super::pass::Report;
+use super::report::Report;
 use crate::clock::Clock;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::model::journal::Event;

@@ -10,6 +10,7 @@ use super::failed_runs::Since;
 use super::memory::{Check, Memory};
 use super::reads::Reading;
 use super::record::Record;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::time::{after, before};
 use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
@@ -20,11 +21,8 @@ use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::policy::rule;
-use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::{Recovery, State};
-use crate::flow_service::FlowService;
-use crate::settings::{SandboxSettings, Settings};
-use crate::store::{Progress, Store};
+use crate::store::Progress;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -54,16 +52,6 @@ pub(super) struct Gathered {
     pub(super) fault: Option<PassError>,
 }
 
-/// What gathering needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gatherer<'a> {
-    pub(super) service: &'a FlowService,
-    pub(super) store: &'a dyn Store,
-    pub(super) settings: &'a Settings,
-    pub(super) sandbox: &'a SandboxSettings,
-    pub(super) jitter: Jitter,
-}
-
 /// What the store says before anything is asked of the platform.
 struct Stored {
     recoveries: Vec<Recovery>,
@@ -71,7 +59,7 @@ struct Stored {
     facts: Facts,
 }
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Reads what one pass over the sandbox needs.
     ///
     /// # Errors

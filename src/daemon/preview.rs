@@ -103,7 +103,7 @@ impl Pass<'_> {
     pub(super) async fn preview(&self, memory: &mut Memory) -> Result<Preview, PassError> {
         let gathered = self.gather(memory).await?;
         let plan = plan(&gathered.snapshot);
-        let open = self.gatherer.store.open_recoveries(&self.gatherer.sandbox.name).await?;
+        let open = self.reader.store.open_recoveries(&self.reader.sandbox.name).await?;
         Ok(Preview {
             read_at: gathered.snapshot.now,
             lines: lines(&gathered.snapshot, &open, &plan),

@@ -1,8 +1,8 @@
 //! Removing old history, now and then.
 
-use super::Parts;
 use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
+use super::parts::Parts;
 use crate::domain::model::time::before;
 use crate::store::StoreError;
 use std::time::Duration;

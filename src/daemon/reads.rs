@@ -2,15 +2,15 @@
 
 use super::catalog::Catalog;
 use super::error::PassError;
-use super::gather::Gatherer;
 use super::memory::{Carried, Memory};
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::plan::snapshot::FlowListing;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Reads dataflows again that something may be sent for, and those not known yet; gives those
     /// that were read.
     pub(super) async fn read_flows(

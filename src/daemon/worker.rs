@@ -1,15 +1,16 @@
 //! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has a loop of its own, so
 //! that one that is slow or cannot be read delays no other.
 
-use super::Parts;
 use super::error::PassError;
 use super::failure_log::FailureLog;
-use super::gather::Gatherer;
 use super::lease::LeaseKeeper;
 use super::memory::Memory;
-use super::pass::{Pass, Report};
+use super::parts::Parts;
+use super::pass::Pass;
 use super::preview::Preview;
 use super::prune::Pruner;
+use super::report::Report;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::settings::SandboxSettings;
@@ -140,7 +141,7 @@ fn pass_over<'a>(
     stop: &'a CancellationToken,
 ) -> Pass<'a> {
     Pass {
-        gatherer: Gatherer {
+        reader: SandboxReader {
             service: &parts.service,
             store: parts.store.as_ref(),
             settings: &parts.settings,
