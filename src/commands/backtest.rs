@@ -1,8 +1,7 @@
 //! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
 
-use super::format::seconds;
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
+use super::context::{Exit, print};
+use super::format::{keep_whole, seconds, table};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
 use crate::backtest::history::{EVENTS, Gathered, History, gather};
 use crate::backtest::replay::{Bounds, InForce};
@@ -13,7 +12,7 @@ use crate::domain::model::time::before;
 use crate::domain::policy::rule;
 use crate::settings::{Settings, format_duration};
 use crate::store::{Filter, SqliteStore, Store};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -40,11 +39,7 @@ const CANNOT_KNOW: [&str; 7] = [
      that nobody looked for.",
 ];
 
-pub(super) async fn backtest(args: BacktestArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow::Result<Exit> {
     let now = SystemClock::new().now();
     let since = before(now, args.since);
     let store = SqliteStore::open_existing(&settings.store.path).await?;
@@ -56,9 +51,9 @@ pub(super) async fn backtest(args: BacktestArgs, environment: Environment) -> an
     let gathered = gather(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
     let comparison = compare(&gathered.histories, bounds, |history, failure| {
-        in_force(&settings, history, failure)
+        in_force(settings, history, failure)
     });
-    let report = Report { settings: &settings, since, until, gathered: &gathered, comparison };
+    let report = Report { settings, since, until, gathered: &gathered, comparison };
     print(&if args.json { report.as_json()? } else { report.as_text()? })?;
     Ok(Exit::Done)
 }
@@ -202,11 +197,7 @@ fn times_as_json(times: &Times) -> Value {
 /// A row per figure that is not nothing in both columns.
 fn totals_table(comparison: &Comparison) -> Table {
     let Comparison { recorded, replayed, both, .. } = comparison;
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
+    let mut table = table(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
     let unknown = replayed.unknown;
     let sign = if unknown > 0 { "≥ " } else { "" };
     for (name, was, is) in [
@@ -258,11 +249,7 @@ fn totals_table(comparison: &Comparison) -> Table {
 }
 
 fn flows_table(flows: &[FlowChange]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
+    let mut table = table(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
     for flow in flows.iter().filter(|flow| flow.changed > 0).take(ROWS) {
         let FlowChange { recorded, replayed, .. } = flow;
         let sign = if replayed.unknown > 0 { "≥ " } else { "" };

@@ -1,9 +1,7 @@
 //! `flowmend check`: would it work, and on what?
 
-use super::format::policy;
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
-use crate::cli::ConfigArgs;
+use super::context::{Exit, print};
+use super::format::{keep_whole, policy, table};
 use crate::clock::SystemClock;
 use crate::daemon::{Catalog, PassError};
 use crate::domain::model::flow::FlowKind;
@@ -12,21 +10,17 @@ use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::chain;
-use comfy_table::{ContentArrangement, Table, presets};
+
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn check(settings: &Settings) -> anyhow::Result<Exit> {
     let mut report = String::from("configuration  ok\n");
     for warning in &settings.warnings {
         writeln!(report, "warning        {warning}")?;
     }
-    let mut worst = check_store(&settings, &mut report).await?;
+    let mut worst = check_store(settings, &mut report).await?;
     let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
     if let Err(error) = service.authenticate().await {
         writeln!(report, "credentials    FAILED: {}", chain(&error))?;
@@ -35,7 +29,7 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     }
     writeln!(report, "credentials    ok, as {}", service.client_id())?;
     for sandbox in &settings.sandboxes {
-        let exit = check_sandbox(&service, &settings, sandbox, &mut report).await?;
+        let exit = check_sandbox(&service, settings, sandbox, &mut report).await?;
         if worst == Exit::Done {
             worst = exit;
         }
@@ -120,11 +114,7 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
         )?;
         return Ok(());
     }
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
+    let mut table = table(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
     for dataflow in &dataflows {
         let last = dataflow.flow.last_run.as_ref();
         table.add_row([

@@ -1,7 +1,8 @@
 //! `flowmend demo`: the daemon against the simulated platform, at a pace that can be watched.
 
+use super::context::{Exit, print, stop_on_signal};
 use super::simulate::settings_for;
-use super::{Exit, Identity, daemon, print, stop_on_signal};
+use super::wiring::{Identity, daemon};
 use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::Mode;

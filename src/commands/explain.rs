@@ -1,8 +1,7 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::format::{as_json, distance, policy, seconds, seconds_from};
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
+use super::context::{Exit, print};
+use super::format::{as_json, distance, keep_whole, policy, seconds, seconds_from, table};
 use crate::cli::ExplainArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -16,24 +15,20 @@ use crate::domain::recovery::{Recovery, State};
 use crate::settings::{Settings, format_duration};
 use crate::store::{SqliteStore, Store};
 use crate::telemetry;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-pub(super) async fn explain(args: ExplainArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::Result<Exit> {
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let recovery = store.recovery_of(&args.run).await?;
     let root = recovery.as_ref().map_or(&args.run, |recovery| &recovery.root_run_id);
     let entries = store.journal(root).await?;
     store.close().await;
     let now = SystemClock::new().now();
-    let Some(story) = Story::new(&args.run, recovery.as_ref(), &entries, &settings, now) else {
-        telemetry::complain(&unknown(&args.run, &settings));
+    let Some(story) = Story::new(&args.run, recovery.as_ref(), &entries, settings, now) else {
+        telemetry::complain(&unknown(&args.run, settings));
         return Ok(Exit::Failed);
     };
     print(&if args.json { story.as_json()? } else { story.as_text()? })?;
@@ -274,11 +269,7 @@ impl<'a> Story<'a> {
     }
 
     fn timeline(&self) -> Table {
-        let mut table = Table::new();
-        table
-            .load_preset(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(["TIME", "TRY", "WHAT", "WHY"]);
+        let mut table = table(["TIME", "TRY", "WHAT", "WHY"]);
         let mut after_call = false;
         for entry in self.entries {
             let attempt = match (entry.attempt, entry.max_attempts) {

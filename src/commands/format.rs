@@ -3,6 +3,7 @@
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::format_duration;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -78,6 +79,25 @@ pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
         (true, _) => "now".to_owned(),
         (_, true) => format!("in {}", shown.join(" ")),
         (_, false) => format!("{} ago", shown.join(" ")),
+    }
+}
+
+/// A table without lines, as wide as the terminal.
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// Ids and names are copied, so these columns are never wrapped, however narrow the terminal is.
+pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Both change the store only; the daemon takes it up at its next pass.
 
-use super::{Environment, Exit, load, open_to_amend, print};
-use crate::cli::{ConfigArgs, DismissArgs, RetryArgs};
+use super::context::{Exit, open_to_amend, print};
+use crate::cli::{DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::RunId;
 use crate::domain::policy::rule;
@@ -15,16 +15,14 @@ use crate::store::{Batch, Filter, SqliteStore, Store};
 use std::fmt::Write;
 use std::sync::Arc;
 
-pub(super) async fn retry(args: RetryArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let Some(mut desk) = Desk::open(&args.config, &environment).await? else {
-        return Ok(Exit::BadConfig);
-    };
-    let mut recoveries = desk.named(&args.runs).await?;
+pub(super) async fn retry(settings: Arc<Settings>, args: RetryArgs) -> anyhow::Result<Exit> {
+    let mut session = OperatorSession::open(settings).await?;
+    let mut recoveries = session.named(&args.runs).await?;
     let whole_flow = args.runs.is_empty() && !args.all_held && !args.all_given_up;
     for (wanted, state) in [(args.all_held, "held"), (args.all_given_up, "given_up")] {
         if wanted || whole_flow {
             let filter = Filter { state: Some(state.to_owned()), ..Filter::default() };
-            recoveries.extend(desk.store.recoveries(&filter).await?);
+            recoveries.extend(session.store.recoveries(&filter).await?);
         }
     }
     let wanted = |recovery: &Recovery| match &args.flow {
@@ -33,38 +31,34 @@ pub(super) async fn retry(args: RetryArgs, environment: Environment) -> anyhow::
     };
     recoveries.retain(wanted);
     for recovery in &recoveries {
-        let change = recovery.retry(desk.terms_for(recovery));
-        desk.decide(recovery, change, "retried", args.dry_run).await?;
+        let change = recovery.retry(session.terms_for(recovery));
+        session.decide(recovery, change, "retried", args.dry_run).await?;
     }
-    desk.close().await
+    session.close().await
 }
 
-pub(super) async fn dismiss(args: DismissArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let Some(mut desk) = Desk::open(&args.config, &environment).await? else {
-        return Ok(Exit::BadConfig);
-    };
-    for recovery in &desk.named(&args.runs).await? {
-        let change = recovery.dismiss(&args.reason, desk.terms_for(recovery));
-        desk.decide(recovery, change, "dismissed", false).await?;
+pub(super) async fn dismiss(settings: Arc<Settings>, args: DismissArgs) -> anyhow::Result<Exit> {
+    let mut session = OperatorSession::open(settings).await?;
+    for recovery in &session.named(&args.runs).await? {
+        let change = recovery.dismiss(&args.reason, session.terms_for(recovery));
+        session.decide(recovery, change, "dismissed", false).await?;
     }
-    desk.close().await
+    session.close().await
 }
 
-/// Where an operator's decisions are written down, and what is said about them.
-struct Desk {
+/// Stores an operator's decisions, and collects what to print about them.
+struct OperatorSession {
     settings: Arc<Settings>,
     store: SqliteStore,
     report: String,
-    /// Something that was asked for could not be done.
-    left_alone: bool,
+    /// True if something that was asked for could not be done.
+    incomplete: bool,
 }
 
-impl Desk {
-    /// `None` for a faulty configuration, which has been printed.
-    async fn open(args: &ConfigArgs, environment: &Environment) -> anyhow::Result<Option<Self>> {
-        let Ok(settings) = load(args, environment) else { return Ok(None) };
+impl OperatorSession {
+    async fn open(settings: Arc<Settings>) -> anyhow::Result<Self> {
         let store = open_to_amend(&settings).await?;
-        Ok(Some(Self { settings, store, report: String::new(), left_alone: false }))
+        Ok(Self { settings, store, report: String::new(), incomplete: false })
     }
 
     async fn named(&mut self, runs: &[RunId]) -> anyhow::Result<Vec<Recovery>> {
@@ -73,7 +67,7 @@ impl Desk {
             match self.store.recovery_of(run).await? {
                 Some(recovery) => recoveries.push(recovery),
                 None => {
-                    self.left_alone = true;
+                    self.incomplete = true;
                     writeln!(self.report, "{run}  no recovery owns this run")?;
                 }
             }
@@ -109,7 +103,7 @@ impl Desk {
                 }
             }
         };
-        self.left_alone |= outcome.is_err();
+        self.incomplete |= outcome.is_err();
         let outcome = outcome.unwrap_or_else(|why| why);
         writeln!(self.report, "{}  {}  {outcome}", recovery.root_run_id, recovery.flow_name)?;
         Ok(())
@@ -118,6 +112,6 @@ impl Desk {
     async fn close(self) -> anyhow::Result<Exit> {
         self.store.close().await;
         print(if self.report.is_empty() { "No recovery matches.\n" } else { &self.report })?;
-        Ok(if self.left_alone { Exit::Failed } else { Exit::Done })
+        Ok(if self.incomplete { Exit::Failed } else { Exit::Done })
     }
 }

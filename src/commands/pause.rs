@@ -2,30 +2,24 @@
 //!
 //! Both change the store only; the daemon takes it up at its next pass.
 
-use super::{Environment, Exit, load, open_to_amend, print};
+use super::context::{Exit, newest_of, open_to_amend, print};
 use crate::cli::OrderArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::model::ids::FlowId;
 use crate::domain::policy::pause_order::Order;
-use crate::domain::recovery::Recovery;
 use crate::settings::Settings;
-use crate::store::{Filter, SqliteStore, Store};
+use crate::store::Store;
 use crate::telemetry;
 
 pub(super) async fn pause(
+    settings: &Settings,
     args: OrderArgs,
     paused: bool,
-    environment: Environment,
 ) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
-    if let Some(complaint) = unknown_sandbox(&args, &settings) {
+    if let Some(complaint) = unknown_sandbox(&args, settings) {
         telemetry::complain(&complaint);
         return Ok(Exit::Failed);
     }
-    let store = open_to_amend(&settings).await?;
+    let store = open_to_amend(settings).await?;
     let known = match &args.flow {
         Some(flow) => newest_of(&store, flow).await?,
         None => None,
@@ -49,15 +43,6 @@ pub(super) async fn pause(
         print("Nothing is known of such a dataflow yet; is its id or name spelled right?\n")?;
     }
     Ok(Exit::Done)
-}
-
-/// The recovery of a dataflow, named by its id or its name, that changed last: it knows both.
-pub(super) async fn newest_of(
-    store: &SqliteStore,
-    flow: &FlowId,
-) -> anyhow::Result<Option<Recovery>> {
-    let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
-    Ok(store.recoveries(&filter).await?.pop())
 }
 
 /// What to say where no such sandbox is configured: an order for it would do nothing.

@@ -1,6 +1,7 @@
 //! `flowmend run`: the daemon.
 
-use super::{Environment, Exit, Identity, OpenStore, daemon, load, read_settings, stop_on_signal};
+use super::context::{Environment, Exit, load, stop_on_signal};
+use super::wiring::{Identity, OpenStore, daemon};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
@@ -18,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 /// What a stopping daemon may take beyond the time limit of one request.
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn run(
+    settings: Arc<Settings>,
+    args: RunArgs,
+    environment: &Environment,
+) -> anyhow::Result<Exit> {
     telemetry::start(settings.log.format, &settings.log.level)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Live };
     let mut hangup = signal(SignalKind::hangup())?;
@@ -35,7 +36,7 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
-    while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup, &metrics).await
+    while let Some(new) = turn(&mut daemon, &args, environment, &stop, &mut hangup, &metrics).await
     {
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
             Ok(service) => {
@@ -95,7 +96,7 @@ async fn turn(
         tokio::select! {
             () = &mut running => return reloaded,
             _ = hangup.recv(), if reloaded.is_none() => {
-                let read = read_settings(&args.config, environment);
+                let read = load(&args.config, environment);
                 metrics.config_reloaded(read.is_ok());
                 match read {
                     Ok(settings) => {

@@ -1,6 +1,6 @@
 //! `flowmend simulate`: a simulated Flow Service to rehearse against.
 
-use super::{Exit, print, stop_on_signal};
+use super::context::{Exit, print, stop_on_signal};
 use crate::cli::SimulateArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::simulator::{Credentials, Scenario, Simulator};
