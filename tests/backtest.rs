@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use flowmend::backtest::history::{End, History, gather};
-use flowmend::backtest::replay::{Bounds, Course, InForce, Outcome};
+use flowmend::backtest::replay::{Bounds, Course, Outcome};
 use flowmend::domain::model::failure::Failure;
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::Entry;
@@ -11,6 +11,7 @@ use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::run::{Run, RunStatus};
 use flowmend::domain::model::time::after;
 use flowmend::domain::model::verdict::Verdict;
+use flowmend::domain::policy::in_force::InForce;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
@@ -160,7 +161,7 @@ impl Life {
 
     fn replayed(&self, policy: RetryPolicy, poll: u64) -> Course {
         let bounds = Bounds { poll: seconds(poll), until: self.until() };
-        let in_force = |_: &Failure| InForce { selected: true, rule: None, retry: policy };
+        let in_force = |_: &Failure| Some(InForce { rule: None, retry: policy });
         Course::replayed(&self.history(), bounds, in_force)
     }
 }

@@ -17,6 +17,7 @@ use flowmend::domain::plan::snapshot::{ClientIdTrust, FlowListing, Snapshot};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::breaker::Breaker;
 use flowmend::domain::policy::hold::{Grounds, Holds};
+use flowmend::domain::policy::in_force::{DataflowPolicy, Policies};
 use flowmend::domain::policy::outage::OutageRecord;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::quiet::{self, Quiet};
@@ -250,7 +251,6 @@ impl World {
             sandbox: SandboxName::new("prod"),
             flows: Arc::new(flows),
             fresh,
-            fallback: self.policy,
             holds,
             recoveries,
             queue: turns.queued,
@@ -268,10 +268,17 @@ impl World {
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
             first_since: None,
-            per_dataflow: 1,
             admission: facts,
             jitter: Jitter::new(7),
-            rules: self.conduct.rules.clone(),
+            policies: Policies {
+                dataflows: Arc::new([]),
+                default: DataflowPolicy {
+                    retry: self.policy,
+                    per_dataflow: 1,
+                    ..DataflowPolicy::default()
+                },
+                rules: self.conduct.rules.clone(),
+            },
             quiet: self.conduct.quiet.clone(),
         }
     }
@@ -324,7 +331,7 @@ impl World {
             source_spec: None,
             last_run: None,
         };
-        Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }
+        Dataflow { flow, kind: FlowKind::Batch, per_dataflow: 1 }
     }
 
     fn holds(&self) -> Holds {

@@ -1,9 +1,10 @@
 //! The figures of a backtest: what was, beside what would have been.
 
 use crate::backtest::history::{End, History};
-use crate::backtest::replay::{Bounds, Course, InForce, Outcome};
+use crate::backtest::replay::{Bounds, Course, Outcome};
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::policy::in_force::InForce;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -108,11 +109,12 @@ pub struct Comparison {
     pub flows: Vec<FlowChange>,
 }
 
-/// Replays `histories` under the policy that `in_force` names for each failure.
+/// Replays `histories` under what is in force for each failure; `None` where the dataflow is not
+/// selected.
 pub fn compare<'a>(
     histories: &[History],
     bounds: Bounds,
-    in_force: impl Fn(&History, &Failure) -> InForce<'a>,
+    in_force: impl Fn(&History, &Failure) -> Option<InForce<'a>>,
 ) -> Comparison {
     let mut comparison = Comparison::default();
     let mut flows: HashMap<(&SandboxName, &FlowId), Flow<'_, 'a>> = HashMap::new();
@@ -134,8 +136,8 @@ pub fn compare<'a>(
         flow.changed += changed;
         flow.recorded.add(recorded);
         flow.replayed.add(replayed);
-        let rule = in_force(history, &history.failure).rule.map(|rule| rule.name.as_str());
-        *flow.rules.entry(rule).or_default() += 1;
+        let rule = in_force(history, &history.failure).and_then(|it| it.rule);
+        *flow.rules.entry(rule.map(|rule| rule.name.as_str())).or_default() += 1;
     }
     comparison.flows =
         flows.into_iter().map(|((sandbox, flow_id), flow)| flow.told(sandbox, flow_id)).collect();

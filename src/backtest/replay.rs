@@ -13,32 +13,13 @@ use crate::domain::model::failure::Failure;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::time::span;
 use crate::domain::model::time::{after, before};
+use crate::domain::policy::in_force::InForce;
 use crate::domain::policy::retry::RetryPolicy;
-use crate::domain::policy::rule::{Action, Rule};
+use crate::domain::policy::rule::Action;
 use crate::domain::policy::schedule::jittered;
 use crate::domain::recovery::EXCUSED_MAX;
 use jiff::Timestamp;
 use std::time::Duration;
-
-/// What is in force for one failure of one dataflow.
-#[derive(Debug, Clone, Copy)]
-pub struct InForce<'a> {
-    /// Whether the dataflow is looked after at all.
-    pub selected: bool,
-    /// The rule that matches.
-    pub rule: Option<&'a Rule>,
-    /// The policy, what the rule changes included.
-    pub retry: RetryPolicy,
-}
-
-impl InForce<'_> {
-    fn action(&self) -> Action {
-        match self.selected {
-            true => self.rule.map_or(Action::Retry, |rule| rule.action),
-            false => Action::Ignore,
-        }
-    }
-}
 
 /// What a replay has to know of the world besides the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,16 +64,20 @@ impl Course {
         }
     }
 
-    /// What would have become of it under the policy that `in_force` names for each failure in turn.
+    /// What would have become of it under what is in force for each failure in turn; `None` where the
+    /// dataflow is not selected.
     pub fn replayed<'a>(
         history: &History,
         bounds: Bounds,
-        in_force: impl Fn(&Failure) -> InForce<'a>,
+        in_force: impl Fn(&Failure) -> Option<InForce<'a>>,
     ) -> Self {
         let mut replay = Replay::of(history, bounds);
         loop {
-            let terms = in_force(replay.failure);
-            if let Some(end) = replay.step(terms.action(), &terms.retry) {
+            let end = match in_force(replay.failure) {
+                Some(it) => replay.step(it.action(), &it.retry),
+                None => Some(replay.at_once(End::LeftAlone)),
+            };
+            if let Some(end) = end {
                 return replay.ended(end);
             }
         }

@@ -1,15 +1,13 @@
 //! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
 
-use super::context::{Exit, print};
+use super::context::{Exit, is_selected, print};
 use super::format::{keep_whole, seconds, table};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
 use crate::backtest::history::{EVENTS, Gathered, History, gather};
-use crate::backtest::replay::{Bounds, InForce};
+use crate::backtest::replay::Bounds;
 use crate::cli::BacktestArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::model::failure::Failure;
 use crate::domain::model::time::before;
-use crate::domain::policy::rule;
 use crate::settings::{Settings, format_duration};
 use crate::store::{Filter, SqliteStore, Store};
 use comfy_table::{CellAlignment, Table};
@@ -50,24 +48,15 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
     let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
     let gathered = gather(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
+    let policies = settings.policies();
     let comparison = compare(&gathered.histories, bounds, |history, failure| {
-        in_force(settings, history, failure)
+        let History { sandbox, flow_id, flow_name, .. } = history;
+        let selected = is_selected(settings, sandbox, flow_id, flow_name);
+        selected.then(|| policies.in_force(sandbox, flow_id, flow_name, failure))
     });
     let report = Report { settings, since, until, gathered: &gathered, comparison };
     print(&if args.json { report.as_json()? } else { report.as_text()? })?;
     Ok(Exit::Done)
-}
-
-fn in_force<'a>(settings: &'a Settings, history: &History, failure: &Failure) -> InForce<'a> {
-    let History { sandbox, flow_id, flow_name, .. } = history;
-    let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
-    let base = settings.policy_for(sandbox, flow_id, flow_name).retry;
-    let (rule, retry) = rule::in_force(&settings.rules, base, sandbox, flow_id, flow_name, failure);
-    InForce {
-        selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
-        rule,
-        retry,
-    }
 }
 
 /// Everything there is to tell.

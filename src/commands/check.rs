@@ -5,7 +5,9 @@ use super::format::{keep_whole, policy, table};
 use crate::clock::SystemClock;
 use crate::daemon::{Catalog, PassError};
 use crate::domain::model::flow::FlowKind;
+use crate::domain::model::ids::SandboxName;
 use crate::domain::plan::dataflow::Dataflow;
+use crate::domain::policy::in_force::Policies;
 use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{SqliteStore, Store};
@@ -81,7 +83,7 @@ async fn check_sandbox(
     match catalog.refresh(service, settings, sandbox).await {
         Ok(()) => {
             writeln!(report, "\nsandbox {}  ok", sandbox.name)?;
-            write_catalog(&catalog, report)?;
+            write_catalog(&catalog, &sandbox.name, &settings.policies(), report)?;
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -104,7 +106,12 @@ fn exit_for(error: &ApiError) -> Exit {
     }
 }
 
-fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
+fn write_catalog(
+    catalog: &Catalog,
+    sandbox: &SandboxName,
+    policies: &Policies,
+    report: &mut String,
+) -> anyhow::Result<()> {
     let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
     dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
     if dataflows.is_empty() {
@@ -124,7 +131,9 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
             dataflow.flow.state.as_str().to_owned(),
             last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
             match dataflow.kind {
-                FlowKind::Batch => policy(&dataflow.retry),
+                FlowKind::Batch => {
+                    policy(&policies.of(sandbox, &dataflow.flow.id, &dataflow.flow.name).retry)
+                }
                 _ => "left alone".to_owned(),
             },
         ]);

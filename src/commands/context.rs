@@ -1,7 +1,7 @@
 //! What every command works with: exit codes, settings, the store, standard output, signals.
 
 use crate::cli::ConfigArgs;
-use crate::domain::model::ids::FlowId;
+use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
@@ -66,6 +66,17 @@ pub(super) async fn newest_of(
 ) -> anyhow::Result<Option<Recovery>> {
     let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
     Ok(store.recoveries(&filter).await?.pop())
+}
+
+/// Whether the configuration selects this dataflow.
+pub(super) fn is_selected(
+    settings: &Settings,
+    sandbox: &SandboxName,
+    flow_id: &FlowId,
+    name: &str,
+) -> bool {
+    let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
+    own.is_some_and(|own| own.selects(flow_id.as_str(), name))
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no error.

@@ -1,6 +1,6 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::context::{Exit, print};
+use super::context::{Exit, is_selected, print};
 use super::format::{as_json, distance, keep_whole, policy, seconds, seconds_from, table};
 use crate::cli::ExplainArgs;
 use crate::clock::{Clock, SystemClock};
@@ -8,8 +8,8 @@ use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::time::after;
-use crate::domain::policy::retry::{RetryOverride, RetryPolicy};
-use crate::domain::policy::rule::{self, Action, Rule};
+use crate::domain::policy::in_force::{InForce, Policies};
+use crate::domain::policy::retry::RetryOverride;
 use crate::domain::recovery::ABSENCES_NEEDED;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::{Settings, format_duration};
@@ -27,11 +27,13 @@ pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::R
     let entries = store.journal(root).await?;
     store.close().await;
     let now = SystemClock::new().now();
-    let Some(story) = Story::new(&args.run, recovery.as_ref(), &entries, settings, now) else {
+    let policies = settings.policies();
+    let history = RunHistory::new(&args.run, recovery.as_ref(), &entries, settings, &policies, now);
+    let Some(history) = history else {
         telemetry::complain(&unknown(&args.run, settings));
         return Ok(Exit::Failed);
     };
-    print(&if args.json { story.as_json()? } else { story.as_text()? })?;
+    print(&if args.json { history.as_json()? } else { history.as_text()? })?;
     Ok(Exit::Done)
 }
 
@@ -47,8 +49,8 @@ fn unknown(run: &RunId, settings: &Settings) -> String {
     )
 }
 
-/// Everything there is to tell about one run.
-struct Story<'a> {
+/// Everything that is known about one run.
+struct RunHistory<'a> {
     /// The run that was asked about.
     run: &'a RunId,
     recovery: Option<&'a Recovery>,
@@ -58,9 +60,7 @@ struct Story<'a> {
     flow_id: &'a FlowId,
     flow_name: &'a str,
     /// What is in force for the failure today.
-    retry: RetryPolicy,
-    /// The rule that matches the failure today.
-    rule: Option<&'a Rule>,
+    in_force: InForce<'a>,
     /// The `match` of the `[[dataflow]]` that holds for it.
     pattern: Option<&'a str>,
     /// True if the configuration of today selects the dataflow.
@@ -68,13 +68,14 @@ struct Story<'a> {
     now: Timestamp,
 }
 
-impl<'a> Story<'a> {
-    /// `None` if there is nothing to tell.
+impl<'a> RunHistory<'a> {
+    /// `None` if the store does not know the run.
     fn new(
         run: &'a RunId,
         recovery: Option<&'a Recovery>,
         entries: &'a [Entry],
-        settings: &'a Settings,
+        settings: &Settings,
+        policies: &'a Policies,
         now: Timestamp,
     ) -> Option<Self> {
         let (sandbox, flow_id, flow_name) = match (recovery, entries.last()) {
@@ -82,18 +83,12 @@ impl<'a> Story<'a> {
             (None, Some(it)) => (&it.sandbox, &it.flow_id, &it.flow_name),
             (None, None) => return None,
         };
-        let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
-        let policy = settings.policy_for(sandbox, flow_id, flow_name);
-        let dataflow = policy.rule.and_then(|rule| settings.dataflows.get(rule));
         let latest = entries.iter().rev().find_map(|entry| entry.failure.as_ref());
         let failure = recovery.map(|it| &it.failure).or(latest);
-        let (rule, retry) = match failure {
-            Some(failure) => {
-                let (rules, base) = (&settings.rules, policy.retry);
-                rule::in_force(rules, base, sandbox, flow_id, flow_name, failure)
-            }
-            None => (None, policy.retry),
-        };
+        let dataflow = policies.of(sandbox, flow_id, flow_name);
+        let in_force = failure.map_or(InForce { rule: None, retry: dataflow.retry }, |failure| {
+            policies.in_force(sandbox, flow_id, flow_name, failure)
+        });
         Some(Self {
             run,
             recovery,
@@ -101,10 +96,9 @@ impl<'a> Story<'a> {
             sandbox,
             flow_id,
             flow_name,
-            retry,
-            rule,
-            pattern: dataflow.map(|dataflow| dataflow.pattern.as_str()),
-            is_selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
+            in_force,
+            pattern: dataflow.scope.dataflow.as_ref().map(|matcher| matcher.as_str()),
+            is_selected: is_selected(settings, sandbox, flow_id, flow_name),
             now,
         })
     }
@@ -126,9 +120,9 @@ impl<'a> Story<'a> {
             "flow_name": self.flow_name,
             "is_selected": self.is_selected,
             "dataflow_match": self.pattern,
-            "rule": self.rule.map(|rule| rule.name.as_str()),
-            "action": self.rule.map_or(Action::Retry, |rule| rule.action).as_str(),
-            "max_attempts": self.retry.max_attempts,
+            "rule": self.in_force.rule.map(|rule| rule.name.as_str()),
+            "action": self.in_force.action().as_str(),
+            "max_attempts": self.in_force.retry.max_attempts,
             "codes": self.codes(),
             "next": self.next(),
             "recovery": recovery,
@@ -149,14 +143,15 @@ impl<'a> Story<'a> {
             Some(pattern) => format!("[[dataflow]] match = \"{pattern}\""),
             None => "[retry]".to_owned(),
         };
-        let rule = match self.rule {
+        let rule = match self.in_force.rule {
             Some(rule) => format!("\"{}\": {}", rule.name, rule.action.as_str()),
             None => "none matches, so it is re-triggered".to_owned(),
         };
         writeln!(out, "rule      {rule}")?;
-        let overridden = self.rule.is_some_and(|rule| rule.retry != RetryOverride::default());
+        let overridden =
+            self.in_force.rule.is_some_and(|rule| rule.retry != RetryOverride::default());
         let overridden = if overridden { " and the rule" } else { "" };
-        writeln!(out, "policy    {}  from {table}{overridden}", policy(&self.retry))?;
+        writeln!(out, "policy    {}  from {table}{overridden}", policy(&self.in_force.retry))?;
         if let Some(recovery) = self.recovery {
             let codes = self.codes().unwrap_or("no error code");
             writeln!(out, "failed    {}  {codes}", seconds_from(recovery.failed_at, self.now))?;
@@ -192,8 +187,8 @@ impl<'a> Story<'a> {
         format!(
             "{} of {} re-triggers made; none after {}",
             recovery.attempts.len(),
-            self.retry.max_attempts,
-            seconds_from(recovery.deadline(&self.retry, self.now), self.now)
+            self.in_force.retry.max_attempts,
+            seconds_from(recovery.deadline(&self.in_force.retry, self.now), self.now)
         )
     }
 
@@ -201,7 +196,7 @@ impl<'a> Story<'a> {
     fn next(&self) -> String {
         let Some(recovery) = self.recovery else { return self.next_of_skipped() };
         let at = |at| seconds_from(at, self.now);
-        let max = self.retry.max_attempts;
+        let max = self.in_force.retry.max_attempts;
         let root = &recovery.root_run_id;
         let ended = at(recovery.updated_at);
         match &recovery.state {
@@ -221,11 +216,11 @@ impl<'a> Story<'a> {
                 "in doubt: was attempt {attempt} of {max}, begun {}, accepted? A run not listed \
                  from {} on counts as not made ({absences} of {ABSENCES_NEEDED} listings say so)",
                 at(*since),
-                at(after(*since, self.retry.confirm_window))
+                at(after(*since, self.in_force.retry.confirm_window))
             ),
             State::Watching { attempt, issued, since } => format!(
                 "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
-                at(after(*since, self.retry.watch_timeout))
+                at(after(*since, self.in_force.retry.watch_timeout))
             ),
             State::Held {
                 why: why @ (Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported),

@@ -6,16 +6,15 @@ use super::context::{Exit, open_to_amend, print};
 use crate::cli::{DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::RunId;
-use crate::domain::policy::rule;
+use crate::domain::policy::in_force::{InForce, Policies};
 use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::Terms;
 use crate::domain::recovery::{Change, Recovery};
 use crate::settings::Settings;
 use crate::store::{Batch, Filter, SqliteStore, Store};
 use std::fmt::Write;
-use std::sync::Arc;
 
-pub(super) async fn retry(settings: Arc<Settings>, args: RetryArgs) -> anyhow::Result<Exit> {
+pub(super) async fn retry(settings: &Settings, args: RetryArgs) -> anyhow::Result<Exit> {
     let mut session = OperatorSession::open(settings).await?;
     let mut recoveries = session.named(&args.runs).await?;
     let whole_flow = args.runs.is_empty() && !args.all_held && !args.all_given_up;
@@ -37,7 +36,7 @@ pub(super) async fn retry(settings: Arc<Settings>, args: RetryArgs) -> anyhow::R
     session.close().await
 }
 
-pub(super) async fn dismiss(settings: Arc<Settings>, args: DismissArgs) -> anyhow::Result<Exit> {
+pub(super) async fn dismiss(settings: &Settings, args: DismissArgs) -> anyhow::Result<Exit> {
     let mut session = OperatorSession::open(settings).await?;
     for recovery in &session.named(&args.runs).await? {
         let change = recovery.dismiss(&args.reason, session.terms_for(recovery));
@@ -48,7 +47,7 @@ pub(super) async fn dismiss(settings: Arc<Settings>, args: DismissArgs) -> anyho
 
 /// Stores an operator's decisions, and collects what to print about them.
 struct OperatorSession {
-    settings: Arc<Settings>,
+    policies: Policies,
     store: SqliteStore,
     report: String,
     /// True if something that was asked for could not be done.
@@ -56,9 +55,9 @@ struct OperatorSession {
 }
 
 impl OperatorSession {
-    async fn open(settings: Arc<Settings>) -> anyhow::Result<Self> {
-        let store = open_to_amend(&settings).await?;
-        Ok(Self { settings, store, report: String::new(), incomplete: false })
+    async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let store = open_to_amend(settings).await?;
+        Ok(Self { policies: settings.policies(), store, report: String::new(), incomplete: false })
     }
 
     async fn named(&mut self, runs: &[RunId]) -> anyhow::Result<Vec<Recovery>> {
@@ -76,12 +75,9 @@ impl OperatorSession {
     }
 
     fn terms_for(&self, recovery: &Recovery) -> Terms<'_> {
-        let policy =
-            self.settings.policy_for(&recovery.sandbox, &recovery.flow_id, &recovery.flow_name);
         let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
-        let (rules, base) = (&self.settings.rules, policy.retry);
-        let (rule, policy) = rule::in_force(rules, base, sandbox, flow_id, flow_name, failure);
-        Terms { policy, rule, jitter: Jitter::new(0), now: SystemClock::new().now() }
+        let InForce { rule, retry } = self.policies.in_force(sandbox, flow_id, flow_name, failure);
+        Terms { policy: retry, rule, jitter: Jitter::new(0), now: SystemClock::new().now() }
     }
 
     /// Stores `change`, unless this is a dry run, and says what became of it.

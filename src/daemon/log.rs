@@ -2,11 +2,13 @@
 //! the store keeps and what the commands show come from the same value.
 
 use super::catalog::Catalog;
+use super::findings::Findings;
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::policy::pause_order::Order;
+use crate::telemetry::chain;
 
 macro_rules! line {
     ($macro:ident, $entry:expr) => {{
@@ -101,8 +103,43 @@ pub(super) fn log_unstored(entry: &Entry) {
     );
 }
 
-/// Tells an order that an operator gave.
-pub(super) fn log_order(order: &Order) {
+/// Logs what a reading found.
+pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: &Catalog) {
+    let sandbox = sandbox.as_str();
+    if findings.first_catalog {
+        tracing::info!(
+            sandbox,
+            batch = catalog.count(FlowKind::Batch),
+            streaming = catalog.count(FlowKind::Streaming),
+            destination = catalog.count(FlowKind::Destination),
+            unknown = catalog.count(FlowKind::Unknown),
+            "dataflows selected"
+        );
+    }
+    findings.new_orders.iter().for_each(log_order);
+    if let Some(run) = &findings.foreign_run {
+        tracing::warn!(
+            sandbox,
+            run_id = run.as_str(),
+            "new run names another client; createdClient is not used to find runs in doubt"
+        );
+    }
+    for (spec, error) in &findings.unread_specs {
+        let (spec, error) = (spec.as_str(), chain(error));
+        tracing::warn!(
+            sandbox,
+            spec,
+            error,
+            "cannot read flow spec; the kind of its dataflows is unknown"
+        );
+    }
+    for (flow, error) in &findings.unlisted {
+        let (flow_id, error) = (flow.as_str(), chain(error));
+        tracing::debug!(sandbox, flow_id, error, "cannot list runs of dataflow in doubt");
+    }
+}
+
+fn log_order(order: &Order) {
     let sandbox = order.sandbox.as_ref().map_or("all", |sandbox| sandbox.as_str());
     let flow = order.flow.as_ref().map_or("all", |flow| flow.as_str());
     let detail = (!order.reason.is_empty()).then_some(order.reason.as_str());
@@ -110,16 +147,4 @@ pub(super) fn log_order(order: &Order) {
         true => tracing::info!(sandbox, flow, detail, "paused by an operator"),
         false => tracing::info!(sandbox, flow, detail, "resumed by an operator"),
     }
-}
-
-/// Tells what the first reading of a sandbox found.
-pub(super) fn log_catalog(sandbox: &SandboxName, catalog: &Catalog) {
-    tracing::info!(
-        sandbox = sandbox.as_str(),
-        batch = catalog.count(FlowKind::Batch),
-        streaming = catalog.count(FlowKind::Streaming),
-        destination = catalog.count(FlowKind::Destination),
-        unknown = catalog.count(FlowKind::Unknown),
-        "dataflows selected"
-    );
 }

@@ -99,7 +99,7 @@ impl Check {
     }
 
     /// True while a round is under way.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn is_under_way(&self) -> bool {
         matches!(self, Self::After(_))
     }
 }

@@ -10,6 +10,7 @@ mod client_mark;
 mod error;
 mod failed_runs;
 mod failure_log;
+mod findings;
 mod gather;
 mod lease;
 mod log;

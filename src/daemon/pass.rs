@@ -19,7 +19,7 @@ use super::calls::{Calls, report_stored};
 use super::error::PassError;
 use super::gather::Gathered;
 use super::lease::LeaseKeeper;
-use super::log::{log_catalog, log_entry, log_order, log_unstored};
+use super::log::{log_entry, log_findings, log_unstored};
 use super::memory::{Carried, Memory};
 use super::parts::Mode;
 use super::report::Report;
@@ -64,7 +64,8 @@ impl Pass<'_> {
         if self.lease.term() != term {
             return Err(PassError::LeaseRanOut);
         }
-        self.log_news(&gathered, memory);
+        log_findings(&self.reader.sandbox.name, &gathered.findings, &memory.catalog);
+        memory.orders = Some(std::mem::take(&mut gathered.orders));
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, memory, &mut report).await?;
         report.next_due = plan.next_due;
@@ -76,7 +77,7 @@ impl Pass<'_> {
 
         let intents = plan.intents;
         report.postponed = plan.postponed;
-        let calls = self.calls(&gathered);
+        let calls = self.calls(&gathered, memory);
         let made = calls.make(intents, unfinished, &mut report).await;
         memory.issued.extend(report.issued.iter().cloned());
         if !made? {
@@ -97,13 +98,6 @@ impl Pass<'_> {
             () = tokio::time::sleep(GATHER_LIMIT) => Err(PassError::TooSlow { limit: GATHER_LIMIT }),
             () = self.stop.cancelled() => Err(PassError::Stopped),
         }
-    }
-
-    fn log_news(&self, gathered: &Gathered, memory: &Memory) {
-        if gathered.first_catalog {
-            log_catalog(&self.reader.sandbox.name, &memory.catalog);
-        }
-        gathered.new_orders.iter().for_each(log_order);
     }
 
     async fn record(
@@ -162,7 +156,7 @@ impl Pass<'_> {
         memory.parked.extend(parked);
     }
 
-    fn calls<'c>(&'c self, gathered: &'c Gathered) -> Calls<'c> {
+    fn calls<'c>(&'c self, gathered: &'c Gathered, memory: &Memory) -> Calls<'c> {
         Calls {
             service: self.reader.service,
             store: self.reader.store,
@@ -171,7 +165,7 @@ impl Pass<'_> {
             mode: self.mode,
             snapshot: &gathered.snapshot,
             read_at: gathered.read_at,
-            orders_seen: gathered.orders_seen,
+            orders_seen: memory.orders.iter().flatten().map(|order| order.at).max(),
             at_a_time: self.reader.settings.adobe.connection.max_concurrent_requests.max(1),
         }
     }

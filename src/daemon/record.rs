@@ -21,7 +21,7 @@ const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The record of one sandbox.
 #[derive(Debug)]
 pub(super) struct Record {
-    orders: Vec<Order>,
+    pub(super) orders: Vec<Order>,
     streaks: HashMap<FlowId, Streak>,
     unsupported: Vec<(FlowId, Timestamp)>,
     pub(super) outages: OutageRecord,
@@ -66,15 +66,10 @@ impl Record {
         Holds::of(flows, grounds)
     }
 
-    /// The orders that were given since the last call; `known` remembers them.
-    pub(super) fn new_orders(&self, known: &mut Option<Vec<Order>>) -> Vec<Order> {
-        let known = known.replace(self.orders.clone()).unwrap_or_else(|| self.orders.clone());
+    /// The orders that are not among `known`; none before any were known.
+    pub(super) fn orders_since(&self, known: Option<&[Order]>) -> Vec<Order> {
+        let known = known.unwrap_or(&self.orders);
         self.orders.iter().filter(|order| !known.contains(order)).cloned().collect()
-    }
-
-    /// When the newest order was given.
-    pub(super) fn newest_order(&self) -> Option<Timestamp> {
-        self.orders.iter().map(|order| order.at).max()
     }
 }
 

@@ -8,69 +8,23 @@ use super::sandbox::{SandboxSettings, is_known, label, tables};
 use super::section::Section;
 use super::{fit, policy};
 use crate::domain::model::flow::FlowKind;
-use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::ids::SandboxName;
+use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::domain::policy::retry::{Limits, RetryPolicy};
+use crate::domain::policy::rule::Scope;
 use config::Value;
-
-/// One `[[dataflow]]`, its overrides already laid over `[retry]` and `[limits]`.
-#[derive(Debug, Clone)]
-pub struct DataflowSettings {
-    /// Which dataflows it is for.
-    pub pattern: Pattern,
-    /// The sandbox it is for; `None` for all.
-    pub sandbox: Option<SandboxName>,
-    /// What kind these dataflows are, where the platform does not tell.
-    pub kind: Option<FlowKind>,
-    /// The policy in force.
-    pub retry: RetryPolicy,
-    /// The `limits.per_dataflow` in force.
-    pub per_dataflow: u32,
-}
-
-/// What is in force for one dataflow.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EffectivePolicy {
-    /// How hard to try.
-    pub retry: RetryPolicy,
-    /// Re-triggered runs that may be under way at a time.
-    pub per_dataflow: u32,
-    /// The kind that was configured for it; it fills a gap and overrules nothing.
-    pub kind: Option<FlowKind>,
-    /// Which `[[dataflow]]` it comes from, counted from 0; `None` for `[retry]` and `[limits]`.
-    pub rule: Option<usize>,
-}
+use std::sync::Arc;
 
 impl Settings {
-    /// The policy for a dataflow: the first `[[dataflow]]` that matches its id or name, otherwise
-    /// `[retry]` and `[limits]`.
-    pub fn policy_for(
-        &self,
-        sandbox: &SandboxName,
-        flow_id: &FlowId,
-        flow_name: &str,
-    ) -> EffectivePolicy {
-        let mut rules = self.dataflows.iter().enumerate();
-        match rules.find(|(_, rule)| rule.is_for(sandbox, flow_id, flow_name)) {
-            Some((index, rule)) => EffectivePolicy {
-                retry: rule.retry,
-                per_dataflow: rule.per_dataflow,
-                kind: rule.kind,
-                rule: Some(index),
-            },
-            None => EffectivePolicy {
-                retry: self.retry,
-                per_dataflow: self.limits.per_dataflow,
-                kind: None,
-                rule: None,
-            },
-        }
-    }
-}
-
-impl DataflowSettings {
-    fn is_for(&self, sandbox: &SandboxName, flow_id: &FlowId, flow_name: &str) -> bool {
-        self.sandbox.as_ref().is_none_or(|own| own == sandbox)
-            && self.pattern.matches(flow_id.as_str(), flow_name)
+    /// What is in force for which failure.
+    pub fn policies(&self) -> Policies {
+        let default = DataflowPolicy {
+            scope: Scope::default(),
+            kind: None,
+            retry: self.retry,
+            per_dataflow: self.limits.per_dataflow,
+        };
+        Policies { dataflows: self.dataflows.clone(), default, rules: self.rules.clone() }
     }
 }
 
@@ -81,8 +35,8 @@ pub(super) fn read_all(
     retry: RetryPolicy,
     limits: &Limits,
     report: &mut Report,
-) -> Vec<DataflowSettings> {
-    let mut dataflows: Vec<DataflowSettings> = Vec::new();
+) -> Arc<[DataflowPolicy]> {
+    let mut dataflows: Vec<DataflowPolicy> = Vec::new();
     for (index, (table, origin)) in tables(list).into_iter().enumerate() {
         let label = label("dataflow", "match", index, &table);
         let mut section = Section::new(&label, "[[dataflow]]", table, report);
@@ -90,20 +44,20 @@ pub(super) fn read_all(
         section.finish();
         fit::check_overrides(report, &format!("{label}."));
         let Some(dataflow) = dataflow else { continue };
-        if dataflows.iter().any(|earlier| earlier.hides(&dataflow)) {
+        if dataflows.iter().any(|earlier| hides(earlier, &dataflow)) {
             let why = "an earlier [[dataflow]] has the same match, so this one is never used";
             report.warn(format!("{label} ({origin}): {why}"));
         }
         dataflows.push(dataflow);
     }
-    dataflows
+    dataflows.into()
 }
 
-impl DataflowSettings {
-    fn hides(&self, later: &Self) -> bool {
-        self.pattern.as_str() == later.pattern.as_str()
-            && (self.sandbox.is_none() || self.sandbox == later.sandbox)
-    }
+/// Whether `earlier` matches all that `later` does.
+fn hides(earlier: &DataflowPolicy, later: &DataflowPolicy) -> bool {
+    let pattern = |it: &DataflowPolicy| it.scope.dataflow.as_ref().map(|it| it.as_str().to_owned());
+    let (sandbox, other) = (&earlier.scope.sandbox, &later.scope.sandbox);
+    pattern(earlier) == pattern(later) && (sandbox.is_none() || sandbox == other)
 }
 
 fn read(
@@ -112,7 +66,7 @@ fn read(
     sandboxes: &[SandboxSettings],
     retry: RetryPolicy,
     limits: &Limits,
-) -> Option<DataflowSettings> {
+) -> Option<DataflowPolicy> {
     let kinds = [FlowKind::Batch, FlowKind::Streaming, FlowKind::Destination];
     let missing = "is missing; give a dataflow's id or name, or a glob such as \"crm-*\"";
     section.require("match", origin, missing);
@@ -122,9 +76,11 @@ fn read(
     let own_retry = section.inner("retry", policy::read_retry).unwrap_or_default();
     let per_dataflow = limits.per_dataflow;
     let own_limit = section.inner("limits", |it| policy::read_dataflow_limits(it, per_dataflow));
-    Some(DataflowSettings {
-        pattern: pattern?,
-        sandbox: sandbox.map(|read| SandboxName::new(read.value)),
+    Some(DataflowPolicy {
+        scope: Scope {
+            sandbox: sandbox.map(|read| SandboxName::new(read.value)),
+            dataflow: Some(pattern?.matcher()),
+        },
         kind,
         retry: own_retry.over(retry),
         per_dataflow: own_limit.unwrap_or(per_dataflow),

@@ -38,7 +38,6 @@ mod text;
 mod value;
 
 pub use adobe::Adobe;
-pub use dataflow::{DataflowSettings, EffectivePolicy};
 pub use fault::{Fault, Faults, Origin};
 pub use http::Http;
 pub use log::{Log, LogFormat};
@@ -50,6 +49,7 @@ pub use store::StoreSettings;
 pub use text::format_duration;
 
 use crate::domain::policy::breaker::Breaker;
+use crate::domain::policy::in_force::DataflowPolicy;
 use crate::domain::policy::quiet::Quiet;
 use crate::domain::policy::retry::{Limits, RetryPolicy};
 use crate::domain::policy::rule::Rule;
@@ -103,8 +103,8 @@ pub struct Settings {
     pub adobe: Adobe,
     /// All `[[sandbox]]`, at least one, each name once.
     pub sandboxes: Vec<SandboxSettings>,
-    /// All `[[dataflow]]` in order; see [`Settings::policy_for`].
-    pub dataflows: Vec<DataflowSettings>,
+    /// All `[[dataflow]]` in order; see [`Settings::policies`].
+    pub dataflows: Arc<[DataflowPolicy]>,
     /// `[poll]`.
     pub poll: Poll,
     /// `[retry]`. `FLOWMEND__RETRY__MAX_ATTEMPTS` and so on.

@@ -64,13 +64,12 @@ fn every(interval: u64, max_attempts: u32) -> RetryPolicy {
 /// The course under `retry` and `rules`, as outcome, re-triggers, wasted, and minutes to recovery.
 fn course(history: &History, retry: RetryPolicy, rules: &[Rule]) -> (Outcome, u32, u32, u64) {
     let bounds = Bounds { poll: minutes(1), until: at(1000) };
-    let course = Course::replayed(history, bounds, |failure| {
-        let History { sandbox, flow_id, flow_name, .. } = history;
-        let (rule, retry) = crate::domain::policy::rule::in_force(
-            rules, retry, sandbox, flow_id, flow_name, failure,
-        );
-        InForce { selected: true, rule, retry }
-    });
+    let default = DataflowPolicy { retry, ..DataflowPolicy::default() };
+    let policies = Policies { default, rules: rules.into(), ..Policies::default() };
+    let History { sandbox, flow_id, flow_name, .. } = history;
+    let in_force =
+        |failure: &Failure| Some(policies.in_force(sandbox, flow_id, flow_name, failure));
+    let course = Course::replayed(history, bounds, in_force);
     let took = course.took.unwrap_or_default().as_secs() / 60;
     (course.outcome, course.retriggers, course.wasted, took)
 }
@@ -158,8 +157,7 @@ fn what_is_not_wanted_any_more_is_left_alone() {
 
     let open = history(&[], End::Open, Reason::RunFailed, 0);
     let bounds = Bounds { poll: minutes(1), until: at(1000) };
-    let unselected = InForce { selected: false, rule: None, retry: every(1, 5) };
-    let course = Course::replayed(&open, bounds, |_| unselected);
+    let course = Course::replayed(&open, bounds, |_| None);
     assert_eq!(course.outcome, Outcome::Known(End::LeftAlone));
 }
 
