@@ -1,7 +1,7 @@
 //! The figures of a backtest: what was, beside what would have been.
 
 use crate::backtest::history::{End, History};
-use crate::backtest::replay::{Bounds, Course, Outcome};
+use crate::backtest::replay::{Bounds, ReplayOutcome, ReplayResult};
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::policy::in_force::InForce;
@@ -56,19 +56,19 @@ impl Times {
 
 impl Totals {
     /// Adds one failure.
-    pub fn add(&mut self, course: Course) {
+    pub fn add(&mut self, result: ReplayResult) {
         self.failures += 1;
-        self.retriggers += u64::from(course.retriggers);
-        self.wasted += u64::from(course.wasted);
-        self.healing.0.extend(course.took);
-        *match course.outcome {
-            Outcome::Known(End::Recovered) => &mut self.recovered,
-            Outcome::Known(End::Held) => &mut self.held,
-            Outcome::Known(End::LeftAlone) => &mut self.left_alone,
-            Outcome::Known(End::GivenUp) => &mut self.given_up,
-            Outcome::Known(End::Dismissed) => &mut self.dismissed,
-            Outcome::Known(End::Open) => &mut self.open,
-            Outcome::Unknown => &mut self.unknown,
+        self.retriggers += u64::from(result.retriggers);
+        self.wasted += u64::from(result.wasted);
+        self.healing.0.extend(result.took);
+        *match result.outcome {
+            ReplayOutcome::Known(End::Recovered) => &mut self.recovered,
+            ReplayOutcome::Known(End::Held) => &mut self.held,
+            ReplayOutcome::Known(End::LeftAlone) => &mut self.left_alone,
+            ReplayOutcome::Known(End::GivenUp) => &mut self.given_up,
+            ReplayOutcome::Known(End::Dismissed) => &mut self.dismissed,
+            ReplayOutcome::Known(End::Open) => &mut self.open,
+            ReplayOutcome::Unknown => &mut self.unknown,
         } += 1;
     }
 }
@@ -119,8 +119,9 @@ pub fn compare<'a>(
     let mut comparison = Comparison::default();
     let mut flows: HashMap<(&SandboxName, &FlowId), Flow<'_, 'a>> = HashMap::new();
     for history in histories {
-        let recorded = Course::recorded(history);
-        let replayed = Course::replayed(history, bounds, |failure| in_force(history, failure));
+        let recorded = ReplayResult::recorded(history);
+        let replayed =
+            ReplayResult::replayed(history, bounds, |failure| in_force(history, failure));
         let changed = u64::from(
             (recorded.outcome, recorded.retriggers) != (replayed.outcome, replayed.retriggers),
         );

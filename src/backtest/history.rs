@@ -1,6 +1,6 @@
 //! What became of each failure, gathered from the journal: the truth a replay is held against.
 //!
-//! A journal is a list of decisions; a replay needs one value per failure. [`gather`] makes them, and
+//! A journal is a list of decisions; a replay needs one value per failure. [`read_journal`] makes them, and
 //! leaves out what it cannot tell from its beginning, so that no figure rests on half a story.
 
 use crate::domain::model::failure::Failure;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The events that [`gather`] reads; all others may be left out of what it is given.
+/// The events that [`read_journal`] reads; all others may be left out of what it is given.
 pub const EVENTS: [Event; 8] = [
     Event::Skipped,
     Event::Scheduled,
@@ -44,8 +44,8 @@ pub struct History {
     /// Waits that did not count for the budget of time.
     pub excused: Duration,
     /// The re-triggers, oldest first; those of operators and of others are among them.
-    pub tries: Vec<Try>,
-    /// When the backoff wanted the re-trigger that was never made after the last of `tries`.
+    pub attempts: Vec<RecordedAttempt>,
+    /// When the backoff wanted the re-trigger that was never made after the last of `attempts`.
     pub due: Option<Timestamp>,
     /// How it ended.
     pub end: End,
@@ -57,18 +57,18 @@ pub struct History {
 
 /// One accepted re-trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
+pub struct RecordedAttempt {
     /// When the backoff wanted it; `None` where it was not the backoff that asked for it.
     pub due: Option<Timestamp>,
     /// When it was accepted.
     pub at: Timestamp,
     /// How the issued run ended; `None` where that was never seen.
-    pub outcome: Option<TryOutcome>,
+    pub outcome: Option<AttemptResult>,
 }
 
 /// How an issued run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TryOutcome {
+pub enum AttemptResult {
     /// Badly.
     Failed {
         /// When that was seen: up to one poll later than it happened.
@@ -100,9 +100,9 @@ pub enum End {
     Dismissed,
 }
 
-/// What [`gather`] makes of a journal.
+/// What [`read_journal`] makes of a journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Gathered {
+pub struct Histories {
     /// The failures, in the order in which they were noticed.
     pub histories: Vec<History>,
     /// Recoveries left out because the entries do not begin with their beginning, or because the
@@ -112,7 +112,7 @@ pub struct Gathered {
 
 /// Gathers the failures that `entries`, in the order in which they were written, tell of from the
 /// beginning. `recoveries` know what entries do not: when a run failed, and which waits were excused.
-pub fn gather(entries: Vec<Entry>, recoveries: &[Recovery]) -> Gathered {
+pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
     let known: HashMap<&RunId, &Recovery> =
         recoveries.iter().map(|recovery| (&recovery.root_run_id, recovery)).collect();
     let mut left_out: HashSet<RunId> = HashSet::new();
@@ -146,7 +146,7 @@ pub fn gather(entries: Vec<Entry>, recoveries: &[Recovery]) -> Gathered {
             }
         }
     }
-    Gathered { histories, left_out: left_out.len() as u64 }
+    Histories { histories, left_out: left_out.len() as u64 }
 }
 
 /// True for the entry that a recovery begins with.
@@ -168,7 +168,7 @@ impl History {
             failure: entry.failure.clone()?,
             empty: entry.reason == Reason::EmptySuccess,
             excused,
-            tries: Vec::new(),
+            attempts: Vec::new(),
             due: None,
             end: End::LeftAlone,
             why: entry.reason,
@@ -183,8 +183,8 @@ impl History {
     /// Takes up what `entry` tells.
     fn take(&mut self, entry: Entry) {
         let (at, why) = (entry.at, entry.reason);
-        if let (Some(failure), Some(last)) = (entry.failure, self.tries.last_mut()) {
-            last.outcome = Some(TryOutcome::Failed { seen_at: at, failure });
+        if let (Some(failure), Some(last)) = (entry.failure, self.attempts.last_mut()) {
+            last.outcome = Some(AttemptResult::Failed { seen_at: at, failure });
         }
         match entry.event {
             Event::Scheduled => {
@@ -200,12 +200,12 @@ impl History {
                 self.end_as(End::Open, why, at);
             }
             Event::Retriggered | Event::Followed => {
-                self.tries.push(Try { due: self.due.take(), at, outcome: None });
+                self.attempts.push(RecordedAttempt { due: self.due.take(), at, outcome: None });
                 self.end_as(End::Open, why, at);
             }
             Event::Recovered => {
-                if let (Reason::IssuedRunSucceeded, Some(last)) = (why, self.tries.last_mut()) {
-                    last.outcome = Some(TryOutcome::Succeeded { seen_at: at });
+                if let (Reason::IssuedRunSucceeded, Some(last)) = (why, self.attempts.last_mut()) {
+                    last.outcome = Some(AttemptResult::Succeeded { seen_at: at });
                 }
                 self.end_as(End::Recovered, why, at);
             }
@@ -230,11 +230,11 @@ impl History {
 
     /// The re-triggers whose issued run was seen to fail: when each was accepted, when the failure
     /// was seen, and the failure. Oldest first.
-    pub fn failed_tries(
+    pub fn failed_attempts(
         &self,
     ) -> impl DoubleEndedIterator<Item = (Timestamp, Timestamp, &Failure)> {
-        self.tries.iter().filter_map(|it| match &it.outcome {
-            Some(TryOutcome::Failed { seen_at, failure }) => Some((it.at, *seen_at, failure)),
+        self.attempts.iter().filter_map(|it| match &it.outcome {
+            Some(AttemptResult::Failed { seen_at, failure }) => Some((it.at, *seen_at, failure)),
             _ => None,
         })
     }
@@ -314,13 +314,13 @@ mod tests {
                 ..entry(4, "x", "x", Event::FlowHeld, Reason::KeepsFailing)
             },
         ];
-        let gathered = gather(entries, &[recovery("older", -9), recovery("r", 1)]);
+        let gathered = read_journal(entries, &[recovery("older", -9), recovery("r", 1)]);
         assert_eq!(gathered.left_out, 2);
         let [history] = &gathered.histories[..] else { panic!("{gathered:?}") };
         assert_eq!((history.failed_at, history.noticed_at), (at(1), at(2)));
         assert_eq!((history.end, history.due), (End::Open, Some(at(7))));
         assert_eq!(history.excused, Duration::from_secs(7));
-        assert_eq!(history.failed_tries().count(), 0, "the root run is no try");
+        assert_eq!(history.failed_attempts().count(), 0, "the root run is no try");
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
             skipped("c", Reason::TooOld),
             adopted(3, "b"),
         ];
-        let gathered = gather(entries, &[recovery("b", 1)]);
+        let gathered = read_journal(entries, &[recovery("b", 1)]);
         let ends: Vec<End> = gathered.histories.iter().map(|history| history.end).collect();
         assert_eq!((ends, gathered.left_out), (vec![End::LeftAlone, End::Open], 0));
     }
@@ -364,14 +364,15 @@ mod tests {
             of(31, Event::Retriggered, Reason::Accepted),
             of(40, Event::Recovered, Reason::IssuedRunSucceeded),
         ];
-        let gathered = gather(entries, &[recovery("r", 0)]);
+        let gathered = read_journal(entries, &[recovery("r", 0)]);
         let [history] = &gathered.histories[..] else { panic!("{gathered:?}") };
-        let dues: Vec<_> = history.tries.iter().map(|made| made.due).collect();
+        let dues: Vec<_> = history.attempts.iter().map(|made| made.due).collect();
         assert_eq!(dues, [Some(at(5)), Some(at(15)), None]);
-        let failed: Vec<_> = history.failed_tries().map(|(made, seen, _)| (made, seen)).collect();
+        let failed: Vec<_> =
+            history.failed_attempts().map(|(made, seen, _)| (made, seen)).collect();
         assert_eq!(failed, [(at(9), at(10)), (at(15), at(20))]);
-        let succeeded = TryOutcome::Succeeded { seen_at: at(40) };
-        assert_eq!(history.tries[2].outcome, Some(succeeded));
+        let succeeded = AttemptResult::Succeeded { seen_at: at(40) };
+        assert_eq!(history.attempts[2].outcome, Some(succeeded));
         assert_eq!((history.end, history.healed_otherwise()), (End::Recovered, false));
     }
 
@@ -386,7 +387,7 @@ mod tests {
         ];
         for (last, expected) in table {
             let held = entry(2, "r", "r", Event::Held, Reason::Forbidden);
-            let gathered = gather(vec![adopted(0, "r"), held, last], &[recovery("r", 0)]);
+            let gathered = read_journal(vec![adopted(0, "r"), held, last], &[recovery("r", 0)]);
             assert_eq!(gathered.histories[0].end, expected);
         }
     }

@@ -6,9 +6,9 @@
 //! moment would have met, assuming that a cause, once gone, stays gone, and that time heals it, not
 //! the number of attempts: up to the last re-trigger that failed it would have failed, from the one
 //! that succeeded on it would have succeeded. In between nobody knows, and then nothing is guessed:
-//! the replay of that failure ends as [`Outcome::Unknown`].
+//! the replay of that failure ends as [`ReplayOutcome::Unknown`].
 
-use crate::backtest::history::{End, History, Try, TryOutcome};
+use crate::backtest::history::{AttemptResult, End, History, RecordedAttempt};
 use crate::domain::model::failure::Failure;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::time::span;
@@ -32,9 +32,9 @@ pub struct Bounds {
 
 /// What became of one failure, or would have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Course {
+pub struct ReplayResult {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: ReplayOutcome,
     /// Re-triggers made; where the outcome is unknown, there may have been more.
     pub retriggers: u32,
     /// Those whose issued run failed.
@@ -43,23 +43,23 @@ pub struct Course {
     pub took: Option<Duration>,
 }
 
-/// How a [`Course`] ends.
+/// How a [`ReplayResult`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum ReplayOutcome {
     /// In a way that a record can end.
     Known(End),
     /// With a re-trigger at a moment of which the record does not say what it would have met.
     Unknown,
 }
 
-impl Course {
+impl ReplayResult {
     /// What became of the failure.
     pub fn recorded(history: &History) -> Self {
         let recovered = history.end == End::Recovered;
         Self {
-            outcome: Outcome::Known(history.end),
-            retriggers: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
-            wasted: u32::try_from(history.failed_tries().count()).unwrap_or(u32::MAX),
+            outcome: ReplayOutcome::Known(history.end),
+            retriggers: u32::try_from(history.attempts.len()).unwrap_or(u32::MAX),
+            wasted: u32::try_from(history.failed_attempts().count()).unwrap_or(u32::MAX),
             took: recovered.then(|| span(history.failed_at, history.ended_at)),
         }
     }
@@ -85,7 +85,7 @@ impl Course {
 }
 
 /// How a replay ends, and when, where that matters.
-type Ending = (Outcome, Timestamp);
+type Ending = (ReplayOutcome, Timestamp);
 
 /// A replay under way: a run has failed, and the policy is to say what follows.
 struct Replay<'h> {
@@ -151,7 +151,7 @@ impl<'h> Replay<'h> {
         if !self.as_recorded {
             return Followed::Not;
         }
-        let made = history.tries.get(self.retriggers as usize);
+        let made = history.attempts.get(self.retriggers as usize);
         let Some(due) = made.map_or(history.due, |made| made.due) else {
             let latest = after(self.latest, jittered(retry, self.retriggers + 1, 1.0));
             let out_of_time = made.is_none() && history.why == Reason::TimeSpent;
@@ -166,7 +166,7 @@ impl<'h> Replay<'h> {
             return self.at_once(End::GivenUp).into();
         }
         match made {
-            Some(made) => self.follow_try(made),
+            Some(made) => self.follow_attempt(made),
             None => self.follow_wait(retry, deadline),
         }
     }
@@ -180,19 +180,19 @@ impl<'h> Replay<'h> {
         (earliest..=latest).contains(&due.max(self.seen))
     }
 
-    fn follow_try(&mut self, made: &'h Try) -> Followed {
+    fn follow_attempt(&mut self, made: &'h RecordedAttempt) -> Followed {
         self.retriggers += 1;
-        let last = self.history.tries.len() == self.retriggers as usize;
+        let last = self.history.attempts.len() == self.retriggers as usize;
         match &made.outcome {
-            Some(TryOutcome::Failed { seen_at, failure }) => {
+            Some(AttemptResult::Failed { seen_at, failure }) => {
                 let failed_after = before(*seen_at, self.bounds.poll).max(made.at);
                 self.fail(failure, failed_after, *seen_at);
                 Followed::Failed
             }
-            Some(TryOutcome::Succeeded { seen_at }) => {
-                (Outcome::Known(End::Recovered), *seen_at).into()
+            Some(AttemptResult::Succeeded { seen_at }) => {
+                (ReplayOutcome::Known(End::Recovered), *seen_at).into()
             }
-            None if last => (Outcome::Known(self.history.end), self.history.ended_at).into(),
+            None if last => (ReplayOutcome::Known(self.history.end), self.history.ended_at).into(),
             // It was given up, and an operator asked for more.
             None => self.at_once(End::GivenUp).into(),
         }
@@ -209,7 +209,7 @@ impl<'h> Replay<'h> {
             (End::Recovered, Reason::LaterRunSucceeded) => retry.skip_when_later_run_succeeded,
             _ => true,
         };
-        if same { (Outcome::Known(end), ended_at).into() } else { Followed::Not }
+        if same { (ReplayOutcome::Known(end), ended_at).into() } else { Followed::Not }
     }
 
     /// Re-triggers at a moment of the policy's own, where the time for it has come at all.
@@ -224,7 +224,7 @@ impl<'h> Replay<'h> {
         let healed = history.healed_otherwise()
             && (history.why != Reason::LaterRunSucceeded || retry.skip_when_later_run_succeeded);
         if (healed || history.end == End::Dismissed) && at >= history.ended_at {
-            return Some((Outcome::Known(history.end), history.ended_at));
+            return Some((ReplayOutcome::Known(history.end), history.ended_at));
         }
         if at > self.bounds.until {
             return Some(self.at_once(End::Open));
@@ -232,12 +232,12 @@ impl<'h> Replay<'h> {
         self.retriggers += 1;
         match what_it_meets(history, at) {
             Some((end, _)) if end > self.bounds.until => Some(self.at_once(End::Open)),
-            Some((end, None)) => Some((Outcome::Known(End::Recovered), end)),
+            Some((end, None)) => Some((ReplayOutcome::Known(End::Recovered), end)),
             Some((end, Some(failure))) => {
                 self.fail(failure, end, end);
                 None
             }
-            None => Some((Outcome::Unknown, at)),
+            None => Some((ReplayOutcome::Unknown, at)),
         }
     }
 
@@ -251,18 +251,18 @@ impl<'h> Replay<'h> {
         let History { end, why, ended_at, .. } = *self.history;
         let helped = self.history.healed_otherwise() && why != Reason::LaterRunSucceeded;
         match helped || end == End::Dismissed {
-            true => (Outcome::Known(end), ended_at),
+            true => (ReplayOutcome::Known(end), ended_at),
             false => self.at_once(End::Held),
         }
     }
 
     fn at_once(&self, end: End) -> Ending {
-        (Outcome::Known(end), self.seen)
+        (ReplayOutcome::Known(end), self.seen)
     }
 
-    fn ended(&self, (outcome, at): Ending) -> Course {
-        let recovered = outcome == Outcome::Known(End::Recovered);
-        Course {
+    fn ended(&self, (outcome, at): Ending) -> ReplayResult {
+        let recovered = outcome == ReplayOutcome::Known(End::Recovered);
+        ReplayResult {
             outcome,
             retriggers: self.retriggers,
             wasted: self.wasted,
@@ -290,19 +290,19 @@ impl From<Ending> for Followed {
 /// What a re-trigger at `at` would have met: when its issued run would have ended, and how; `None`
 /// where the record does not tell. It takes as long as the recorded one it is like.
 fn what_it_meets(history: &History, at: Timestamp) -> Option<(Timestamp, Option<&Failure>)> {
-    for made in &history.tries {
-        if let Some(TryOutcome::Succeeded { seen_at }) = made.outcome
+    for made in &history.attempts {
+        if let Some(AttemptResult::Succeeded { seen_at }) = made.outcome
             && at >= made.at
         {
             return Some((after(at, span(made.at, seen_at)), None));
         }
     }
-    let (last, ..) = history.failed_tries().next_back()?;
+    let (last, ..) = history.failed_attempts().next_back()?;
     if at > last {
         return None;
     }
-    let before_it = history.failed_tries().take_while(|(accepted, ..)| *accepted <= at).last();
-    let (accepted, seen_at, failure) = before_it.or_else(|| history.failed_tries().next())?;
+    let before_it = history.failed_attempts().take_while(|(accepted, ..)| *accepted <= at).last();
+    let (accepted, seen_at, failure) = before_it.or_else(|| history.failed_attempts().next())?;
     Some((after(at, span(accepted, seen_at)), Some(failure)))
 }
 

@@ -3,7 +3,7 @@
 use super::context::{Exit, is_selected, print};
 use super::format::{keep_whole, seconds, table};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
-use crate::backtest::history::{EVENTS, Gathered, History, gather};
+use crate::backtest::history::{EVENTS, Histories, History, read_journal};
 use crate::backtest::replay::Bounds;
 use crate::cli::BacktestArgs;
 use crate::clock::{Clock, SystemClock};
@@ -46,7 +46,7 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
     store.close().await;
     // The platform dates the journal, and its clock may be ahead.
     let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
-    let gathered = gather(entries, &recoveries);
+    let gathered = read_journal(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
     let policies = settings.policies();
     let comparison = compare(&gathered.histories, bounds, |history, failure| {
@@ -64,7 +64,7 @@ struct Report<'a> {
     settings: &'a Settings,
     since: Timestamp,
     until: Timestamp,
-    gathered: &'a Gathered,
+    gathered: &'a Histories,
     comparison: Comparison,
 }
 

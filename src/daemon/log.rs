@@ -1,5 +1,5 @@
-//! From a journal entry to its log line. One entry, one line, told once; what a person reads, what
-//! the store keeps and what the commands show come from the same value.
+//! From a journal entry to its log line: one entry, one line, once. What a person reads, what the
+//! store keeps and what the commands show come from the same value.
 
 use super::catalog::Catalog;
 use super::findings::Findings;
@@ -33,10 +33,10 @@ macro_rules! line {
     }};
 }
 
-/// Tells `entry`, once its change is stored.
+/// Logs `entry`, once its change is stored.
 ///
-/// INFO is for what an operator wants to have read by the evening, WARN for what needs a person,
-/// DEBUG for the steps in between.
+/// INFO is for what an operator reads once a day, WARN for what needs a person, DEBUG for the steps
+/// in between.
 pub(super) fn log_entry(entry: &Entry) {
     match entry.event {
         // Once for each call that a pause stopped, and not for all that wait behind it.
@@ -57,15 +57,15 @@ pub(super) fn log_entry(entry: &Entry) {
             line!(info, entry);
         }
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
-        // The hold on the dataflow was told of, once for all its runs.
+        // The hold on the dataflow was logged, once for all its runs.
         Event::Held if [Reason::KeepsFailing, Reason::Paused].contains(&entry.reason) => {
             line!(debug, entry);
         }
-        // The run that found out has what the platform said in its detail.
+        // The run that showed it has Adobe's message in its detail.
         Event::Held if entry.reason == Reason::ActionUnsupported && entry.detail.is_none() => {
             line!(debug, entry);
         }
-        // Whoever changed the configuration knows, and whoever wrote the rule.
+        // The author of the configuration or of the rule knows.
         Event::Held if entry.reason == Reason::NotSelected => line!(info, entry),
         Event::GivenUp if entry.reason == Reason::IgnoredByRule => line!(info, entry),
         Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
@@ -73,7 +73,7 @@ pub(super) fn log_entry(entry: &Entry) {
     }
 }
 
-/// Tells the one thing a dry run is for: the intent that is not carried out.
+/// Logs an intent that a dry run does not carry out.
 pub(super) fn log_dry_run(intent: &Entry) {
     tracing::info!(
         sandbox = intent.sandbox.as_str(),
@@ -87,8 +87,12 @@ pub(super) fn log_dry_run(intent: &Entry) {
     );
 }
 
-/// Tells an outcome that could not be stored, so that the new run's id is not lost with it.
-pub(super) fn log_unstored(entry: &Entry) {
+/// Logs an outcome that could not be stored, so that the id of the new run is not lost with it.
+pub(super) fn log_unstored(entry: &Entry, kept: bool) {
+    let message = match kept {
+        true => "outcome not stored yet, kept in memory",
+        false => "outcome not stored: the lease was lost",
+    };
     tracing::error!(
         sandbox = entry.sandbox.as_str(),
         flow_id = entry.flow_id.as_str(),
@@ -99,7 +103,7 @@ pub(super) fn log_unstored(entry: &Entry) {
         new_run_id = entry.new_run_id.as_ref().map(|id| id.as_str()),
         etag = entry.etag.as_ref().map(|etag| etag.as_str()),
         reason = entry.reason.as_str(),
-        "outcome not stored yet, kept in memory"
+        "{message}"
     );
 }
 

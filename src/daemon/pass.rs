@@ -15,11 +15,11 @@
 //! An operator who acts between any two lines wins: every step names the revision it started from,
 //! and no intent is begun after an order that the plan did not know.
 
-use super::calls::{Calls, report_stored};
+use super::calls::{Calls, keep_unstored, report_stored};
 use super::error::PassError;
 use super::gather::Gathered;
 use super::lease::LeaseKeeper;
-use super::log::{log_entry, log_findings, log_unstored};
+use super::log::{log_entry, log_findings};
 use super::memory::{Carried, Memory};
 use super::parts::Mode;
 use super::report::Report;
@@ -184,9 +184,10 @@ impl Pass<'_> {
         match self.reader.store.commit(self.lease.owner(), &batch).await {
             Ok(committed) => report_stored(&batch.changes, &committed.applied, report),
             Err(error @ StoreError::LeaseLost) => {
-                batch.changes.iter().for_each(|change| log_unstored(&change.entry));
+                keep_unstored(batch.changes, &error, unfinished);
                 return Err(error);
             }
+            // They were logged when they could not be stored the first time.
             Err(error) => {
                 *unfinished = batch.changes;
                 return Err(error);
