@@ -39,10 +39,8 @@ SIGHUP reloads the configuration; if the new one is invalid, the old one stays i
 flowmend once --config my.toml --dry-run")]
     Once(RunArgs),
     /// Check configuration, credentials and access; list the selected dataflows.
-    #[command(
-        after_help = "Exit codes: 0 ok; 78 invalid configuration; 77 credentials refused; \
-69 Adobe not reachable; 1 any other error.\n\nExample:\n  flowmend check --config my.toml"
-    )]
+    #[command(after_help = "Exit codes: 0 ok; 78 invalid configuration; 77 credentials refused; \
+69 Adobe not reachable; 1 any other error.\n\nExample:\n  flowmend check --config my.toml")]
     Check(ConfigArgs),
     /// Watch the daemon re-trigger failed runs on a simulated platform.
     #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \

@@ -1,4 +1,4 @@
-//! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
+//! `flowmend backtest`: past failures under another policy, and what can be known of that.
 
 use super::context::{Exit, is_selected, print};
 use super::format::{keep_whole, seconds, table};
@@ -16,25 +16,25 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// More dataflows than this are for scripts.
+/// More dataflows than this are in the JSON document only.
 const ROWS: usize = 10;
 
-/// What a replay goes by.
-const GOES_BY: &str = "Where this policy would have set the due time that was set, the record stands. A \
-    re-trigger at another time is taken to fail up to the last one that failed, and to succeed from \
-    the one that succeeded on. Times to recovery are of those that are known to recover.";
+/// What a replay assumes.
+const ASSUMPTIONS: &str = "Where this policy would have set the same due time, the recorded result is used. A \
+    re-trigger at another time is assumed to fail before the last recorded failure, and to succeed after \
+    the recorded success. Times to recovery count only failures that are known to recover.";
 
 /// What no replay of a journal can know.
-const CANNOT_KNOW: [&str; 7] = [
-    "What a re-trigger would have met in between, or where none ever succeeded: \"not to be known\".",
-    "Whether time healed, or the number of attempts. Time is assumed, and that it heals for good.",
-    "What more or fewer runs would have changed on the platform.",
+const LIMITATIONS: [&str; 7] = [
+    "What a re-trigger between the two, or where none ever succeeded, would have done: \"unknown\".",
+    "Whether time or the number of attempts made a run succeed. Time is assumed, and that it stays so.",
+    "What more or fewer runs would have changed at Adobe.",
     "What limits, breakers, quiet windows, operators, disabled dataflows and jitter would have done at \
      other times.",
-    "When an issued run ended: it is seen up to one poll later.",
-    "Failures of dataflows that were not selected, and runs skipped for another reason than a rule.",
-    "What would follow from watch_timeout, confirm_window, when_in_doubt, target, and from later runs \
-     that nobody looked for.",
+    "When a new run ended: that is seen up to one poll interval later.",
+    "Failures of dataflows that were not selected, and runs that were skipped for other reasons than a rule.",
+    "The effects of watch_timeout, confirm_window, when_in_doubt and target, and of later runs that were \
+     not recorded.",
 ];
 
 pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow::Result<Exit> {
@@ -59,7 +59,7 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
     Ok(Exit::Done)
 }
 
-/// Everything there is to tell.
+/// Everything that is printed.
 struct Report<'a> {
     settings: &'a Settings,
     since: Timestamp,
@@ -98,8 +98,8 @@ impl Report<'_> {
                 "replayed": times_as_json(&both.1),
             },
             "dataflows": dataflows,
-            "goes_by": GOES_BY,
-            "cannot_know": CANNOT_KNOW,
+            "assumptions": ASSUMPTIONS,
+            "limitations": LIMITATIONS,
         });
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }
@@ -110,7 +110,7 @@ impl Report<'_> {
         let since = seconds(self.since);
         let failures = self.comparison.recorded.failures;
         if failures == 0 {
-            writeln!(out, "The journal tells of no failure since {since}: nothing to replay.")?;
+            writeln!(out, "No failures recorded since {since}: nothing to replay.")?;
             self.write_left_out(out)?;
             return Ok(text);
         }
@@ -118,24 +118,27 @@ impl Report<'_> {
         writeln!(out, "{}\n", totals_table(&self.comparison).trim_fmt())?;
         self.write_changes(out)?;
         self.write_left_out(out)?;
-        writeln!(out, "{}\n\nWhat this cannot know:", wrapped("", GOES_BY))?;
-        for point in CANNOT_KNOW {
+        writeln!(out, "{}\n\nLimitations:", wrapped("", ASSUMPTIONS))?;
+        for point in LIMITATIONS {
             writeln!(out, "{}", wrapped("- ", point))?;
         }
         let retention = format_duration(self.settings.store.retention);
-        writeln!(out, "- What the store has forgotten (store.retention = {retention}).")?;
+        writeln!(out, "- Failures that are older than store.retention = {retention}.")?;
         Ok(text)
     }
 
-    /// Which failures would have gone another way, and in which dataflows most of them are.
+    /// How many failures would have ended differently, and in which dataflows most of them are.
     fn write_changes(&self, out: &mut String) -> std::fmt::Result {
         let Comparison { changed, recorded, replayed, flows, .. } = &self.comparison;
         if *changed == 0 {
-            return writeln!(out, "Each would have ended as it did, after as many re-triggers.\n");
+            return writeln!(
+                out,
+                "All would have ended as they did, after the same number of re-triggers.\n"
+            );
         }
         let unknown = match replayed.unknown {
             0 => String::new(),
-            unknown => format!("; of {unknown} it cannot be known"),
+            unknown => format!("; for {unknown} this is unknown"),
         };
         let differ = format!(
             "{changed} of {} would have ended differently or after more or fewer re-triggers\
@@ -155,7 +158,7 @@ impl Report<'_> {
             0 => Ok(()),
             count => writeln!(
                 out,
-                "Left out: {count} recoveries that began earlier; a longer --since may take them in.\n"
+                "Left out: {count} recoveries that began earlier; a longer --since may include them.\n"
             ),
         }
     }
@@ -183,7 +186,7 @@ fn times_as_json(times: &Times) -> Value {
     json!({ "median": within(50), "p90": within(90) })
 }
 
-/// A row per figure that is not nothing in both columns.
+/// A row per figure that is not 0 in both columns.
 fn totals_table(comparison: &Comparison) -> Table {
     let Comparison { recorded, replayed, both, .. } = comparison;
     let mut table = table(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
@@ -191,7 +194,7 @@ fn totals_table(comparison: &Comparison) -> Table {
     let sign = if unknown > 0 { "≥ " } else { "" };
     for (name, was, is) in [
         ("re-triggers", recorded.retriggers, replayed.retriggers),
-        ("  wasted: the issued run failed", recorded.wasted, replayed.wasted),
+        ("  wasted: the new run failed", recorded.wasted, replayed.wasted),
     ] {
         let by = difference(was, is);
         table.add_row([name, &was.to_string(), &format!("{sign}{is}"), &format!("{sign}{by}")]);
@@ -207,12 +210,12 @@ fn totals_table(comparison: &Comparison) -> Table {
         },
     ]);
     for (name, was, is) in [
-        ("held for a person", recorded.held, replayed.held),
-        ("left alone", recorded.left_alone, replayed.left_alone),
+        ("on hold for a person", recorded.held, replayed.held),
+        ("skipped", recorded.left_alone, replayed.left_alone),
         ("given up", recorded.given_up, replayed.given_up),
         ("dismissed", recorded.dismissed, replayed.dismissed),
-        ("not ended yet", recorded.open, replayed.open),
-        ("not to be known", 0, unknown),
+        ("still open", recorded.open, replayed.open),
+        ("unknown", 0, unknown),
     ] {
         if was + is > 0 {
             table.add_row([name, &was.to_string(), &is.to_string(), &difference(was, is)]);
@@ -225,7 +228,7 @@ fn totals_table(comparison: &Comparison) -> Table {
             table.add_row([format!("{name}, {label}"), length(was), length(is), by]);
         }
     };
-    // Where fewer recover, it is the slow ones that are missing: that is not faster.
+    // Where fewer recover, the slow ones are missing: that is not faster.
     let same = recorded.recovered == replayed.recovered;
     times("time to recovery".to_owned(), &recorded.healing, &replayed.healing, same);
     if !same && both.0.count() > 0 {

@@ -1,4 +1,4 @@
-//! `flowmend check`: would it work, and on what?
+//! `flowmend check`: checks configuration, store, credentials and access, and lists the dataflows.
 
 use super::context::{Exit, print};
 use super::format::{keep_whole, policy, table};
@@ -40,7 +40,7 @@ pub(super) async fn check(settings: &Settings) -> anyhow::Result<Exit> {
     Ok(worst)
 }
 
-/// Looks at the store and changes nothing; where there is none yet, at the folder it will be made in.
+/// Checks the store without changing it; where there is none yet, checks its directory.
 async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result<Exit> {
     let path = &settings.store.path;
     let shown = path.display();
@@ -48,13 +48,13 @@ async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result
         let folder = std::path::absolute(path)?;
         return match folder.parent().is_some_and(Path::is_dir) {
             true => {
-                writeln!(report, "store          ok, will be made at {shown}")?;
+                writeln!(report, "store          ok, will be created at {shown}")?;
                 Ok(Exit::Done)
             }
             false => {
                 writeln!(
                     report,
-                    "store          FAILED: {shown}: its folder does not exist; make it"
+                    "store          FAILED: {shown}: its directory does not exist; create it"
                 )?;
                 Ok(Exit::Failed)
             }
@@ -115,10 +115,7 @@ fn write_catalog(
     let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
     dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
     if dataflows.is_empty() {
-        writeln!(
-            report,
-            "  WARNING: no dataflow matches include and exclude; is there a typing error?"
-        )?;
+        writeln!(report, "  WARNING: no dataflow matches include and exclude; check for typos")?;
         return Ok(());
     }
     let mut table = table(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
@@ -134,7 +131,7 @@ fn write_catalog(
                 FlowKind::Batch => {
                     policy(&policies.of(sandbox, &dataflow.flow.id, &dataflow.flow.name).retry)
                 }
-                _ => "left alone".to_owned(),
+                _ => "skipped".to_owned(),
             },
         ]);
     }
@@ -144,7 +141,7 @@ fn write_catalog(
     if unknown > 0 {
         writeln!(
             report,
-            "  {unknown} of unknown kind: they are left alone unless a [[dataflow]] sets kind = \"batch\""
+            "  {unknown} of unknown kind: skipped unless a [[dataflow]] sets kind = \"batch\""
         )?;
     }
     Ok(())

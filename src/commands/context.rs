@@ -22,9 +22,9 @@ pub enum Exit {
     Done = 0,
     /// Failed while running.
     Failed = 1,
-    /// The platform cannot be reached (`check`).
+    /// Adobe cannot be reached (`check`).
     Unreachable = 69,
-    /// The platform refused the credentials (`check`).
+    /// Adobe refused the credentials (`check`).
     Refused = 77,
     /// The configuration is invalid; a restart does not help.
     BadConfig = 78,
@@ -36,7 +36,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The process environment, as it was handed in.
+/// The process environment.
 pub type Environment = HashMap<String, String>;
 
 /// Reads the configuration that `args` name, else the environment, else the default file.
@@ -52,14 +52,14 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
     Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }
 
-/// Opens the store for what an operator decides. A first look writes nothing: where there is no store,
-/// none is made.
+/// Opens the store to change it. It is opened without writing first, so that no store is created
+/// where there is none.
 pub(super) async fn open_to_amend(settings: &Settings) -> anyhow::Result<SqliteStore> {
     SqliteStore::open_existing(&settings.store.path).await?.close().await;
     Ok(SqliteStore::open(&settings.store.path).await?)
 }
 
-/// The recovery of a dataflow, named by its id or its name, that changed last: it knows both.
+/// The most recently changed recovery of a dataflow, which is given by its id or name: it has both.
 pub(super) async fn newest_of(
     store: &SqliteStore,
     flow: &FlowId,
@@ -79,7 +79,7 @@ pub(super) fn is_selected(
     own.is_some_and(|own| own.selects(flow_id.as_str(), name))
 }
 
-/// Writes to standard output. A reader that went away (`| head`) is no error.
+/// Writes to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &str) -> std::io::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -99,7 +99,7 @@ pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal = name, "stopping: nothing new is begun, what is under way ends");
+        tracing::info!(signal = name, "shutting down: waiting for calls in flight");
         token.cancel();
     });
     Ok(stop)

@@ -39,10 +39,10 @@ pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::R
 
 fn unknown(run: &RunId, settings: &Settings) -> String {
     format!(
-        "run {run} is not known to the store {store}\n\
-         - It was never seen: it did not fail, its dataflow is not selected, it failed before\n  \
-         poll.lookback = {lookback} began, or another store is in use.\n\
-         - Or it is forgotten: what has ended is removed after store.retention = {retention}.",
+        "run {run} is not in the store {store}\n\
+         - flowmend never saw it: it did not fail, its dataflow is not selected, it failed more than\n  \
+         poll.lookback = {lookback} before it was looked for, or another store is in use.\n\
+         - Or it was removed: recoveries that have ended are kept for store.retention = {retention}.",
         store = settings.store.path.display(),
         lookback = format_duration(settings.poll.lookback),
         retention = format_duration(settings.store.retention),
@@ -61,7 +61,7 @@ struct RunHistory<'a> {
     flow_name: &'a str,
     /// What is in force for the failure today.
     in_force: InForce<'a>,
-    /// The `match` of the `[[dataflow]]` that holds for it.
+    /// The `match` of the `[[dataflow]]` in force.
     pattern: Option<&'a str>,
     /// True if the configuration of today selects the dataflow.
     is_selected: bool,
@@ -145,7 +145,7 @@ impl<'a> RunHistory<'a> {
         };
         let rule = match self.in_force.rule {
             Some(rule) => format!("\"{}\": {}", rule.name, rule.action.as_str()),
-            None => "none matches, so it is re-triggered".to_owned(),
+            None => "none matches, so the run is re-triggered".to_owned(),
         };
         writeln!(out, "rule      {rule}")?;
         let overridden =
@@ -164,20 +164,20 @@ impl<'a> RunHistory<'a> {
         Ok(text)
     }
 
-    /// What the run is in the story, where it is not the root run.
+    /// What the run is to the recovery, where it is not the root run.
     fn role(&self) -> String {
         let Some(recovery) = self.recovery else { return String::new() };
         let issued = recovery.attempts.iter().find(|attempt| attempt.issued == *self.run);
         match issued {
             Some(attempt) if recovery.root_run_id != *self.run => format!(
-                "  issued by attempt {} for failed run {}",
+                "  created by attempt {} for failed run {}",
                 attempt.number, recovery.root_run_id
             ),
             _ => String::new(),
         }
     }
 
-    /// The error codes of the failure that began it all.
+    /// The error codes of the first failure.
     fn codes(&self) -> Option<&str> {
         let mut decided = self.entries.iter().filter(|entry| entry.root_run_id.is_some());
         decided.next().and_then(|first| first.detail.as_deref())
@@ -205,43 +205,44 @@ impl<'a> RunHistory<'a> {
             }
             State::Waiting { attempt, due } => format!(
                 "waiting: attempt {attempt} of {max} was due {}; the next pass makes it unless a \
-                 limit puts it off",
+                 limit delays it",
                 at(*due)
             ),
             State::Triggering { attempt, since, .. } => format!(
-                "triggering: attempt {attempt} of {max} was begun {}; its answer is awaited",
+                "triggering: attempt {attempt} of {max} began {}; waiting for the answer",
                 at(*since)
             ),
             State::InDoubt { attempt, since, absences, .. } => format!(
-                "in doubt: was attempt {attempt} of {max}, begun {}, accepted? A run not listed \
-                 from {} on counts as not made ({absences} of {ABSENCES_NEEDED} listings say so)",
+                "in doubt: unknown whether Adobe accepted attempt {attempt} of {max}, begun {}. It is \
+                 retried only after {ABSENCES_NEEDED} complete listings from {} on show no new run \
+                 ({absences} so far)",
                 at(*since),
                 at(after(*since, self.in_force.retry.confirm_window))
             ),
             State::Watching { attempt, issued, since } => format!(
-                "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
+                "watching: run {issued} of attempt {attempt} of {max} has not ended; gives up {}",
                 at(after(*since, self.in_force.retry.watch_timeout))
             ),
             State::Held {
                 why: why @ (Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported),
                 ..
             } => format!(
-                "held since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
+                "on hold since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
                 self.flow_id
             ),
             State::Held { why, .. } if why.passes() && *why != Reason::HeldByRule => format!(
-                "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
+                "on hold since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
             ),
-            State::Held { why, .. } => format!(
-                "held since {ended}: {why}; a person decides: flowmend retry {root}, or dismiss"
-            ),
+            State::Held { why, .. } => {
+                format!("on hold since {ended}: {why}; run flowmend retry {root}, or dismiss")
+            }
             State::Recovered { why } => format!("nothing: recovered {ended}: {why}"),
             State::GivenUp { why } => {
-                format!("nothing: given up {ended}: {why}; to try again: flowmend retry {root}")
+                format!("nothing: given up {ended}: {why}; to retry: flowmend retry {root}")
             }
-            State::Dismissed { why } => format!(
-                "nothing: dismissed {ended}: \"{why}\"; to try again: flowmend retry {root}"
-            ),
+            State::Dismissed { why } => {
+                format!("nothing: dismissed {ended}: \"{why}\"; to retry: flowmend retry {root}")
+            }
         }
     }
 
@@ -249,22 +250,22 @@ impl<'a> RunHistory<'a> {
         let Some(last) = self.entries.last() else { return String::new() };
         match last.reason {
             _ if last.event != Event::Skipped => {
-                "nothing: the recovery is removed (store.retention); this is left of it".to_owned()
+                "nothing: the recovery was removed (store.retention); only this is left".to_owned()
             }
             Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => format!(
-                "left alone while its dataflow is held; taken on if that ends within \
+                "skipped while its dataflow is on hold; retried if that ends within \
                  poll.lookback: flowmend resume --flow {}",
                 self.flow_id
             ),
             Reason::FlowDisabled | Reason::NotSelected | Reason::UnknownKind => {
-                "left alone; taken on if the cause goes away within poll.lookback".to_owned()
+                "skipped; retried if the cause goes away within poll.lookback".to_owned()
             }
-            _ => "nothing: left alone for good".to_owned(),
+            _ => "nothing: skipped for good".to_owned(),
         }
     }
 
     fn timeline(&self) -> Table {
-        let mut table = table(["TIME", "TRY", "WHAT", "WHY"]);
+        let mut table = table(["TIME", "ATTEMPT", "WHAT", "WHY"]);
         let mut after_call = false;
         for entry in self.entries {
             let attempt = match (entry.attempt, entry.max_attempts) {
@@ -280,13 +281,13 @@ impl<'a> RunHistory<'a> {
         table
     }
 
-    /// The reason, and below it what else there is to know.
+    /// The reason, and the details below it.
     fn reasons(&self, entry: &Entry, after_call: bool) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", entry.reason, entry.reason.explanation())];
         lines.extend(entry.rule.as_ref().map(|rule| format!("rule: {rule}")));
         if let Some(detail) = &entry.detail {
             let label = match entry.event {
-                Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "said",
+                Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "reason given",
                 _ if after_call => "answer",
                 _ => "codes",
             };
@@ -296,9 +297,8 @@ impl<'a> RunHistory<'a> {
             lines.push(format!("run: {}", entry.run_id));
         }
         if matches!(entry.event, Event::Retriggered | Event::Followed) {
-            let etag = entry.etag.as_ref().map_or("none", |etag| etag.as_str());
             lines.extend(entry.new_run_id.as_ref().map(|id| format!("new run: {id}")));
-            lines.push(format!("etag: {etag}"));
+            lines.extend(entry.etag.as_ref().map(|etag| format!("etag: {}", etag.as_str())));
         }
         if let Some(due) = entry.due {
             lines.push(format!("due: {} ({})", seconds(due), distance(due, entry.at)));

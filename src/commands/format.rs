@@ -1,4 +1,4 @@
-//! How recoveries and instants are shown, the same by every command.
+//! How recoveries, instants and tables look, the same in every command.
 
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
@@ -38,7 +38,7 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
     })
 }
 
-/// Why a recovery is held or has ended.
+/// Why a recovery is on hold or has ended.
 pub(super) fn why(recovery: &Recovery) -> Option<String> {
     match &recovery.state {
         State::Held { why, .. } | State::Recovered { why } | State::GivenUp { why } => {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distance_is_told_in_two_units_at_most() {
+    fn a_distance_has_two_units_at_most() {
         let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let table = [
             ("2026-03-01T00:00:00.5Z", "now"),

@@ -1,6 +1,6 @@
 //! `flowmend retry` and `flowmend dismiss`: what an operator decides about single recoveries.
 //!
-//! Both change the store only; the daemon takes it up at its next pass.
+//! Both change only the store; the daemon acts on it at its next pass.
 
 use super::context::{Exit, open_to_amend, print};
 use crate::cli::{DismissArgs, RetryArgs};
@@ -67,7 +67,7 @@ impl OperatorSession {
                 Some(recovery) => recoveries.push(recovery),
                 None => {
                     self.incomplete = true;
-                    writeln!(self.report, "{run}  no recovery owns this run")?;
+                    writeln!(self.report, "{run}  unknown run id")?;
                 }
             }
         }
@@ -80,7 +80,7 @@ impl OperatorSession {
         Terms { policy: retry, rule, jitter: Jitter::new(0), now: SystemClock::new().now() }
     }
 
-    /// Stores `change`, unless this is a dry run, and says what became of it.
+    /// Stores `change`, unless this is a dry run, and reports the result.
     async fn decide(
         &mut self,
         recovery: &Recovery,
@@ -89,13 +89,13 @@ impl OperatorSession {
         dry_run: bool,
     ) -> anyhow::Result<()> {
         let outcome = match change {
-            None => Err(format!("left alone: it is {}", recovery.state.name())),
+            None => Err(format!("not changed: it is {}", recovery.state.name())),
             Some(_) if dry_run => Ok(format!("would be {done}")),
             Some(change) => {
                 let batch = Batch { changes: vec![change], ..Batch::default() };
                 match self.store.amend(&batch).await?.applied.first() {
                     Some(true) => Ok(done.to_owned()),
-                    _ => Err("left alone: it changed just now, try again".to_owned()),
+                    _ => Err("not changed: it was changed at the same time; try again".to_owned()),
                 }
             }
         };

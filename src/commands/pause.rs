@@ -1,6 +1,6 @@
 //! `flowmend pause` and `flowmend resume`: what an operator orders for many dataflows at once.
 //!
-//! Both change the store only; the daemon takes it up at its next pass.
+//! Both change only the store; the daemon acts on it at its next pass.
 
 use super::context::{Exit, newest_of, open_to_amend, print};
 use crate::cli::OrderArgs;
@@ -24,11 +24,11 @@ pub(super) async fn pause(
         Some(flow) => newest_of(&store, flow).await?,
         None => None,
     };
-    let said = args.flow.clone();
+    let given = args.flow.clone();
     let unknown = args.flow.is_some() && known.is_none();
     let order = Order {
         sandbox: args.sandbox,
-        // By its id where that is known, so that pausing by name and resuming by id are about the same.
+        // By its id where that is known, so that pausing by name and resuming by id match.
         flow: known.map(|recovery| recovery.flow_id).or(args.flow),
         paused,
         at: SystemClock::new().now(),
@@ -38,17 +38,19 @@ pub(super) async fn pause(
     store.close().await;
     ordered?;
     let done = if paused { "paused" } else { "resumed" };
-    print(&format!("{done}: {}, from the next pass on\n", Order { flow: said, ..order }.scope()))?;
+    print(&format!("{done}: {}, from the next pass on\n", Order { flow: given, ..order }.scope()))?;
     if unknown {
-        print("Nothing is known of such a dataflow yet; is its id or name spelled right?\n")?;
+        print(
+            "Saved, but no dataflow with this id or name has failed so far; check the spelling.\n",
+        )?;
     }
     Ok(Exit::Done)
 }
 
-/// What to say where no such sandbox is configured: an order for it would do nothing.
+/// The error where no such sandbox is configured: a pause of it would have no effect.
 fn unknown_sandbox(args: &OrderArgs, settings: &Settings) -> Option<String> {
     let wanted = args.sandbox.as_ref()?;
     let known: Vec<&str> = settings.sandboxes.iter().map(|own| own.name.as_str()).collect();
     (!known.contains(&wanted.as_str()))
-        .then(|| format!("no [[sandbox]] is called {wanted}; there is {}", known.join(", ")))
+        .then(|| format!("sandbox {wanted} is not configured; there is {}", known.join(", ")))
 }

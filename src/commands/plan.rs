@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// A table longer than this is for scripts.
+/// A longer table is cut; the JSON document has all rows.
 const ROWS: usize = 200;
 
 type Previews = Vec<(SandboxName, Result<Preview, PassError>)>;
@@ -122,7 +122,7 @@ fn write_preview(
     if preview.lines.is_empty() {
         return Ok(());
     }
-    let mut table = table(["ACTION", "DATAFLOW", "FAILED RUN", "TRY", "DUE", "WHY"]);
+    let mut table = table(["ACTION", "DATAFLOW", "FAILED RUN", "ATTEMPT", "DUE", "WHY"]);
     let rows = rows(preview);
     let left_out = rows.len().saturating_sub(ROWS);
     for row in rows.into_iter().take(ROWS) {
@@ -158,7 +158,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
                 line.action.as_str().to_owned(),
                 line.flow_name.clone(),
                 run,
-                tries(line),
+                attempt(line),
                 line.due.map(|due| distance(due, preview.read_at)).unwrap_or_default(),
                 why(line),
             ])
@@ -166,7 +166,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
         .collect()
 }
 
-fn tries(line: &Line) -> String {
+fn attempt(line: &Line) -> String {
     match (line.attempt, line.max_attempts) {
         (Some(attempt), Some(max)) => format!("{attempt}/{max}"),
         _ => String::new(),

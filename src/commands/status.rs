@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// A table longer than this is for scripts.
+/// A longer table is cut; the JSON document has all rows.
 const ROWS: u32 = 200;
 
 /// How many recoveries are in memory at a time.
@@ -95,7 +95,7 @@ async fn write_json(
     Ok(print(&format!("{end}],\n  \"states\": {states}\n}}\n"))?)
 }
 
-/// JSON text one level deeper. A text in JSON holds no line break, so each one is layout.
+/// JSON text one level deeper. A string in JSON has no line breaks, so each one is layout.
 fn inside(json: &str) -> String {
     json.replace('\n', "\n  ")
 }
@@ -119,7 +119,8 @@ fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestam
         .filter_map(|name| counts.iter().find(|(state, _)| state == name))
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    let mut table = table(["STATE", "DATAFLOW", "ROOT RUN", "FAILED", "ATTEMPTS", "NEXT, OR WHY"]);
+    let mut table =
+        table(["STATE", "DATAFLOW", "FAILED RUN", "FAILED", "ATTEMPTS", "NEXT, OR WHY"]);
     for recovery in recoveries {
         table.add_row([
             recovery.state.name().to_owned(),

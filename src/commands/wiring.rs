@@ -27,13 +27,13 @@ pub(super) fn daemon(
         jitter: identity.jitter,
         mode,
         watchdog: || {
-            // Without a service manager there is nobody to tell.
+            // Without a service manager this fails, and that is fine.
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         },
     }))
 }
 
-/// What is drawn once per process: who we are, and the chance in due times.
+/// What is drawn once per process: its name, and the chance in due times.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) owner: Owner,
@@ -42,7 +42,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn draw() -> Self {
-        // The standard library seeds its hashers from the operating system: chance enough for both.
+        // The standard library seeds its hashers from the operating system: random enough for both.
         let draw = || std::hash::RandomState::new().build_hasher().finish();
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = match host.trim() {
@@ -54,7 +54,7 @@ impl Identity {
     }
 }
 
-/// The store of a live run, or for a dry run a copy of it that nobody keeps.
+/// The store of a live run, or a temporary copy of it for a dry run.
 #[derive(Debug)]
 pub(super) struct OpenStore {
     pub(super) store: Arc<dyn Store>,

@@ -1,9 +1,9 @@
 //! Making the calls of a pass: a sliding window of intents.
 //!
 //! An intent is stored before its call and its outcome after it. One transaction stores what has
-//! come in and begins what has room, while the other calls go on. At most [`WINDOW`] intents are
-//! open at any moment, because those that are open when the process dies must be looked up on the
-//! platform.
+//! come in and begins what has room, while the other calls are under way. At most [`WINDOW`] intents
+//! are open at any moment, because those that are open when the process dies must be looked up at
+//! Adobe.
 
 use super::error::PassError;
 use super::lease::LeaseKeeper;
@@ -45,9 +45,9 @@ pub(super) struct Calls<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// When reading what is acted on began.
     pub(super) read_at: Timestamp,
-    /// The newest operator's order that the plan knows of.
+    /// The newest operator's order that the plan knows.
     pub(super) orders_seen: Option<Timestamp>,
-    /// How many calls may be on their way.
+    /// How many calls may be under way.
     pub(super) at_a_time: usize,
 }
 
@@ -126,7 +126,7 @@ impl Calls<'_> {
             && !self.lease.trust_left().is_zero()
     }
 
-    /// One call for one intent, and what it makes of the recovery.
+    /// One call for one intent, and the change to the recovery that follows from it.
     async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
         // The semaphore is never closed; without a permit the client's own limit would hold.
         let _turn = turns.acquire().await.ok();
@@ -197,7 +197,7 @@ async fn collect_ended<C: Future<Output = Option<Change>>>(
     }
 }
 
-/// Drives `work` to its end while calls are under way; what comes of them goes to `outcomes`.
+/// Drives `work` to its end while calls are under way; their outcomes go to `outcomes`.
 async fn alongside<T, C: Future<Output = Option<Change>>>(
     work: impl Future<Output = T>,
     calls: &mut FuturesUnordered<C>,

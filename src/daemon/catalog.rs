@@ -19,10 +19,10 @@ use std::sync::Arc;
 pub struct Catalog {
     specs: HashMap<FlowSpecId, FlowSpec>,
     flows: Arc<HashMap<FlowId, Dataflow>>,
-    /// Dataflows that were read and are not selected; their runs concern nothing here.
+    /// Dataflows that were read and are not selected; their runs are ignored.
     others: HashSet<FlowId>,
     is_read: bool,
-    /// Flow specs that could not be read, until the log says so.
+    /// Flow specs that could not be read; the next pass takes and logs them.
     pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
 }
 
@@ -71,7 +71,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes over dataflows that were just read by id.
+    /// Adds or replaces dataflows that were just read by id.
     pub(super) async fn update(
         &mut self,
         service: &FlowService,
@@ -92,7 +92,7 @@ impl Catalog {
         }
     }
 
-    /// Dataflows that the platform does not show any more.
+    /// Removes a dataflow that Adobe does not list any more.
     pub(super) fn remove(&mut self, flow: &FlowId) {
         if self.flows.contains_key(flow) {
             Arc::make_mut(&mut self.flows).remove(flow);

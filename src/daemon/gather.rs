@@ -144,7 +144,7 @@ impl SandboxReader<'_> {
     async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
-        // First of all where the time is in doubt, because the answer shows Adobe's time.
+        // First where the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,
             false => None,
@@ -308,7 +308,7 @@ impl SandboxReader<'_> {
         };
         let recoveries: Vec<&Recovery> = stored.recoveries.iter().filter(is_wanted).collect();
         let calls: HashSet<RunId> = stored.turns.calls.iter().cloned().collect();
-        // What a rule holds is no longer looked at after a day: there may be very many.
+        // Runs that a rule holds are not looked at any more after a day: there may be very many.
         let held_since = start.sweep.then(|| before(start.now, DAY));
         let flows = memory.catalog.flows();
         let policy_of = |it: &Recovery| {

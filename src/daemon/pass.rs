@@ -1,17 +1,17 @@
 //! One pass over one sandbox. It takes no input and may run at any time.
 //!
 //! ```text
-//! gather   what the platform and the store say          reads only
+//! gather   what Adobe and the store have                reads only
 //! plan     at most one step for each recovery, and why  pure
 //! record   the steps that send nothing                  one transaction
-//! begin  ┐ intents, as long as there is room            only those that were stored go on
+//! begin  ┐ intents, as long as there is room            only those that were stored
 //! act    │ one POST for each intent                     bounded, never repeated
-//! finish ┘ what came of it                              together with the next intents
-//! tell     each journal entry, once it is stored
+//! finish ┘ the outcome                                  together with the next intents
+//! log      each journal entry, once it is stored
 //! ```
 //!
 //! A crash between any two lines is safe: before *begin* nothing was sent; after it the intent is
-//! stored, and a pass that finds an intent without an outcome puts it in doubt and asks the platform.
+//! stored, and a pass that finds an intent without an outcome puts it in doubt and asks Adobe.
 //! An operator who acts between any two lines wins: every step names the revision it started from,
 //! and no intent is begun after an order that the plan did not know.
 
@@ -58,10 +58,10 @@ impl Pass<'_> {
     ) -> Result<Report, PassError> {
         let mut report = Report::default();
         self.finish(unfinished, &mut report).await?;
-        let term = self.lease.term();
+        let epoch = self.lease.epoch();
         let mut gathered = self.gather(memory).await?;
-        // Whoever held the lease in between may have acted: what was read is stale.
-        if self.lease.term() != term {
+        // Another holder of the lease may have acted in between: what was read is stale.
+        if self.lease.epoch() != epoch {
             return Err(PassError::LeaseRanOut);
         }
         log_findings(&self.reader.sandbox.name, &gathered.findings, &memory.catalog);
@@ -76,7 +76,7 @@ impl Pass<'_> {
         self.remember(&gathered, &plan, memory);
 
         let intents = plan.intents;
-        report.postponed = plan.postponed;
+        report.delayed = plan.postponed;
         let calls = self.calls(&gathered, memory);
         let made = calls.make(intents, unfinished, &mut report).await;
         memory.issued.extend(report.issued.iter().cloned());
@@ -171,7 +171,7 @@ impl Pass<'_> {
     }
 
     /// Stores the outcomes that an earlier pass could not store. None is kept if the lease was lost:
-    /// whoever has it now finds the intents and asks the platform.
+    /// its new holder finds the intents and asks Adobe.
     async fn finish(
         &self,
         unfinished: &mut Vec<Change>,

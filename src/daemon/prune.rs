@@ -1,4 +1,4 @@
-//! Removing old history, now and then.
+//! Removing old history from time to time.
 
 use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
@@ -11,18 +11,18 @@ use tokio::sync::Mutex;
 /// How often old history is removed.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Removes old history of the whole store, whoever asks.
+/// Removes old history of the whole store, for all sandboxes.
 #[derive(Debug, Default)]
 pub(super) struct Pruner {
     done_at: Mutex<Option<Duration>>,
 }
 
 impl Pruner {
-    /// Removes what is too old, if it is time. To be called after a complete pass only: what a
-    /// failed pass takes for the time may be wrong by years.
+    /// Removes what is too old, if it is time. To be called only after a complete pass: the time
+    /// that a failed pass assumes may be wrong by years.
     pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, failures: &FailureLog) {
         let Ok(now) = parts.service.trusted_now() else { return };
-        // Another sandbox's pass is at it.
+        // The pass of another sandbox does it.
         let Ok(mut done_at) = self.done_at.try_lock() else { return };
         let clock = parts.clock.monotonic();
         if done_at.is_some_and(|at| clock < at + INTERVAL) {

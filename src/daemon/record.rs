@@ -1,5 +1,5 @@
-//! What the store's record amounts to for whole dataflows and for the sandbox: which are held, and
-//! what is on record of outages. Nothing of it is counted along; each pass reads it anew.
+//! What the store knows of whole dataflows and of the sandbox: holds and outages. There are no
+//! running counts; each pass reads it anew.
 
 use super::catalog::Catalog;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Streaks and outages are told from what happened this far back, if the store keeps it so long.
+/// How far back streaks and outages are derived from, if the store keeps that.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The record of one sandbox.

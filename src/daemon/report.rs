@@ -12,13 +12,13 @@ use std::collections::HashMap;
 pub struct Report {
     /// How many journal entries of each kind were written.
     pub events: HashMap<Event, u32>,
-    /// Runs that were issued for us, as answers or listings told.
+    /// New runs that our re-triggers created, from answers or listings.
     pub issued: Vec<RunId>,
-    /// Due recoveries that had to wait, each with its reason.
-    pub postponed: Vec<Entry>,
+    /// Due recoveries that are delayed, each with its reason.
+    pub delayed: Vec<Entry>,
     /// When the next thing is due.
     pub next_due: Option<Timestamp>,
-    /// Why the reading is incomplete, where it is; the pass went on with what there was.
+    /// Why the reading is incomplete, if it is; the pass used what there was.
     pub fault: Option<PassError>,
 }
 
@@ -34,8 +34,8 @@ impl Report {
             *self.events.entry(event).or_default() += count;
         }
         self.issued.extend(later.issued);
-        let Self { postponed, next_due, fault, .. } = later;
-        (self.postponed, self.next_due, self.fault) = (postponed, next_due, fault);
+        let Self { delayed, next_due, fault, .. } = later;
+        (self.delayed, self.next_due, self.fault) = (delayed, next_due, fault);
     }
 
     /// How many entries of this kind were written.
@@ -45,14 +45,14 @@ impl Report {
 
     pub(super) fn add(&mut self, entry: &Entry) {
         *self.events.entry(entry.event).or_default() += 1;
-        // Not a run that was there before and is at work again.
+        // Not an existing run that runs again.
         if entry.event == Event::Retriggered && entry.reason != Reason::SameRunAtWork {
             self.issued.extend(entry.new_run_id.clone());
         }
     }
 }
 
-/// What became of one pass over every sandbox.
+/// The results of one pass over every sandbox.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Each sandbox in the order of the configuration.
@@ -60,7 +60,7 @@ pub struct Round {
 }
 
 impl Round {
-    /// Adds what came of a later round over the same sandboxes.
+    /// Adds the results of a later round over the same sandboxes.
     pub fn add(&mut self, later: Self) {
         for ((_, before), (_, after)) in self.reports.iter_mut().zip(later.reports) {
             match (before, after) {

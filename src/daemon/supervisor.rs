@@ -31,11 +31,11 @@ pub struct Daemon {
     workers: Vec<Worker>,
 }
 
-/// Every answer of the platform shows that a pass goes on.
+/// Feeds the watchdog at every answer of Adobe's.
 #[derive(Debug)]
-struct Pulse(fn());
+struct AnswerWatchdog(fn());
 
-impl Observer for Pulse {
+impl Observer for AnswerWatchdog {
     fn answered(&self, _endpoint: &'static str, _status: Option<u16>, _took: Duration) {
         (self.0)();
     }
@@ -55,22 +55,22 @@ impl Daemon {
         let failures = Arc::new(FailureLog::new(parts.clock.clone()));
         let (lease, pruner) = (Arc::new(lease), Arc::default());
         let mut daemon = Self { parts, lease, failures, pruner, workers: Vec::new() };
-        daemon.employ();
+        daemon.start_workers();
         daemon
     }
 
-    /// Takes up another configuration, read and checked. What the platform was seen to be like is
-    /// read again; outcomes that are yet to be stored are kept. Store and lease stay as they are.
+    /// Applies another configuration, read and checked. What is remembered between passes is read
+    /// again; outcomes that are not stored yet are kept. Store and lease stay as they are.
     pub fn reload(&mut self, settings: Arc<Settings>, service: FlowService) {
         self.parts.settings = settings;
         self.parts.service = service;
-        self.employ();
+        self.start_workers();
     }
 
     /// A new worker for each sandbox of the configuration. Outcomes that the old ones could not
     /// store yet go to the first one: where they are stored from makes no difference.
-    fn employ(&mut self) {
-        self.parts.service.observe(Arc::new(Pulse(self.parts.watchdog)));
+    fn start_workers(&mut self) {
+        self.parts.service.observe(Arc::new(AnswerWatchdog(self.parts.watchdog)));
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();
@@ -87,8 +87,8 @@ impl Daemon {
             .collect();
     }
 
-    /// Runs until `stop`, all sandboxes beside each other. A call under way is waited for; nothing new
-    /// is begun. The lease is kept: [`release`](Self::release) gives it back.
+    /// Runs until `stop`, all sandboxes at the same time. Then it waits for the calls under way and
+    /// begins nothing new. The lease is kept: [`release`](Self::release) gives it back.
     pub async fn run(&mut self, stop: &CancellationToken) {
         let work = join_all(self.workers.iter_mut().map(|worker| worker.run(stop)));
         tokio::select! {
@@ -132,7 +132,7 @@ impl Daemon {
         join_all(previews).await
     }
 
-    /// Gives the lease back without running on.
+    /// Gives the lease back.
     pub async fn release(&self) {
         self.lease.release().await;
     }
@@ -157,11 +157,11 @@ pub enum OnceError {
     Store(#[from] StoreError),
     /// Another daemon holds the lease.
     #[error(
-        "another flowmend ({}) works on this store until {until}; stop it first, or use `flowmend status`",
+        "another flowmend ({}) holds this store until {until}; stop it first, or use `flowmend status`",
         .owner.as_str()
     )]
     Busy {
-        /// Who.
+        /// The holder.
         owner: Owner,
         /// Until when, unless it is renewed.
         until: Timestamp,

@@ -20,14 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Waiting is cut into slices of this length, and each shows that the loop is alive.
+/// Waiting is cut into slices of this length; after each the watchdog is fed.
 const SLICE: Duration = Duration::from_secs(10);
 /// The longest wait between passes while nothing can be reached, unless the poll interval is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
-/// The shortest wait between passes that bring nothing forward.
-const BREATH: Duration = Duration::from_millis(100);
+/// The shortest wait after a pass that changed nothing.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
-/// What works on one sandbox.
+/// Makes the passes over one sandbox.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) parts: Parts,
@@ -45,7 +45,7 @@ impl Worker {
         &self.sandbox.name
     }
 
-    /// Makes passes until `stop`. A call under way is waited for; nothing new is begun.
+    /// Makes passes until `stop`. Then it waits for the calls under way and begins nothing new.
     pub(super) async fn run(&mut self, stop: &CancellationToken) {
         let mut failures = 0;
         loop {
@@ -114,8 +114,8 @@ impl Worker {
             Duration::try_from(wait).unwrap_or_default()
         });
         let wait = until_due.unwrap_or(interval).min(interval);
-        // Never a busy loop: who did nothing takes a breath.
-        if report.events.is_empty() { wait.max(BREATH) } else { wait }
+        // Never a busy loop: a pass that did nothing is followed by a short wait.
+        if report.events.is_empty() { wait.max(SHORTEST_WAIT) } else { wait }
     }
 
     async fn wait(&self, wait: Duration, stop: &CancellationToken) {

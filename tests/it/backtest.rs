@@ -62,7 +62,7 @@ async fn what_was_is_shown_beside_what_would_have_been() {
     }
     assert!(!told.contains("crm-accounts"), "nothing changes for it:\n{told}");
     let (figures, _) = told.split_once("What this cannot know").unwrap();
-    assert!(!figures.contains("not to be known"), "all of it is known:\n{told}");
+    assert!(!figures.contains("unknown"), "all of it is known:\n{told}");
     assert!(told.lines().all(|line| line.chars().count() <= 100), "too wide:\n{told}");
 }
 
@@ -90,11 +90,11 @@ async fn what_cannot_be_known_is_told_as_a_range() {
     assert_eq!((known, most), (Some(1), Some(2)), "{told:#}");
     let held = told["dataflows"].as_array().unwrap().iter().find(|it| it["rule"] == "clicks");
     assert_eq!(held.map(|it| it["replayed"]["retriggers"].clone()), Some(0.into()), "{told:#}");
-    assert!(told["cannot_know"].as_array().is_some_and(|points| points.len() > 3));
+    assert!(told["limitations"].as_array().is_some_and(|points| points.len() > 3));
 
     let told = backtest(&app, policy, &[]).await.out;
     assert_eq!(line(&told, "recovered"), "recovered 2 1 to 2 -1 to 0");
-    assert_eq!(line(&told, "not to be known"), "not to be known 0 1 +1");
+    assert_eq!(line(&told, "unknown"), "unknown 0 1 +1");
     assert!(told.contains("re-triggers; of 1 it cannot be known:"), "{told}");
     assert!(told.lines().all(|line| line.chars().count() <= 100), "too wide:\n{told}");
     let both = line(&told, "the 1 recovered in both, median");
