@@ -1,4 +1,4 @@
-//! The figures of a backtest: what was, beside what would have been.
+//! The figures of a backtest: what happened, and what would have happened.
 
 use crate::backtest::history::{End, History};
 use crate::backtest::replay::{Bounds, ReplayOutcome, ReplayResult};
@@ -13,15 +13,15 @@ use std::time::Duration;
 pub struct Totals {
     /// Failures looked at; each of them is in one of the counts of outcomes.
     pub failures: u64,
-    /// Re-triggers made; at least so many, where outcomes are unknown.
+    /// Re-triggers made; a lower bound where outcomes are unknown.
     pub retriggers: u64,
-    /// Re-triggers whose issued run failed; at least so many, where outcomes are unknown.
+    /// Re-triggers whose new run failed; a lower bound where outcomes are unknown.
     pub wasted: u64,
-    /// Healed, by a re-trigger or otherwise.
+    /// Recovered, by a re-trigger or otherwise.
     pub recovered: u64,
     /// Left to a person.
     pub held: u64,
-    /// Left alone: a rule says so, or the dataflow is not selected.
+    /// Skipped: a rule says so, or the dataflow is not selected.
     pub left_alone: u64,
     /// A budget was spent.
     pub given_up: u64,
@@ -29,7 +29,7 @@ pub struct Totals {
     pub dismissed: u64,
     /// Not ended when the record ends.
     pub open: u64,
-    /// The record does not tell how it would have ended.
+    /// The record does not show how it would have ended.
     pub unknown: u64,
     /// From failure to success, one for each that recovered.
     pub healing: Times,
@@ -84,26 +84,26 @@ pub struct FlowChange {
     pub flow_name: String,
     /// How many of its failures are among [`Comparison::changed`].
     pub changed: u64,
-    /// What was.
+    /// What happened.
     pub recorded: Totals,
-    /// What would have been.
+    /// What would have happened.
     pub replayed: Totals,
     /// The rule that matches most of its failures; `None` where most are matched by none.
     pub rule: Option<String>,
 }
 
-/// What was, beside what would have been.
+/// What happened, and what would have happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Failures that would end differently, or with more or fewer re-triggers, and those of which
-    /// that cannot be told.
+    /// Failures that would end differently, or with more or fewer re-triggers, and those for which
+    /// that is unknown.
     pub changed: u64,
-    /// What was.
+    /// What happened.
     pub recorded: Totals,
-    /// What would have been.
+    /// What would have happened.
     pub replayed: Totals,
     /// How long recovery took for those that recover in both, as it was and as it would have been:
-    /// only times of the same failures tell which policy is faster.
+    /// only times of the same failures show which policy is faster.
     pub both: (Times, Times),
     /// Each dataflow that failed, most changed first.
     pub flows: Vec<FlowChange>,
@@ -140,8 +140,10 @@ pub fn compare<'a>(
         let rule = in_force(history, &history.failure).and_then(|it| it.rule);
         *flow.rules.entry(rule.map(|rule| rule.name.as_str())).or_default() += 1;
     }
-    comparison.flows =
-        flows.into_iter().map(|((sandbox, flow_id), flow)| flow.told(sandbox, flow_id)).collect();
+    comparison.flows = flows
+        .into_iter()
+        .map(|((sandbox, flow_id), flow)| flow.changes(sandbox, flow_id))
+        .collect();
     comparison.flows.sort_by(|a, b| {
         let most = b.changed.cmp(&a.changed).then(b.recorded.failures.cmp(&a.recorded.failures));
         most.then_with(|| (&a.sandbox, &a.flow_id).cmp(&(&b.sandbox, &b.flow_id)))
@@ -161,8 +163,8 @@ struct Flow<'h, 'a> {
 }
 
 impl Flow<'_, '_> {
-    fn told(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
-        // By name where two match as many, so that the same journal always tells the same.
+    fn changes(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
+        // By name where two match as many, so that the same journal always gives the same result.
         let rule = self.rules.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
         FlowChange {
             sandbox: sandbox.clone(),
@@ -194,8 +196,8 @@ mod tests {
             (&[10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 90, Some(9)),
         ];
         for (times, percent, expected) in table {
-            let told = minutes(times).within(percent);
-            assert_eq!(told.map(|time| time.as_secs() / 60), expected, "{times:?} {percent}");
+            let found = minutes(times).within(percent);
+            assert_eq!(found.map(|time| time.as_secs() / 60), expected, "{times:?} {percent}");
         }
     }
 }

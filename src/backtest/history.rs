@@ -1,7 +1,7 @@
-//! What became of each failure, gathered from the journal: the truth a replay is held against.
+//! What became of each failure, from the journal: a replay is compared with it.
 //!
 //! A journal is a list of decisions; a replay needs one value per failure. [`read_journal`] makes them, and
-//! leaves out what it cannot tell from its beginning, so that no figure rests on half a story.
+//! leaves out failures whose beginning is not in the journal, so that no figure rests on a part of one.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -33,7 +33,7 @@ pub struct History {
     pub flow_id: FlowId,
     /// Its name when the failure was noticed.
     pub flow_name: String,
-    /// When the run failed; for a run that was left alone, when that was noticed.
+    /// When the run failed; for a run that was skipped, when that was noticed.
     pub failed_at: Timestamp,
     /// When the failure was noticed: nothing could be decided before.
     pub noticed_at: Timestamp,
@@ -83,18 +83,18 @@ pub enum AttemptResult {
     },
 }
 
-/// How the effort to heal a failure ended.
+/// How the recovery of a failure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// It has not.
     Open,
-    /// It is healed: by a re-trigger, or otherwise if no try succeeded.
+    /// It recovered: by a re-trigger, or otherwise if no attempt succeeded.
     Recovered,
-    /// It was left to a person, who has not acted.
+    /// It is on hold for a person, who has not acted.
     Held,
-    /// It was left alone: a rule says so, or the dataflow is not selected.
+    /// It was skipped: a rule says so, or the dataflow is not selected.
     LeftAlone,
-    /// A budget was spent, or there was no other way on.
+    /// A budget was spent, or nothing else could be done.
     GivenUp,
     /// An operator ended it.
     Dismissed,
@@ -110,8 +110,8 @@ pub struct Histories {
     pub left_out: u64,
 }
 
-/// Gathers the failures that `entries`, in the order in which they were written, tell of from the
-/// beginning. `recoveries` know what entries do not: when a run failed, and which waits were excused.
+/// The failures whose beginning is in `entries`, which are in the order in which they were written.
+/// `recoveries` have what entries have not: when a run failed, and which waits were excused.
 pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
     let known: HashMap<&RunId, &Recovery> =
         recoveries.iter().map(|recovery| (&recovery.root_run_id, recovery)).collect();
@@ -133,7 +133,7 @@ pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
             None
         };
         match (fresh, begun.and_then(|index| histories.get_mut(index))) {
-            // What a rule left alone first can have been taken on when the rule was gone.
+            // What a rule made flowmend skip may have been adopted when the rule was gone.
             (Some(fresh), Some(old)) => *old = fresh,
             (Some(fresh), None) => {
                 found.insert(root, histories.len());
@@ -157,7 +157,7 @@ fn is_adoption(entry: &Entry) -> bool {
 }
 
 impl History {
-    /// The history that begins with `entry`; `None` for one that tells of no failure.
+    /// The history that begins with `entry`; `None` for an entry without a failure.
     fn begin(entry: &Entry, failed_at: Timestamp, excused: Duration) -> Option<Self> {
         let mut history = Self {
             sandbox: entry.sandbox.clone(),
@@ -180,7 +180,7 @@ impl History {
         Some(history)
     }
 
-    /// Takes up what `entry` tells.
+    /// Adds `entry`.
     fn take(&mut self, entry: Entry) {
         let (at, why) = (entry.at, entry.reason);
         if let (Some(failure), Some(last)) = (entry.failure, self.attempts.last_mut()) {
@@ -192,9 +192,9 @@ impl History {
                     Reason::RunFailed | Reason::EmptySuccess | Reason::IssuedRunFailed => {
                         self.due = entry.due;
                     }
-                    // From here on it is the operator who wants it.
+                    // From here on the operator wants it.
                     Reason::OperatorRetry => self.due = None,
-                    // It is put off, but it is still the backoff's.
+                    // It is delayed, but the due time is still that of the backoff.
                     _ => {}
                 }
                 self.end_as(End::Open, why, at);
@@ -210,7 +210,7 @@ impl History {
                 self.end_as(End::Recovered, why, at);
             }
             Event::Held => self.end_as(End::Held, why, at),
-            // Nobody came in time: it was still left to a person.
+            // No person acted in time: it was still on hold for one.
             Event::GivenUp if why == Reason::TimeSpent && self.end == End::Held => {}
             Event::GivenUp if why == Reason::IgnoredByRule => self.end_as(End::LeftAlone, why, at),
             Event::GivenUp => self.end_as(End::GivenUp, why, at),
@@ -223,7 +223,7 @@ impl History {
         (self.end, self.why, self.ended_at) = (end, why, at);
     }
 
-    /// True if it was healed without a re-trigger of ours.
+    /// True if it recovered without a re-trigger of ours.
     pub fn healed_otherwise(&self) -> bool {
         self.end == End::Recovered && self.why != Reason::IssuedRunSucceeded
     }
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!((history.failed_at, history.noticed_at), (at(1), at(2)));
         assert_eq!((history.end, history.due), (End::Open, Some(at(7))));
         assert_eq!(history.excused, Duration::from_secs(7));
-        assert_eq!(history.failed_attempts().count(), 0, "the root run is no try");
+        assert_eq!(history.failed_attempts().count(), 0, "the failed run itself is not an attempt");
     }
 
     #[test]

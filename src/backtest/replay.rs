@@ -5,7 +5,7 @@
 //! by limits and quiet windows included. Elsewhere it asks the record what a re-trigger at another
 //! moment would have met, assuming that a cause, once gone, stays gone, and that time heals it, not
 //! the number of attempts: up to the last re-trigger that failed it would have failed, from the one
-//! that succeeded on it would have succeeded. In between nobody knows, and then nothing is guessed:
+//! that succeeded on it would have succeeded. In between that is unknown, and nothing is guessed:
 //! the replay of that failure ends as [`ReplayOutcome::Unknown`].
 
 use crate::backtest::history::{AttemptResult, End, History, RecordedAttempt};
@@ -48,7 +48,7 @@ pub struct ReplayResult {
 pub enum ReplayOutcome {
     /// In a way that a record can end.
     Known(End),
-    /// With a re-trigger at a moment of which the record does not say what it would have met.
+    /// With a re-trigger at a time for which the record does not show the result.
     Unknown,
 }
 
@@ -87,7 +87,7 @@ impl ReplayResult {
 /// How a replay ends, and when, where that matters.
 type Ending = (ReplayOutcome, Timestamp);
 
-/// A replay under way: a run has failed, and the policy is to say what follows.
+/// A replay under way: a run has failed, and the policy decides what follows.
 struct Replay<'h> {
     history: &'h History,
     bounds: Bounds,
@@ -120,7 +120,7 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// Faces the failure, up to the next one; `None` if there is a next one.
+    /// Handles the failure, up to the next one; `None` if there is a next one.
     fn step(&mut self, action: Action, retry: &RetryPolicy) -> Option<Ending> {
         let unwanted = self.retriggers == 0 && self.history.empty && !retry.retry_empty_success;
         match action {
@@ -193,7 +193,7 @@ impl<'h> Replay<'h> {
                 (ReplayOutcome::Known(End::Recovered), *seen_at).into()
             }
             None if last => (ReplayOutcome::Known(self.history.end), self.history.ended_at).into(),
-            // It was given up, and an operator asked for more.
+            // It was given up, and an operator retried it.
             None => self.at_once(End::GivenUp).into(),
         }
     }
@@ -246,7 +246,7 @@ impl<'h> Replay<'h> {
         (self.failure, self.earliest, self.latest, self.seen) = (failure, earliest, seen, seen);
     }
 
-    /// Left to a person, and whatever came to help before one did.
+    /// On hold for a person, or recovered in another way before one acted.
     fn held(&self) -> Ending {
         let History { end, why, ended_at, .. } = *self.history;
         let helped = self.history.healed_otherwise() && why != Reason::LaterRunSucceeded;
@@ -273,7 +273,7 @@ impl<'h> Replay<'h> {
 
 /// What came of following the record.
 enum Followed {
-    /// The story ended as it did then.
+    /// The recovery ended as it did then.
     Ended(Ending),
     /// The issued run failed as it did then.
     Failed,
@@ -288,7 +288,7 @@ impl From<Ending> for Followed {
 }
 
 /// What a re-trigger at `at` would have met: when its issued run would have ended, and how; `None`
-/// where the record does not tell. It takes as long as the recorded one it is like.
+/// where the record does not show it. It takes as long as the recorded run it resembles.
 fn what_it_meets(history: &History, at: Timestamp) -> Option<(Timestamp, Option<&Failure>)> {
     for made in &history.attempts {
         if let Some(AttemptResult::Succeeded { seen_at }) = made.outcome

@@ -1,7 +1,7 @@
 //! `flowmend backtest`: past failures under another policy, and what can be known of that.
 
 use super::context::{Exit, is_selected, print};
-use super::format::{keep_whole, seconds, table};
+use super::format::{keep_whole, length, seconds, table};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
 use crate::backtest::history::{EVENTS, Histories, History, read_journal};
 use crate::backtest::replay::Bounds;
@@ -225,7 +225,7 @@ fn totals_table(comparison: &Comparison) -> Table {
         for (percent, label) in [(50, "median"), (90, "90 %")] {
             let (was, is) = (was.within(percent), is.within(percent));
             let by = if comparable { longer(was, is) } else { String::new() };
-            table.add_row([format!("{name}, {label}"), length(was), length(is), by]);
+            table.add_row([format!("{name}, {label}"), time(was), time(is), by]);
         }
     };
     // Where fewer recover, the slow ones are missing: that is not faster.
@@ -273,22 +273,19 @@ fn difference(was: u64, is: u64) -> String {
     }
 }
 
-/// A length of time in its two largest units.
-fn length(time: Option<Duration>) -> String {
-    let Some(time) = time else { return "-".to_owned() };
-    let shown = humantime::format_duration(Duration::from_secs(time.as_secs())).to_string();
-    shown.split(' ').take(2).collect::<Vec<_>>().join(" ")
+/// `-` where there is no time.
+fn time(time: Option<Duration>) -> String {
+    time.map_or("-".to_owned(), length)
 }
 
 fn longer(was: Option<Duration>, is: Option<Duration>) -> String {
     let (Some(was), Some(is)) = (was, is) else { return "-".to_owned() };
-    let by = Duration::from_secs(was.as_secs().abs_diff(is.as_secs()));
-    let sign = match is.as_secs().cmp(&was.as_secs()) {
-        std::cmp::Ordering::Less => "-",
-        std::cmp::Ordering::Equal => return "0".to_owned(),
-        std::cmp::Ordering::Greater => "+",
-    };
-    format!("{sign}{}", length(Some(by)))
+    let by = length(Duration::from_secs(was.as_secs().abs_diff(is.as_secs())));
+    match is.as_secs().cmp(&was.as_secs()) {
+        std::cmp::Ordering::Less => format!("-{by}"),
+        std::cmp::Ordering::Equal => "0".to_owned(),
+        std::cmp::Ordering::Greater => format!("+{by}"),
+    }
 }
 
 /// `text` in lines that fit a terminal, the first after `bullet` and the others below it.

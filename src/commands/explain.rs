@@ -30,7 +30,7 @@ pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::R
     let policies = settings.policies();
     let history = RunHistory::new(&args.run, recovery.as_ref(), &entries, settings, &policies, now);
     let Some(history) = history else {
-        telemetry::complain(&unknown(&args.run, settings));
+        telemetry::print_error(&unknown(&args.run, settings));
         return Ok(Exit::Failed);
     };
     print(&if args.json { history.as_json()? } else { history.as_text()? })?;
@@ -185,7 +185,7 @@ impl<'a> RunHistory<'a> {
 
     fn budget(&self, recovery: &Recovery) -> String {
         format!(
-            "{} of {} re-triggers made; none after {}",
+            "{} of {} attempts used; no attempt after {}",
             recovery.attempts.len(),
             self.in_force.retry.max_attempts,
             seconds_from(recovery.deadline(&self.in_force.retry, self.now), self.now)

@@ -29,7 +29,7 @@ use crate::telemetry;
 pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Result<Exit> {
     match run_command(command, &environment).await {
         Err(error) if error.is::<Faults>() => {
-            telemetry::complain(&format!("invalid configuration\n{error}"));
+            telemetry::print_error(&format!("invalid configuration\n{error}"));
             Ok(Exit::BadConfig)
         }
         result => result,

@@ -15,8 +15,8 @@ pub(super) async fn pause(
     args: OrderArgs,
     paused: bool,
 ) -> anyhow::Result<Exit> {
-    if let Some(complaint) = unknown_sandbox(&args, settings) {
-        telemetry::complain(&complaint);
+    if let Some(error) = unknown_sandbox(&args, settings) {
+        telemetry::print_error(&error);
         return Ok(Exit::Failed);
     }
     let store = open_to_amend(settings).await?;
