@@ -1,14 +1,15 @@
 //! Making the calls of a pass: a sliding window of intents.
 //!
 //! An intent is stored before its call and its outcome after it. One transaction stores what has
-//! come in and begins what has room, while the other calls go on. At most [`WINDOW`] intents are
-//! open at any moment, because those that are open when the process dies must be looked up on the
-//! platform.
+//! come in and begins what has room, while the other calls are under way. At most [`WINDOW`] intents
+//! are open at any moment, because those that are open when the process dies must be looked up at
+//! Adobe.
 
 use super::error::PassError;
 use super::lease::LeaseKeeper;
-use super::pass::{Mode, Report};
-use super::tell::{tell, tell_dry_run, tell_unstored};
+use super::log::{log_dry_run, log_entry, log_unstored};
+use super::parts::Mode;
+use super::report::Report;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
@@ -44,18 +45,18 @@ pub(super) struct Calls<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// When reading what is acted on began.
     pub(super) read_at: Timestamp,
-    /// The newest operator's order that the plan knows of.
+    /// The newest operator's order that the plan knows.
     pub(super) orders_seen: Option<Timestamp>,
-    /// How many calls may be on their way.
+    /// How many calls may be under way.
     pub(super) at_a_time: usize,
 }
 
 impl Calls<'_> {
-    /// Begins `intents`, makes their calls and stores what comes of them. True if all were sent.
-    /// Outcomes that cannot be stored go to `unfinished`.
+    /// Begins `intents`, makes their calls and stores the outcomes. True if all were sent. Outcomes
+    /// that cannot be stored go to `unfinished`.
     ///
     /// # Errors
-    /// If intents cannot be stored; calls that were under way have ended by then.
+    /// If the store fails; calls that were under way have ended by then.
     pub(super) async fn make(
         &self,
         intents: Vec<Change>,
@@ -67,58 +68,42 @@ impl Calls<'_> {
         let turns = Semaphore::new(self.at_a_time);
         let mut waiting = VecDeque::from(intents);
         let mut under_way = FuturesUnordered::new();
-        let mut outcomes: Vec<Change> = Vec::new();
-        let (mut failed, mut all_sent) = (None, true);
+        let mut ended: Vec<Change> = Vec::new();
+        let mut all_sent = true;
         loop {
-            let begins = failed.is_none() && self.may_begin();
-            let idle = outcomes.is_empty() && under_way.is_empty();
-            if idle && (waiting.is_empty() || !begins) {
-                break;
-            }
-            let room = if begins { window.saturating_sub(under_way.len()) } else { 0 };
-            let next: Vec<Change> = waiting.drain(..room.min(waiting.len())).collect();
-            if outcomes.is_empty() && next.is_empty() {
-                if let Some(outcome) = under_way.next().await {
-                    outcomes.extend::<Option<Change>>(outcome);
+            let room = match self.may_begin() {
+                true => window.saturating_sub(under_way.len()).min(waiting.len()),
+                false => 0,
+            };
+            let next: Vec<Change> = waiting.drain(..room).collect();
+            if ended.is_empty() && next.is_empty() {
+                if under_way.is_empty() {
+                    return Ok(all_sent && waiting.is_empty());
                 }
-                while let Some(Some(outcome)) = under_way.next().now_or_never() {
-                    outcomes.extend::<Option<Change>>(outcome);
-                }
+                collect_ended(&mut under_way, &mut ended).await;
                 continue;
             }
-            let ended = std::mem::take(&mut outcomes);
-            let stored = self.store_step(&ended, &next);
-            match alongside(stored, &mut under_way, &mut outcomes).await {
+            let mut later = Vec::new();
+            let step = self.store_step(&ended, &next);
+            match alongside(step, &mut under_way, &mut later).await {
                 Ok(applied) => {
                     let (of_ended, of_next) = applied.split_at(ended.len());
                     report_stored(&ended, of_ended, report);
-                    all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
                     report_stored(&next, of_next, report);
-                    // An operator was faster: the next pass plans anew.
+                    all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
+                    // Where an operator was faster, the next pass plans anew.
                     all_sent &= of_next.iter().all(|applied| *applied);
                     let begun = next.into_iter().zip(of_next).filter(|(_, applied)| **applied);
                     under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
+                    ended = later;
                 }
                 Err(error) => {
-                    ended.iter().for_each(|change| tell_unstored(&change.entry));
-                    // Whoever holds the lease now finds the intents, and asks the platform.
-                    if !matches!(error, StoreError::LeaseLost) {
-                        unfinished.extend(ended);
-                    }
-                    failed.get_or_insert(error);
-                    waiting.clear();
-                    // The others end; what comes of them is kept, and not stored here again.
-                    while let Some(outcome) = under_way.next().await {
-                        outcomes.extend::<Option<Change>>(outcome);
-                    }
-                    outcomes.iter().for_each(|change| tell_unstored(&change.entry));
-                    unfinished.append(&mut outcomes);
+                    ended.extend(later);
+                    ended.extend(under_way.collect::<Vec<_>>().await.into_iter().flatten());
+                    keep_unstored(ended, &error, unfinished);
+                    return Err(error.into());
                 }
             }
-        }
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(all_sent && waiting.is_empty()),
         }
     }
 
@@ -141,7 +126,7 @@ impl Calls<'_> {
             && !self.lease.trust_left().is_zero()
     }
 
-    /// One call for one intent, and what it makes of the recovery.
+    /// One call for one intent, and the change to the recovery that follows from it.
     async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
         // The semaphore is never closed; without a permit the client's own limit would hold.
         let _turn = turns.acquire().await.ok();
@@ -150,7 +135,7 @@ impl Calls<'_> {
         let terms = self.snapshot.terms(recovery);
         let verdict = match self.mode {
             Mode::DryRun => {
-                tell_dry_run(&intent.entry);
+                log_dry_run(&intent.entry);
                 Verdict::Refused(Refusal {
                     remedy: Remedy::Hold,
                     reason: Reason::DryRun,
@@ -182,12 +167,37 @@ impl Calls<'_> {
 /// Logs and counts those of `changes` that took effect.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
-        tell(&change.entry);
+        log_entry(&change.entry);
         report.add(&change.entry);
     }
 }
 
-/// Drives `work` to its end while the calls go on; what comes of them goes to `outcomes`.
+/// Keeps outcomes that could not be stored, unless the lease was lost: then its new holder finds the
+/// intents and asks Adobe.
+pub(super) fn keep_unstored(
+    outcomes: Vec<Change>,
+    error: &StoreError,
+    unfinished: &mut Vec<Change>,
+) {
+    let kept = !matches!(error, StoreError::LeaseLost);
+    outcomes.iter().for_each(|change| log_unstored(&change.entry, kept));
+    if kept {
+        unfinished.extend(outcomes);
+    }
+}
+
+/// Waits for one call, and takes what else has ended by then.
+async fn collect_ended<C: Future<Output = Option<Change>>>(
+    calls: &mut FuturesUnordered<C>,
+    ended: &mut Vec<Change>,
+) {
+    ended.extend(calls.next().await.flatten());
+    while let Some(Some(outcome)) = calls.next().now_or_never() {
+        ended.extend(outcome);
+    }
+}
+
+/// Drives `work` to its end while calls are under way; their outcomes go to `outcomes`.
 async fn alongside<T, C: Future<Output = Option<Change>>>(
     work: impl Future<Output = T>,
     calls: &mut FuturesUnordered<C>,

@@ -9,19 +9,21 @@ use super::error::PassError;
 use crate::domain::model::flow::{Flow, FlowKind, FlowSpec, classify};
 use crate::domain::model::ids::{FlowId, FlowSpecId, SandboxName};
 use crate::domain::plan::dataflow::Dataflow;
-use crate::flow_service::FlowService;
+use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The dataflows that one sandbox's settings select.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Catalog {
     specs: HashMap<FlowSpecId, FlowSpec>,
     flows: Arc<HashMap<FlowId, Dataflow>>,
-    /// Dataflows that were read and are not selected; their runs concern nothing here.
+    /// Dataflows that were read and are not selected; their runs are ignored.
     others: HashSet<FlowId>,
     is_read: bool,
+    /// Flow specs that could not be read; the next pass takes and logs them.
+    pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
 }
 
 impl Catalog {
@@ -69,7 +71,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes over dataflows that were just read by id.
+    /// Adds or replaces dataflows that were just read by id.
     pub(super) async fn update(
         &mut self,
         service: &FlowService,
@@ -90,7 +92,7 @@ impl Catalog {
         }
     }
 
-    /// Dataflows that the platform does not show any more.
+    /// Removes a dataflow that Adobe does not list any more.
     pub(super) fn remove(&mut self, flow: &FlowId) {
         if self.flows.contains_key(flow) {
             Arc::make_mut(&mut self.flows).remove(flow);
@@ -113,23 +115,18 @@ impl Catalog {
             }
             match service.flow_spec(sandbox, id).await {
                 Ok(Some(spec)) => drop(self.specs.insert(id.clone(), spec)),
-                Ok(None) => tracing::debug!(spec = id.as_str(), "flow spec not found"),
-                Err(error) => tracing::warn!(
-                    sandbox = sandbox.as_str(),
-                    spec = id.as_str(),
-                    error = crate::telemetry::chain(&error),
-                    "flow spec not readable; the kind of its dataflows is unknown"
-                ),
+                Ok(None) => {}
+                Err(error) => self.unread_specs.push((id.clone(), error)),
             }
         }
     }
 
     fn dataflow(&self, settings: &Settings, sandbox: &SandboxName, flow: Flow) -> Dataflow {
-        let policy = settings.policy_for(sandbox, &flow.id, &flow.name);
+        let policies = settings.policies();
+        let policy = policies.of(sandbox, &flow.id, &flow.name);
         let spec = flow.spec_id.as_ref().and_then(|id| self.specs.get(id));
         Dataflow {
             kind: classify(&flow, spec, policy.kind),
-            retry: policy.retry,
             per_dataflow: policy.per_dataflow,
             flow,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Why a pass did not do all it set out to do.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// The platform did not answer as it should.
+    /// Adobe did not answer as it should.
     #[error("cannot {doing}")]
     Platform {
         /// What was tried.
@@ -16,11 +16,11 @@ pub enum PassError {
         #[source]
         source: ApiError,
     },
-    /// The store did not.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The time cannot be trusted, so nothing was decided.
-    #[error("nothing is decided while the time is in doubt")]
+    #[error("the time is in doubt, so nothing is decided")]
     Clock(#[from] ClockFault),
     /// Reading took too long.
     #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]

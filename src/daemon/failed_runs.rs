@@ -1,8 +1,8 @@
 //! Which failed runs there are: a listing of what changed, and in a sweep a second one of the whole
-//! look-back window, held against what each dataflow says of its last run.
+//! look-back window, which is compared with the last run that each dataflow names.
 
-use super::gather::Gatherer;
 use super::memory::Memory;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::before;
@@ -19,11 +19,10 @@ pub(super) struct Since {
     pub(super) begun: Option<Timestamp>,
 }
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Lists failed runs. In a sweep each dataflow has just named its last run: if that failed in
-    /// the window and the listing does not show it, the platform understands our filter in another
-    /// way than we do. That form of the listing is not used again, and the runs are listed in
-    /// another.
+    /// the window and the listing does not show it, Adobe understands our filter differently. That
+    /// form of the listing is not used again, and the runs are listed in another form.
     pub(super) async fn list_failed(&self, memory: &Memory, since: Since) -> Listing<Run> {
         loop {
             let mut listing = self.list(memory, since).await;
@@ -31,7 +30,7 @@ impl Gatherer<'_> {
                 return listing;
             };
             let omitted = self.omitted(memory, begun, &listing).await;
-            // A run that is listed a little late is no omission.
+            // A run that is listed a little late is not an omission.
             let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
             let is_settled = |run: &Run| run.aged_from().is_some_and(|at| at <= settled);
             if !(omitted.iter().any(is_settled) && self.service.drop_least_trusted_form()) {

@@ -1,12 +1,12 @@
 //! The lease: at most one daemon acts on a store.
 //!
 //! The store is the authority for who holds it. This side only decides when to *stop trusting* it:
-//! a quarter of its life before the store would give it to somebody else, by the monotonic clock,
+//! a quarter of its life before the store would give it to another daemon, by the monotonic clock,
 //! so that a time of day that was set back does not prolong it. That clock may stand still while a
 //! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
 //! and a call that was begun before the sleep is dropped by its age on the platform's clock.
 
-use super::trouble::Troubles;
+use super::failure_log::FailureLog;
 use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};
 use jiff::Timestamp;
@@ -25,19 +25,19 @@ pub(super) struct LeaseKeeper {
     owner: Owner,
     ttl: Duration,
     trusted_until: Mutex<Option<Duration>>,
-    /// Grows whenever the lease is taken anew: somebody else may have acted in between.
-    term: AtomicU64,
+    /// Grows whenever the lease is taken anew: another daemon may have acted in between.
+    epoch: AtomicU64,
     is_held: watch::Sender<bool>,
 }
 
 /// Whether this daemon may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It may.
+    /// It holds the lease.
     Holder,
-    /// Somebody else does.
+    /// Another daemon holds the lease.
     Waiting {
-        /// Who.
+        /// The holder.
         owner: Owner,
         /// Until when, unless it is renewed.
         until: Timestamp,
@@ -51,18 +51,18 @@ impl LeaseKeeper {
         owner: Owner,
         ttl: Duration,
     ) -> Self {
-        let (trusted_until, term) = (Mutex::new(None), AtomicU64::new(0));
-        Self { store, clock, owner, ttl, trusted_until, term, is_held: watch::Sender::new(false) }
+        let (trusted_until, epoch) = (Mutex::new(None), AtomicU64::new(0));
+        Self { store, clock, owner, ttl, trusted_until, epoch, is_held: watch::Sender::new(false) }
     }
 
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Which uninterrupted possession of the lease this is. What was read in one term must not be
+    /// Counts the uninterrupted times for which this daemon held the lease. What was read in one epoch must not be
     /// acted on in another.
-    pub(super) fn term(&self) -> u64 {
-        self.term.load(Ordering::Relaxed)
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// How often the lease is renewed.
@@ -84,7 +84,7 @@ impl LeaseKeeper {
         match answer {
             Ok(lease @ (Lease::Granted | Lease::Renewed)) => {
                 if lease == Lease::Granted {
-                    self.term.fetch_add(1, Ordering::Relaxed);
+                    self.epoch.fetch_add(1, Ordering::Relaxed);
                 }
                 *trusted_until = Some(asked_at + self.ttl - self.ttl / 4);
                 Ok(Standing::Holder)
@@ -115,21 +115,21 @@ impl LeaseKeeper {
 
     /// Takes the lease, waits for it where another daemon has it, and keeps it for as long as this
     /// is polled.
-    pub(super) async fn hold(&self, troubles: &Troubles) -> Infallible {
+    pub(super) async fn hold(&self, failures: &FailureLog) -> Infallible {
         loop {
             let pause = match self.renew().await {
                 Ok(Standing::Holder) => {
-                    troubles.lease_held();
+                    failures.lease_held();
                     self.is_held.send_replace(true);
                     self.renew_interval()
                 }
                 Ok(Standing::Waiting { owner, until }) => {
-                    troubles.lease_held_by(&owner, until);
+                    failures.lease_held_by(&owner, until);
                     self.is_held.send_replace(false);
                     self.ask_interval()
                 }
                 Err(error) => {
-                    troubles.store_failed(&error);
+                    failures.store_failed(&error);
                     self.ask_interval()
                 }
             };

@@ -68,7 +68,7 @@ pub(super) enum Check {
     /// The next round is due.
     #[default]
     Due,
-    /// A round is under way and goes on after this recovery.
+    /// A round is under way and continues after this recovery.
     After(RunId),
     /// The next round begins then.
     Idle(Timestamp),
@@ -80,7 +80,7 @@ impl Check {
         match self {
             Self::Due => Some(None),
             Self::After(root) => Some(Some(root.clone())),
-            // A date far ahead is of a clock that was ahead.
+            // A date that far ahead comes from a clock that was ahead.
             Self::Idle(at) => (*at <= now || *at > after(now, CHECK_INTERVAL)).then_some(None),
         }
     }
@@ -99,7 +99,7 @@ impl Check {
     }
 
     /// True while a round is under way.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn is_under_way(&self) -> bool {
         matches!(self, Self::After(_))
     }
 }

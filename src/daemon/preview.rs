@@ -1,4 +1,4 @@
-//! What the next pass would do, line by line, for people who want to know it first.
+//! What the next pass would do, line by line.
 
 use super::error::PassError;
 use super::memory::Memory;
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 pub struct Preview {
     /// When the sandbox was read, by the platform's clock.
     pub read_at: Timestamp,
-    /// One line for each open recovery and each failed run that is left alone, most pressing first.
+    /// One line for each open recovery and each failed run that is skipped, most urgent first.
     pub lines: Vec<Line>,
     /// True if failed runs are left over for a later pass.
     pub unfinished: bool,
@@ -38,7 +38,7 @@ pub struct Line {
     pub flow_name: String,
     /// The failed run: the root run of a recovery, or the run that is skipped.
     pub run_id: RunId,
-    /// The run that would be asked for, or that is followed, where that is another one.
+    /// The run that would be re-triggered, or that is followed, where that is another one.
     pub other_run_id: Option<RunId>,
     /// The attempt it is about.
     pub attempt: Option<u32>,
@@ -56,7 +56,7 @@ pub struct Line {
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])* $variant:ident = $word:literal;)*) => {
-        /// What would be done, most pressing first.
+        /// What would be done, most urgent first.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action {
             $($(#[doc = $doc])* $variant,)*
@@ -74,27 +74,27 @@ macro_rules! actions {
 actions! {
     /// The call would be made.
     Retrigger = "re-trigger";
-    /// It is due and has to wait.
-    Postpone = "postpone";
-    /// Whether a call was accepted would be asked of the platform.
+    /// It is due, and delayed.
+    Delay = "delay";
+    /// Adobe would be asked whether it accepted a call.
     Reconcile = "reconcile";
     /// It would be held until a person acts or the cause is gone.
     Hold = "hold";
     /// It would end without success.
     GiveUp = "give up";
-    /// It would be taken on, its first re-trigger due at a named time.
+    /// It would be adopted, with a due time for its first re-trigger.
     Adopt = "adopt";
     /// Its next re-trigger would be due at a named time.
     Schedule = "schedule";
-    /// It would end well.
+    /// It would end without a further re-trigger.
     Settle = "settle";
     /// An issued run would be followed.
     Follow = "follow";
-    /// It would go on waiting until it is due.
+    /// It would keep waiting until it is due.
     Wait = "wait";
     /// It would stay held.
-    Held = "stay held";
-    /// The failed run would be left alone.
+    StayHeld = "stay held";
+    /// The failed run would be skipped.
     Skip = "skip";
 }
 
@@ -103,7 +103,7 @@ impl Pass<'_> {
     pub(super) async fn preview(&self, memory: &mut Memory) -> Result<Preview, PassError> {
         let gathered = self.gather(memory).await?;
         let plan = plan(&gathered.snapshot);
-        let open = self.gatherer.store.open_recoveries(&self.gatherer.sandbox.name).await?;
+        let open = self.reader.store.open_recoveries(&self.reader.sandbox.name).await?;
         Ok(Preview {
             read_at: gathered.snapshot.now,
             lines: lines(&gathered.snapshot, &open, &plan),
@@ -136,7 +136,7 @@ fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
                 line.reason = line.reason.or(Some(intent.entry.reason));
                 line.other_run_id = other_run(&intent.recovery);
             } else if let Some(&reason) = postponed.get(root) {
-                line.action = Action::Postpone;
+                line.action = Action::Delay;
                 line.reason = Some(reason);
             }
             (recovery.failed_at, line)
@@ -161,14 +161,14 @@ fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> 
     let (action, held) = match (&recovery.state, change) {
         (State::Waiting { .. }, Some(Change { from_revision: None, .. })) => (Action::Adopt, None),
         (State::Waiting { .. }, Some(Change { entry, .. })) if entry.event == Event::Postponed => {
-            (Action::Postpone, None)
+            (Action::Delay, None)
         }
         (State::Waiting { .. }, Some(_)) => (Action::Schedule, None),
         (State::Waiting { .. }, None) => (Action::Wait, None),
         (State::Triggering { .. } | State::InDoubt { .. }, _) => (Action::Reconcile, None),
         (State::Watching { .. }, _) => (Action::Follow, None),
         (State::Held { .. }, Some(_)) => (Action::Hold, None),
-        (State::Held { why, .. }, None) => (Action::Held, Some(*why)),
+        (State::Held { why, .. }, None) => (Action::StayHeld, Some(*why)),
         (State::Recovered { .. } | State::Dismissed { .. }, _) => (Action::Settle, None),
         (State::GivenUp { .. }, _) => (Action::GiveUp, None),
     };

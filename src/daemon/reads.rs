@@ -2,15 +2,16 @@
 
 use super::catalog::Catalog;
 use super::error::PassError;
-use super::gather::Gatherer;
+use super::findings::Findings;
 use super::memory::{Carried, Memory};
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::plan::snapshot::FlowListing;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Reads dataflows again that something may be sent for, and those not known yet; gives those
     /// that were read.
     pub(super) async fn read_flows(
@@ -35,28 +36,6 @@ impl Gatherer<'_> {
             }
         }
         seen
-    }
-
-    /// Those of the runs read so far that belong to a recovery; where it matters, the last runs that
-    /// the dataflows name are among them.
-    pub(super) async fn owned(
-        &self,
-        reading: &Reading,
-        memory: &Memory,
-        first_pass: bool,
-    ) -> Result<HashSet<RunId>, PassError> {
-        let mut ids: Vec<RunId> = reading.runs.keys().cloned().collect();
-        ids.extend(reading.listed.iter().map(|run| run.id.clone()));
-        let dataflows = memory.catalog.flows().values();
-        let rules = &self.settings.rules;
-        let by_rule = first_pass
-            || rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
-        let superseding =
-            dataflows.filter(|dataflow| by_rule || dataflow.retry.skip_when_later_run_succeeded);
-        ids.extend(
-            superseding.filter_map(|dataflow| Some(dataflow.flow.last_run.as_ref()?.id.clone())),
-        );
-        Ok(self.store.known_runs(&ids).await?)
     }
 
     pub(super) async fn read_runs(
@@ -87,6 +66,7 @@ impl Gatherer<'_> {
         &self,
         wanted: Vec<(FlowId, Timestamp)>,
         reading: &mut Reading,
+        findings: &mut Findings,
     ) -> HashMap<FlowId, FlowListing> {
         let mut listings = HashMap::new();
         for (flow, since) in wanted {
@@ -94,12 +74,11 @@ impl Gatherer<'_> {
             listing.items.iter().for_each(|run| reading.take(run.clone()));
             let complete = listing.fault.is_none();
             let begun_at = listing.begun_at;
-            listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
-            // A dataflow that cannot be read any more must not hold up the others: its call stays in
+            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            // A dataflow that cannot be read any more must not block the others: its call stays in
             // doubt, and the failed runs of the sandbox were read all the same.
-            if let Some(error) = listing.fault {
-                tracing::debug!(%error, "runs of a dataflow in doubt not listed");
-            }
+            findings.unlisted.extend(listing.fault.map(|error| (flow.clone(), error)));
+            listings.insert(flow, listed);
         }
         listings
     }
@@ -112,6 +91,10 @@ pub(super) struct Reading {
     pub(super) listed: Vec<Run>,
     pub(super) missing: HashSet<RunId>,
     pub(super) fresh: HashSet<FlowId>,
+    /// Runs that belong to a recovery.
+    pub(super) owned: HashSet<RunId>,
+    /// Runs of which it is known whether they belong to one.
+    pub(super) looked_up: HashSet<RunId>,
     /// When the pass before began to read what is taken over from it.
     pub(super) carried_at: Option<Timestamp>,
 }

@@ -26,7 +26,6 @@ pub use read::text::format_duration;
 pub use schema::schema;
 pub use settings::Settings;
 pub use tables::adobe::Adobe;
-pub use tables::dataflow::{DataflowSettings, EffectivePolicy};
 pub use tables::http::Http;
 pub use tables::log::{Log, LogFormat};
 pub use tables::poll::Poll;

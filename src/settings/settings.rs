@@ -9,8 +9,7 @@ use super::read::section::read_section;
 use super::read::shape::Shapes;
 use super::tables::{
     adobe::{self, Adobe},
-    breaker,
-    dataflow::{self, DataflowSettings, EffectivePolicy},
+    breaker, dataflow,
     http::{self, Http},
     limits,
     log::{self, Log},
@@ -19,11 +18,11 @@ use super::tables::{
     sandbox::{self, SandboxSettings},
     store::{self, StoreSettings},
 };
-use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::policy::breaker::Breaker;
+use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::domain::policy::quiet::Quiet;
 use crate::domain::policy::retry::{Limits, RetryPolicy};
-use crate::domain::policy::rule::Rule;
+use crate::domain::policy::rule::{Rule, Scope};
 use crate::flow_service::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,8 +34,8 @@ pub struct Settings {
     pub adobe: Adobe,
     /// All `[[sandbox]]`: at least one, with unique names.
     pub sandboxes: Vec<SandboxSettings>,
-    /// All `[[dataflow]]` in order; see [`Settings::policy_for`].
-    pub dataflows: Vec<DataflowSettings>,
+    /// All `[[dataflow]]` in order; see [`Settings::policies`].
+    pub dataflows: Arc<[DataflowPolicy]>,
     /// `[poll]`.
     pub poll: Poll,
     /// `[retry]`. `FLOWMEND__RETRY__MAX_ATTEMPTS` and so on.
@@ -61,29 +60,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The policy for a dataflow: the first `[[dataflow]]` that matches its id or name, otherwise
-    /// `[retry]` and `[limits]`.
-    pub fn policy_for(
-        &self,
-        sandbox: &SandboxName,
-        flow_id: &FlowId,
-        flow_name: &str,
-    ) -> EffectivePolicy {
-        let mut rules = self.dataflows.iter().enumerate();
-        match rules.find(|(_, rule)| rule.is_for(sandbox, flow_id, flow_name)) {
-            Some((index, rule)) => EffectivePolicy {
-                retry: rule.retry,
-                per_dataflow: rule.per_dataflow,
-                kind: rule.kind,
-                rule: Some(index),
-            },
-            None => EffectivePolicy {
-                retry: self.retry,
-                per_dataflow: self.limits.per_dataflow,
-                kind: None,
-                rule: None,
-            },
-        }
+    /// What is in force for which failure.
+    pub fn policies(&self) -> Policies {
+        let default = DataflowPolicy {
+            scope: Scope::default(),
+            kind: None,
+            retry: self.retry,
+            per_dataflow: self.limits.per_dataflow,
+        };
+        Policies { dataflows: self.dataflows.clone(), default, rules: self.rules.clone() }
     }
 
     /// The parameters of the Flow Service client. If a policy re-triggers successful runs without
@@ -139,7 +124,7 @@ impl Settings {
         let settings = Self {
             adobe: adobe.expect(READ),
             sandboxes,
-            dataflows,
+            dataflows: dataflows.into(),
             poll: poll.expect(READ),
             retry,
             limits,

@@ -1,7 +1,7 @@
 //! Properties of a replay: failures are healed by the real state machine against a hidden truth, and
 //! what a replay of the journal says is held against what the truth would have made of it.
-use flowmend::backtest::history::{End, History, gather};
-use flowmend::backtest::replay::{Bounds, Course, InForce, Outcome};
+use flowmend::backtest::history::{End, History, read_journal};
+use flowmend::backtest::replay::{Bounds, ReplayOutcome, ReplayResult};
 use flowmend::domain::model::failure::Failure;
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::Entry;
@@ -9,6 +9,7 @@ use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::run::{Run, RunStatus};
 use flowmend::domain::model::time::after;
 use flowmend::domain::model::verdict::Verdict;
+use flowmend::domain::policy::in_force::InForce;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
@@ -151,15 +152,15 @@ impl Life {
     }
 
     fn history(&self) -> History {
-        let gathered = gather(self.journal.clone(), std::slice::from_ref(&self.recovery));
+        let gathered = read_journal(self.journal.clone(), std::slice::from_ref(&self.recovery));
         assert_eq!((gathered.histories.len(), gathered.left_out), (1, 0));
         gathered.histories.into_iter().next().unwrap()
     }
 
-    fn replayed(&self, policy: RetryPolicy, poll: u64) -> Course {
+    fn replayed(&self, policy: RetryPolicy, poll: u64) -> ReplayResult {
         let bounds = Bounds { poll: seconds(poll), until: self.until() };
-        let in_force = |_: &Failure| InForce { selected: true, rule: None, retry: policy };
-        Course::replayed(&self.history(), bounds, in_force)
+        let in_force = |_: &Failure| Some(InForce { rule: None, retry: policy });
+        ReplayResult::replayed(&self.history(), bounds, in_force)
     }
 }
 
@@ -241,7 +242,7 @@ proptest! {
             ..policy
         };
         let life = Life::lived(&truth, policy);
-        prop_assert_eq!(life.replayed(policy, POLL), Course::recorded(&life.history()));
+        prop_assert_eq!(life.replayed(policy, POLL), ReplayResult::recorded(&life.history()));
     }
 
     #[test]
@@ -251,10 +252,10 @@ proptest! {
         let (truth, policy) = plain(truth, policy);
         let (_, other) = plain(truth.clone(), other);
         let said = Life::lived(&truth, policy).replayed(other, 0);
-        let real = Course::recorded(&Life::lived(&truth, other).history());
+        let real = ReplayResult::recorded(&Life::lived(&truth, other).history());
         match said.outcome {
-            Outcome::Known(_) => prop_assert_eq!(said, real),
-            Outcome::Unknown => {
+            ReplayOutcome::Known(_) => prop_assert_eq!(said, real),
+            ReplayOutcome::Unknown => {
                 prop_assert!(said.retriggers <= real.retriggers, "{said:?} {real:?}");
                 prop_assert!(said.wasted <= real.wasted, "{said:?} {real:?}");
             }
@@ -270,7 +271,7 @@ proptest! {
         let (less, more) = (life.replayed(fewer, POLL), life.replayed(other, POLL));
         prop_assert!(less.retriggers <= more.retriggers, "{less:?} {more:?}");
         prop_assert!(less.wasted <= more.wasted, "{less:?} {more:?}");
-        let recovered = |course: Course| course.outcome == Outcome::Known(End::Recovered);
-        prop_assert!(recovered(more) || more.outcome == Outcome::Unknown || !recovered(less));
+        let recovered = |result: ReplayResult| result.outcome == ReplayOutcome::Known(End::Recovered);
+        prop_assert!(recovered(more) || more.outcome == ReplayOutcome::Unknown || !recovered(less));
     }
 }

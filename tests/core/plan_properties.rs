@@ -15,6 +15,7 @@ use flowmend::domain::plan::snapshot::{ClientIdTrust, FlowListing, Snapshot};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::breaker::Breaker;
 use flowmend::domain::policy::hold::{HoldInputs, Holds};
+use flowmend::domain::policy::in_force::{DataflowPolicy, Policies};
 use flowmend::domain::policy::outage::OutageRecord;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::quiet::{self, Quiet};
@@ -248,7 +249,6 @@ impl World {
             sandbox: SandboxName::new("prod"),
             flows: Arc::new(flows),
             fresh,
-            fallback: self.policy,
             holds,
             recoveries,
             queue: turns.queued,
@@ -266,10 +266,17 @@ impl World {
             adopt_since: before(self.now, Duration::from_secs(86_400)),
             max_adopted: 100,
             first_since: None,
-            per_dataflow: 1,
             admission: facts,
             jitter: Jitter::new(7),
-            rules: self.conduct.rules.clone(),
+            policies: Policies {
+                dataflows: Arc::new([]),
+                default: DataflowPolicy {
+                    retry: self.policy,
+                    per_dataflow: 1,
+                    ..DataflowPolicy::default()
+                },
+                rules: self.conduct.rules.clone(),
+            },
             quiet: self.conduct.quiet.clone(),
         }
     }
@@ -322,7 +329,7 @@ impl World {
             source_spec: None,
             last_run: None,
         };
-        Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }
+        Dataflow { flow, kind: FlowKind::Batch, per_dataflow: 1 }
     }
 
     fn holds(&self) -> Holds {

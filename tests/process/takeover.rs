@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-const WAITING: &str = "waiting: another flowmend works on this store";
+const WAITING: &str = "standby: another flowmend holds this store";
 const TAKING_OVER: &str = "taking over the store";
 
 /// A daemon that works, and one that waits for it.

@@ -61,7 +61,7 @@ impl House {
         let simulator = Simulator::start(world, clock.clone(), local).await.unwrap();
         let directory = directory();
         let settings = settings(&simulator.base_url(), directory.path(), &setting.toml());
-        let operators = Arc::new(Operators::new(settings.clone(), clock.clone(), seed));
+        let operators = Arc::new(Operators::new(settings.policies(), clock.clone(), seed));
         let _directory = directory;
         (Self { clock, simulator, settings, operators, seed, starts: 0, _directory }, built)
     }
@@ -85,7 +85,7 @@ impl House {
             owner: owner.clone(),
             jitter: Jitter::new(self.seed),
             mode: Mode::Live,
-            alive: || {},
+            watchdog: || {},
         });
         Process { daemon, store, owner }
     }

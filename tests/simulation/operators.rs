@@ -7,12 +7,11 @@ use fastrand::Rng;
 use flowmend::clock::Clock;
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
+use flowmend::domain::policy::in_force::{InForce, Policies};
 use flowmend::domain::policy::pause_order::Order;
-use flowmend::domain::policy::rule;
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery};
-use flowmend::settings::Settings;
 use flowmend::store::{Batch, Filter, SqliteStore, Store};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,7 +25,7 @@ const MOST_PAUSES: usize = 2;
 /// The operators of a history. They outlive every process.
 #[derive(Debug)]
 pub struct Operators {
-    settings: Arc<Settings>,
+    policies: Policies,
     clock: Arc<ManualClock>,
     diary: Mutex<Diary>,
 }
@@ -85,7 +84,7 @@ impl Given {
 }
 
 impl Operators {
-    pub fn new(settings: Arc<Settings>, clock: Arc<ManualClock>, seed: u64) -> Self {
+    pub fn new(policies: Policies, clock: Arc<ManualClock>, seed: u64) -> Self {
         let diary = Diary {
             rng: Rng::with_seed(seed),
             flows: Vec::new(),
@@ -94,7 +93,7 @@ impl Operators {
             deeds: Deeds::default(),
             told: Vec::new(),
         };
-        Self { settings, clock, diary: Mutex::new(diary) }
+        Self { policies, clock, diary: Mutex::new(diary) }
     }
 
     pub fn know(&self, flows: &[String]) {
@@ -227,10 +226,8 @@ impl Operators {
     /// As the commands have them: by the clock of this machine, which may differ from the platform's.
     fn terms_for(&self, recovery: &Recovery) -> Terms<'_> {
         let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
-        let base = self.settings.policy_for(sandbox, flow_id, flow_name).retry;
-        let rules = &self.settings.rules;
-        let (rule, policy) = rule::in_force(rules, base, sandbox, flow_id, flow_name, failure);
-        Terms { policy, rule, jitter: Jitter::new(0), now: self.clock.now() }
+        let InForce { rule, retry } = self.policies.in_force(sandbox, flow_id, flow_name, failure);
+        Terms { policy: retry, rule, jitter: Jitter::new(0), now: self.clock.now() }
     }
 
     fn tell(&self, what: &str) {

@@ -2,7 +2,6 @@
 
 use crate::domain::model::flow::{Flow, FlowKind, FlowState};
 use crate::domain::model::reason::Reason;
-use crate::domain::policy::retry::RetryPolicy;
 
 /// A selected dataflow and what is in force for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,8 +10,6 @@ pub struct Dataflow {
     pub flow: Flow,
     /// Its kind.
     pub kind: FlowKind,
-    /// How hard to try.
-    pub retry: RetryPolicy,
     /// How many of its re-triggered runs may be under way at a time.
     pub per_dataflow: u32,
 }

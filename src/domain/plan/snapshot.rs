@@ -8,9 +8,10 @@ use crate::domain::plan::admission::Facts;
 use crate::domain::plan::dataflow::Dataflow;
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::hold::Holds;
+use crate::domain::policy::in_force::{InForce, Policies};
 use crate::domain::policy::quiet::{self, Pause, Quiet};
 use crate::domain::policy::retry::RetryPolicy;
-use crate::domain::policy::rule::{self, Action, Rule};
+use crate::domain::policy::rule::Action;
 use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::Recovery;
 use crate::domain::recovery::Terms;
@@ -34,8 +35,6 @@ pub struct Snapshot {
     pub flows: Arc<HashMap<FlowId, Dataflow>>,
     /// Those of them that were just read; nothing is sent for any other.
     pub fresh: HashSet<FlowId>,
-    /// The policy of recoveries whose dataflow is selected no more.
-    pub fallback: RetryPolicy,
     /// Every recovery under way, the due ones that this pass looks at, and held ones to be checked.
     pub recoveries: Vec<Recovery>,
     /// The due ones that wait for others.
@@ -63,14 +62,12 @@ pub struct Snapshot {
     pub first_since: Option<Timestamp>,
     /// How many recoveries may be taken on.
     pub max_adopted: usize,
-    /// How many runs of a dataflow may be under way that is not in `flows`.
-    pub per_dataflow: u32,
     /// What decides who may call now.
     pub admission: Facts,
     /// Where chance comes from.
     pub jitter: Jitter,
-    /// What to do with which failure, in order.
-    pub rules: Arc<[Rule]>,
+    /// What is in force for which failure.
+    pub policies: Policies,
     /// When nothing is re-triggered.
     pub quiet: Arc<[Quiet]>,
     /// Dataflows that are held as a whole.
@@ -119,9 +116,8 @@ impl Snapshot {
 
     /// What is in force for such a failure of this dataflow now.
     pub(super) fn terms_for(&self, flow: &FlowId, name: &str, failure: &Failure) -> Terms<'_> {
-        let base = self.flows.get(flow).map_or(self.fallback, |dataflow| dataflow.retry);
-        let (rule, policy) = rule::in_force(&self.rules, base, &self.sandbox, flow, name, failure);
-        Terms { policy, rule, jitter: self.jitter, now: self.now }
+        let InForce { rule, retry } = self.policies.in_force(&self.sandbox, flow, name, failure);
+        Terms { policy: retry, rule, jitter: self.jitter, now: self.now }
     }
 
     /// The failure of a run that was just read.

@@ -46,7 +46,7 @@ impl Plan {
         Admission::new(
             &snapshot.admission,
             &snapshot.flows,
-            snapshot.per_dataflow,
+            snapshot.policies.default.per_dataflow,
             snapshot.now,
             stay.chain(moved.values().copied()),
             &seen,

@@ -109,25 +109,21 @@ impl Action {
 /// The umbrella codes of Adobe's monitoring pages. All end in -500, whatever the cause.
 const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
 
-/// The first rule that matches, if one does, and the policy in force with it, where otherwise `base`
-/// would be.
-pub fn in_force<'a>(
+/// The first of `rules` that matches `failure` of this dataflow.
+pub(super) fn first_match<'a>(
     rules: &'a [Rule],
-    base: RetryPolicy,
     sandbox: &SandboxName,
     flow_id: &FlowId,
     flow_name: &str,
     failure: &Failure,
-) -> (Option<&'a Rule>, RetryPolicy) {
-    let rule = rules
-        .iter()
-        .find(|rule| rule.scope.covers(sandbox, flow_id, flow_name) && rule.matches(failure));
-    (rule, rule.map_or(base, |rule| rule.policy(base)))
+) -> Option<&'a Rule> {
+    let covers = |rule: &Rule| rule.scope.covers(sandbox, flow_id, flow_name);
+    rules.iter().find(|rule| covers(rule) && rule.matches(failure))
 }
 
 impl Rule {
     /// The policy for what it matches, where otherwise `base` is in force.
-    fn policy(&self, base: RetryPolicy) -> RetryPolicy {
+    pub(super) fn policy(&self, base: RetryPolicy) -> RetryPolicy {
         let mut policy = self.retry.over(base);
         if self.is_builtin {
             policy.max_attempts = policy.max_attempts.min(base.max_attempts);
@@ -205,9 +201,7 @@ mod tests {
 
     fn decide<'a>(rules: &'a [Rule], failure: &Failure) -> Option<&'a str> {
         let (sandbox, flow) = (SandboxName::new("prod"), FlowId::new("f-1"));
-        let base = RetryPolicy::default();
-        let (rule, _) = in_force(rules, base, &sandbox, &flow, "crm", failure);
-        rule.map(|rule| rule.name.as_str())
+        first_match(rules, &sandbox, &flow, "crm", failure).map(|rule| rule.name.as_str())
     }
 
     #[test]

@@ -47,7 +47,7 @@ async fn what_was_is_shown_beside_what_would_have_been() {
     for (name, expected) in [
         ("failures since", "Z: 3"),
         ("re-triggers", "re-triggers 9 5 -4"),
-        ("wasted", "wasted: the issued run failed 7 4 -3"),
+        ("wasted", "wasted: the new run failed 7 4 -3"),
         ("recovered", "recovered 2 1 -1"),
         ("given up", "given up 1 2 +1"),
         // What recovers no more took longest: that makes nothing faster.
@@ -56,14 +56,14 @@ async fn what_was_is_shown_beside_what_would_have_been() {
         ("2 of 3", "would have ended differently or after more or fewer re-triggers:"),
         ("erp-orders", "erp-orders 1 of 1 3 → 2 1 → 0"),
         ("web-clicks", "web-clicks 1 of 1 5 → 2 0 → 0"),
-        ("What this", "What this cannot know:"),
+        ("Limitations", "Limitations:"),
     ] {
         let line = line(&told, name);
         assert!(line.contains(expected), "{expected} is not in {line} of\n{told}");
     }
     assert!(!told.contains("crm-accounts"), "nothing changes for it:\n{told}");
-    let (figures, _) = told.split_once("What this cannot know").unwrap();
-    assert!(!figures.contains("not to be known"), "all of it is known:\n{told}");
+    let (figures, _) = told.split_once("Limitations").unwrap();
+    assert!(!figures.contains("unknown"), "all of it is known:\n{told}");
     assert!(told.lines().all(|line| line.chars().count() <= 100), "too wide:\n{told}");
 }
 
@@ -72,7 +72,7 @@ async fn the_policy_that_was_in_force_would_have_done_what_was_done() {
     let app = past().await;
     let told = backtest(&app, "", &[]).await.out;
     assert_eq!(line(&told, "re-triggers"), "re-triggers 9 9 0");
-    assert!(told.contains("Each would have ended as it did"), "{told}");
+    assert!(told.contains("All would have ended as they did"), "{told}");
 }
 
 #[tokio::test]
@@ -91,12 +91,12 @@ async fn what_cannot_be_known_is_told_as_a_range() {
     assert_eq!((known, most), (Some(1), Some(2)), "{told:#}");
     let held = told["dataflows"].as_array().unwrap().iter().find(|it| it["rule"] == "clicks");
     assert_eq!(held.map(|it| it["replayed"]["retriggers"].clone()), Some(0.into()), "{told:#}");
-    assert!(told["cannot_know"].as_array().is_some_and(|points| points.len() > 3));
+    assert!(told["limitations"].as_array().is_some_and(|points| points.len() > 3));
 
     let told = backtest(&app, policy, &[]).await.out;
     assert_eq!(line(&told, "recovered"), "recovered 2 1 to 2 -1 to 0");
-    assert_eq!(line(&told, "not to be known"), "not to be known 0 1 +1");
-    assert!(told.contains("re-triggers; of 1 it cannot be known:"), "{told}");
+    assert_eq!(line(&told, "unknown"), "unknown 0 1 +1");
+    assert!(told.contains("re-triggers; for 1 this is unknown:"), "{told}");
     assert!(told.lines().all(|line| line.chars().count() <= 100), "too wide:\n{told}");
     let both = line(&told, "the 1 recovered in both, median");
     assert!(both.ends_with("median 2m 30s 4m 30s +2m"), "{told}");

@@ -128,10 +128,10 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
         assert_eq!(called.code, Some(2), "{called:?}");
     }
     let called = app.flowmend(&["resume", "--flow", "no-such-flow"]).await;
-    assert!(called.out.contains("spelled right?"), "{called:?}");
+    assert!(called.out.contains("check the spelling"), "{called:?}");
     let called = app.flowmend(&["pause", "--sandbox", "pord"]).await;
     assert_eq!(called.code, Some(1), "{called:?}");
-    assert!(called.err.contains("no [[sandbox]] is called pord; there is prod"), "{called:?}");
+    assert!(called.err.contains("sandbox pord is not configured; there is prod"), "{called:?}");
 
     app.flowmend(&["resume"]).await;
     app.run_for(10 * MINUTE, MINUTE).await;

@@ -58,7 +58,7 @@ fn mislead(app: &mut App, hours: i64) -> Arc<WrongClock> {
         owner: Owner::new("misled"),
         jitter: Jitter::new(7),
         mode: Mode::Live,
-        alive: || {},
+        watchdog: || {},
     });
     clock
 }

@@ -39,26 +39,26 @@ async fn the_story_of_a_failed_run_is_told_in_order_whichever_of_its_runs_is_nam
             "CONNECTOR-1001-500, CONNECTOR-1012-504\n",
             "next      nothing: recovered",
             "issued_run_succeeded\n",
-            "1/3  recovery scheduled",
+            "1/3      recovery scheduled",
             "run_failed: The run failed",
             "codes: CONNECTOR-1001-500",
             "due: 2026-03-01 00:01:00Z (in ",
-            "1/3  re-trigger begun",
-            "1/3  re-triggered failed run",
+            "1/3      re-trigger begun",
+            "1/3      re-triggered failed run",
             "accepted: The platform accepted",
             &format!("new run: {}", first.issued),
             &format!("etag: {}", first.etag.as_ref().unwrap()),
-            "2/3  recovery scheduled",
+            "2/3      recovery scheduled",
             "issued_run_failed: ",
             &format!("run: {}", first.issued),
-            "2/3  re-triggered failed run",
+            "2/3      re-triggered failed run",
             &format!("new run: {}", second.issued),
-            "2/3  recovered",
+            "2/3      recovered",
         ],
     );
 
     let of_issued = app.flowmend(&["explain", second.issued.as_str()]).await;
-    let role = format!("run       {}  issued by attempt 2 for failed run {root}\n", second.issued);
+    let role = format!("run       {}  created by attempt 2 for failed run {root}\n", second.issued);
     assert!(of_issued.out.starts_with(&role), "{of_issued:?}");
     let timeline = |text: &str| text.split_once("TIME").map(|(_, told)| told.to_owned());
     assert_eq!(timeline(&of_issued.out), timeline(&told.out));
@@ -80,9 +80,9 @@ async fn a_refusal_is_told_with_what_the_platform_said_and_with_what_comes_next(
         &told.out,
         &[
             "from [retry]\n",
-            "budget    0 of 5 re-triggers made; none after 2026-03-02 00:00:00Z",
+            "budget    0 of 5 attempts used; no attempt after 2026-03-02 00:00:00Z",
             "next      waiting: attempt 1 of 5 was due 2026-03-01 00:01:",
-            "1/5  re-trigger refused",
+            "1/5      re-trigger refused",
             "throttled: The platform asks for fewer calls (429).",
             "answer: ",
             "429",
@@ -130,10 +130,10 @@ async fn a_run_that_was_skipped_is_explained_too() {
     let told = app.flowmend(&["explain", stream.as_str()]).await;
     assert_eq!(told.code, Some(0), "{told:?}");
     let parts =
-        ["clicks", "next      nothing: left alone for good", "run skipped", "streaming_source: "];
+        ["clicks", "next      nothing: skipped for good", "run skipped", "streaming_source: "];
     assert_in_order(&told.out, &parts);
     let told = app.flowmend(&["explain", unclear.as_str()]).await;
-    assert_in_order(&told.out, &["next      left alone; taken on if", "unknown_kind: "]);
+    assert_in_order(&told.out, &["next      skipped; retried if", "unknown_kind: "]);
     let told = app.flowmend(&["explain", unclear.as_str(), "--json"]).await.json();
     assert_eq!(told["recovery"], serde_json::Value::Null);
     assert_eq!(told["attempts"], serde_json::json!([]));
@@ -146,7 +146,8 @@ async fn of_a_run_nobody_knows_it_is_said_why_that_may_be() {
     for arguments in [&["explain", "no-such-run"][..], &["explain", "no-such-run", "--json"]] {
         let told = app.flowmend(arguments).await;
         assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
-        for part in ["run no-such-run is not known", "poll.lookback = 24h", "store.retention = 30d"]
+        for part in
+            ["run no-such-run is not in the store", "poll.lookback = 24h", "store.retention = 30d"]
         {
             assert!(told.err.contains(part), "{part} is not in\n{}", told.err);
         }

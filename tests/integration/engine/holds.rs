@@ -75,6 +75,19 @@ async fn a_dataflow_that_vanishes_holds_its_recoveries() {
 }
 
 #[tokio::test]
+async fn a_dataflow_that_is_not_selected_any_more_keeps_the_policy_of_its_table() {
+    const OWN: &str = "[[dataflow]]\nmatch = \"crm-*\"\nretry.max_attempts = 9\n";
+    let mut app = Setup::new().config(OWN).start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let root = app.failed_run(&flow, 5);
+    app.pass().await;
+    app.reconfigure(&format!("{OWN}[[sandbox]]\nname = \"prod\"\nexclude = [\"crm-*\"]"));
+    app.run_for(5 * MINUTE, MINUTE).await;
+    let held = app.journal(&root).await.pop().unwrap();
+    assert_eq!((held.reason, held.max_attempts), (Reason::NotSelected, Some(9)));
+}
+
+#[tokio::test]
 async fn a_person_who_is_a_moment_faster_leads_to_a_refusal_and_to_no_second_run() {
     let mut app = Setup::new().start().await;
     let flow = app.batch_flow("crm-accounts");

@@ -45,7 +45,7 @@ async fn furnished(setup: Setup) -> (App, BTreeMap<&'static str, RunId>) {
         .into();
     flows.insert("follow", add(FlowSetup { run_time: 60 * MINUTE, ..FlowSetup::batch("follow") }));
     flows.insert("skip", add(FlowSetup::new("skip", Spec::Streaming)));
-    flows.insert("postpone", flows["re-trigger"].clone());
+    flows.insert("delay", flows["re-trigger"].clone());
     let mut runs = BTreeMap::new();
     let second = MINUTE / 60;
 
@@ -63,7 +63,7 @@ async fn furnished(setup: Setup) -> (App, BTreeMap<&'static str, RunId>) {
     app.advance(MINUTE);
     app.pass().await;
 
-    for name in ["re-trigger", "postpone", "hold", "wait"] {
+    for name in ["re-trigger", "delay", "hold", "wait"] {
         runs.insert(name, app.failed_run(&flows[name], 1));
         app.advance(second);
     }
@@ -88,7 +88,7 @@ async fn every_failed_run_has_one_line_that_says_what_and_why() {
     let why = |name: &str| line(&preview, &runs[name]).reason;
     assert_eq!(why("adopt"), Some(Reason::RunFailed));
     assert_eq!(why("re-trigger"), Some(Reason::Due));
-    assert_eq!(why("postpone"), Some(Reason::FlowBusy));
+    assert_eq!(why("delay"), Some(Reason::FlowBusy));
     assert_eq!(why("hold"), Some(Reason::FlowDisabled));
     assert_eq!(why("stay held"), Some(Reason::FlowDisabled));
     assert_eq!(why("settle"), Some(Reason::IssuedRunSucceeded));
@@ -124,7 +124,7 @@ async fn a_preview_changes_nothing_and_the_next_pass_does_what_it_said() {
     for (name, state) in [
         ("adopt", "waiting"),
         ("schedule", "waiting"),
-        ("postpone", "waiting"),
+        ("delay", "waiting"),
         ("hold", "held"),
         ("settle", "recovered"),
         ("give up", "given_up"),

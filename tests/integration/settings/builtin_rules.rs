@@ -4,7 +4,7 @@ use crate::settings::support::Server;
 use flowmend::domain::model::failure::Failure;
 use flowmend::domain::model::ids::{FlowId, SandboxName};
 use flowmend::domain::model::run::RunError;
-use flowmend::domain::policy::rule::{self, Action};
+use flowmend::domain::policy::rule::Action;
 
 const UMBRELLA: (&str, &str) = ("CONNECTOR-1001-500", "Error in copying the data from Source.");
 
@@ -18,9 +18,10 @@ fn action(errors: &[(&str, &str)]) -> (Action, String) {
     let failure = Failure { errors: errors.collect(), source: None };
     let sandbox = SandboxName::new("prod");
     let flow = FlowId::new("f");
-    let (rule, _) =
-        rule::in_force(&settings.rules, settings.retry, &sandbox, &flow, "flow", &failure);
-    rule.map_or((Action::Retry, String::new()), |rule| (rule.action, rule.name.clone()))
+    let policies = settings.policies();
+    let found = policies.in_force(&sandbox, &flow, "flow", &failure);
+    let rule = found.rule.map(|rule| rule.name.clone());
+    (found.action(), rule.unwrap_or_default())
 }
 
 #[test]

@@ -241,7 +241,8 @@ fn what_is_rendered_is_a_configuration_again() {
     assert_eq!(again.poll, first.poll);
     assert_eq!(again.store, first.store);
     assert_eq!(again.http, first.http);
-    assert_eq!(again.dataflows[0].pattern.as_str(), first.dataflows[0].pattern.as_str());
+    let scope = |settings: &Settings| format!("{:?}", settings.dataflows[0].scope);
+    assert_eq!(scope(&again), scope(&first));
     assert_eq!(again.dataflows[0].retry, first.dataflows[0].retry);
     assert_eq!(format!("{:?}", again.rules), format!("{:?}", first.rules));
     assert_eq!(format!("{:?}", again.quiet), format!("{:?}", first.quiet));

@@ -3,12 +3,18 @@
 use crate::settings::support::settings_of;
 use flowmend::domain::model::flow::FlowKind;
 use flowmend::domain::model::ids::{FlowId, SandboxName};
+use flowmend::domain::policy::in_force::DataflowPolicy;
 use flowmend::domain::policy::retry::RetryPolicy;
-use flowmend::settings::{EffectivePolicy, Settings};
+use flowmend::settings::Settings;
 use std::time::Duration;
 
-fn policy(settings: &Settings, sandbox: &str, flow_id: &str, name: &str) -> EffectivePolicy {
-    settings.policy_for(&SandboxName::new(sandbox), &FlowId::new(flow_id), name)
+fn policy(settings: &Settings, sandbox: &str, flow_id: &str, name: &str) -> DataflowPolicy {
+    settings.policies().of(&SandboxName::new(sandbox), &FlowId::new(flow_id), name).clone()
+}
+
+/// The `match` of the `[[dataflow]]` that a policy is from.
+fn pattern(policy: &DataflowPolicy) -> Option<&str> {
+    policy.scope.dataflow.as_ref().map(|matcher| matcher.as_str())
 }
 
 #[test]
@@ -68,23 +74,24 @@ fn the_first_matching_dataflow_wins() {
     );
     let base = RetryPolicy { multiplier: 3.0, ..RetryPolicy::default() };
     let dev = policy(&settings, "dev", "x", "crm-daily");
-    assert_eq!(dev.rule, Some(0));
+    assert_eq!(pattern(&dev), Some("crm-*"));
     assert_eq!(dev.retry, RetryPolicy { max_attempts: 1, ..base });
     assert_eq!((dev.per_dataflow, dev.kind), (2, None));
 
     let prod = policy(&settings, "prod", "x", "crm-daily");
     let initial_interval = Duration::from_secs(300);
-    assert_eq!(prod.rule, Some(1));
+    assert_eq!(pattern(&prod), Some("crm-daily"));
     assert_eq!(prod.retry, RetryPolicy { initial_interval, ..base });
     assert_eq!((prod.per_dataflow, prod.kind), (7, Some(FlowKind::Batch)));
 
-    assert_eq!(policy(&settings, "dev", "x", "erp").rule, Some(2));
+    assert_eq!(pattern(&policy(&settings, "dev", "x", "erp")), Some("*"));
     let none = policy(&settings, "prod", "x", "erp");
-    assert_eq!(none, EffectivePolicy { retry: base, per_dataflow: 2, kind: None, rule: None });
+    assert_eq!((none.retry, none.per_dataflow, none.kind), (base, 2, None));
+    assert_eq!(pattern(&none), None);
 }
 
 #[test]
 fn a_dataflow_is_matched_by_its_id_too() {
     let settings = settings_of("[[dataflow]]\nmatch = \"0f0f-*\"\nretry.max_attempts = 1");
-    assert_eq!(policy(&settings, "prod", "0f0f-1", "name").rule, Some(0));
+    assert_eq!(pattern(&policy(&settings, "prod", "0f0f-1", "name")), Some("0f0f-*"));
 }

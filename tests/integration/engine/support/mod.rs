@@ -220,6 +220,6 @@ pub fn daemon(settings: &Arc<Settings>, store: Arc<dyn Store>, clock: Arc<Manual
         owner: Owner::new(format!("test-{start}")),
         jitter: Jitter::new(7),
         mode: Mode::Live,
-        alive: || {},
+        watchdog: || {},
     })
 }

@@ -1,8 +1,8 @@
-//! What goes wrong around the passes, told without noise: once when it begins, again every ten
-//! minutes while it lasts, once when it is over.
+//! Logs failures that last, without noise: once when they begin, again every ten minutes while they
+//! last, once when they are over.
 
 use super::error::PassError;
-use super::pass::Report;
+use super::report::Report;
 use crate::clock::Clock;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::model::journal::Event;
@@ -15,83 +15,83 @@ use std::time::Duration;
 
 const REPEAT: Duration = Duration::from_secs(10 * 60);
 
-/// The troubles that last.
+/// Logs failures of passes, of the store and of the lease when they change.
 #[derive(Debug)]
-pub(super) struct Troubles {
+pub(super) struct FailureLog {
     clock: Arc<dyn Clock>,
     lasting: Mutex<Lasting>,
 }
 
 #[derive(Debug, Default)]
 struct Lasting {
-    sandboxes: HashMap<SandboxName, Trouble>,
-    store: Option<Trouble>,
+    sandboxes: HashMap<SandboxName, Failure>,
+    store: Option<Failure>,
     holder: Option<Owner>,
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct Failure {
     /// The outermost error; its causes may hold request ids that differ each time.
     kind: String,
-    told_at: Duration,
+    logged_at: Duration,
     passes: u64,
 }
 
-impl Troubles {
+impl FailureLog {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, lasting: Mutex::default() }
     }
 
-    /// Tells how a pass ended, if that is news.
+    /// Logs the result of a pass when it changes.
     pub(super) fn pass_ended(&self, name: &SandboxName, result: &Result<Report, PassError>) {
         let fault = match result {
             Err(PassError::Stopped) => return,
             Err(fault) => Some(fault),
             Ok(report) => {
-                tell_pass(name, report);
+                log_pass(name, report);
                 report.fault.as_ref()
             }
         };
         let sandbox = name.as_str();
         let Some(fault) = fault else {
-            if let Some(trouble) = self.lasting().sandboxes.remove(name) {
-                tracing::info!(sandbox, failed_passes = trouble.passes, "sandbox readable again");
+            if let Some(failure) = self.lasting().sandboxes.remove(name) {
+                tracing::info!(sandbox, failed_passes = failure.passes, "sandbox readable again");
             }
             return;
         };
         let (kind, error) = (fault.to_string(), chain(fault));
         let now = self.clock.monotonic();
         let mut lasting = self.lasting();
-        let trouble = lasting.sandboxes.entry(name.clone()).or_insert_with(Trouble::new);
-        match trouble.is_news(&kind, now) {
+        let failure = lasting.sandboxes.entry(name.clone()).or_insert_with(Failure::new);
+        match failure.is_due(&kind, now) {
             true => {
-                tracing::warn!(sandbox, error, failed_passes = trouble.passes, "pass incomplete")
+                tracing::warn!(sandbox, error, failed_passes = failure.passes, "pass incomplete")
             }
             false => tracing::debug!(sandbox, error, "pass incomplete"),
         }
     }
 
-    /// Tells that the store cannot be used, if that is news.
+    /// Logs that the store cannot be used.
     pub(super) fn store_failed(&self, error: &StoreError) {
         let (kind, error) = (error.to_string(), chain(error));
         let now = self.clock.monotonic();
-        if self.lasting().store.get_or_insert_with(Trouble::new).is_news(&kind, now) {
+        if self.lasting().store.get_or_insert_with(Failure::new).is_due(&kind, now) {
             tracing::error!(error, "store not usable; waiting for it");
         }
     }
 
-    /// Tells that another daemon acts, once.
+    /// Logs once that another daemon acts.
     pub(super) fn lease_held_by(&self, owner: &Owner, until: Timestamp) {
         let mut lasting = self.lasting();
         lasting.store = None;
         if lasting.holder.as_ref() != Some(owner) {
-            let (owner, until) = (owner.as_str(), until.to_string());
-            tracing::info!(owner, until, "waiting: another flowmend works on this store");
+            let (owner, lease_expires) = (owner.as_str(), until.to_string());
+            tracing::info!(owner, lease_expires, "standby: another flowmend holds this store");
         }
         lasting.holder = Some(owner.clone());
     }
 
-    /// Tells that this daemon acts again, if it did not before.
+    /// Logs that this daemon acts again, if it did not before.
     pub(super) fn lease_held(&self) {
         let mut lasting = self.lasting();
         if lasting.store.take().is_some() {
@@ -107,24 +107,24 @@ impl Troubles {
     }
 }
 
-impl Trouble {
+impl Failure {
     fn new() -> Self {
-        Self { kind: String::new(), told_at: Duration::ZERO, passes: 0 }
+        Self { kind: String::new(), logged_at: Duration::ZERO, passes: 0 }
     }
 
-    /// Counts one more failure; true if it has to be told.
-    fn is_news(&mut self, kind: &str, now: Duration) -> bool {
+    /// Counts one more pass that failed; true if it has to be logged.
+    fn is_due(&mut self, kind: &str, now: Duration) -> bool {
         self.passes += 1;
-        let news = self.kind != kind || now >= self.told_at + REPEAT;
-        if news {
+        let due = self.kind != kind || now >= self.logged_at + REPEAT;
+        if due {
             self.kind = kind.to_owned();
-            self.told_at = now;
+            self.logged_at = now;
         }
-        news
+        due
     }
 }
 
-fn tell_pass(sandbox: &SandboxName, report: &Report) {
+fn log_pass(sandbox: &SandboxName, report: &Report) {
     tracing::debug!(
         sandbox = sandbox.as_str(),
         scheduled = report.count(Event::Scheduled),
@@ -135,7 +135,7 @@ fn tell_pass(sandbox: &SandboxName, report: &Report) {
         held = report.count(Event::Held),
         given_up = report.count(Event::GivenUp),
         skipped = report.count(Event::Skipped),
-        postponed = report.postponed.len(),
+        delayed = report.delayed.len(),
         next_due = report.next_due.map(|due| due.to_string()),
         "pass complete"
     );

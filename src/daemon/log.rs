@@ -1,12 +1,14 @@
-//! From a journal entry to its log line. One entry, one line, told once; what a person reads, what
-//! the store keeps and what the commands show come from the same value.
+//! From a journal entry to its log line: one entry, one line, once. What a person reads, what the
+//! store keeps and what the commands show come from the same value.
 
 use super::catalog::Catalog;
+use super::findings::Findings;
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::policy::pause_order::Order;
+use crate::telemetry::chain;
 
 macro_rules! line {
     ($macro:ident, $entry:expr) => {{
@@ -31,11 +33,11 @@ macro_rules! line {
     }};
 }
 
-/// Tells `entry`, once its change is stored.
+/// Logs `entry`, once its change is stored.
 ///
-/// INFO is for what an operator wants to have read by the evening, WARN for what needs a person,
-/// DEBUG for the steps in between.
-pub(super) fn tell(entry: &Entry) {
+/// INFO is for what an operator reads once a day, WARN for what needs a person, DEBUG for the steps
+/// in between.
+pub(super) fn log_entry(entry: &Entry) {
     match entry.event {
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
@@ -55,15 +57,15 @@ pub(super) fn tell(entry: &Entry) {
             line!(info, entry);
         }
         Event::Held if entry.reason == Reason::DryRun => line!(debug, entry),
-        // The hold on the dataflow was told of, once for all its runs.
+        // The hold on the dataflow was logged, once for all its runs.
         Event::Held if [Reason::KeepsFailing, Reason::Paused].contains(&entry.reason) => {
             line!(debug, entry);
         }
-        // The run that found out has what the platform said in its detail.
+        // The run that showed it has Adobe's message in its detail.
         Event::Held if entry.reason == Reason::ActionUnsupported && entry.detail.is_none() => {
             line!(debug, entry);
         }
-        // Whoever changed the configuration knows, and whoever wrote the rule.
+        // The author of the configuration or of the rule knows.
         Event::Held if entry.reason == Reason::NotSelected => line!(info, entry),
         Event::GivenUp if entry.reason == Reason::IgnoredByRule => line!(info, entry),
         Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
@@ -71,8 +73,8 @@ pub(super) fn tell(entry: &Entry) {
     }
 }
 
-/// Tells the one thing a dry run is for: the intent that is not carried out.
-pub(super) fn tell_dry_run(intent: &Entry) {
+/// Logs an intent that a dry run does not carry out.
+pub(super) fn log_dry_run(intent: &Entry) {
     tracing::info!(
         sandbox = intent.sandbox.as_str(),
         flow_id = intent.flow_id.as_str(),
@@ -85,8 +87,12 @@ pub(super) fn tell_dry_run(intent: &Entry) {
     );
 }
 
-/// Tells an outcome that could not be stored, so that the new run's id is not lost with it.
-pub(super) fn tell_unstored(entry: &Entry) {
+/// Logs an outcome that could not be stored, so that the id of the new run is not lost with it.
+pub(super) fn log_unstored(entry: &Entry, kept: bool) {
+    let message = match kept {
+        true => "outcome not stored yet, kept in memory",
+        false => "outcome not stored: the lease was lost",
+    };
     tracing::error!(
         sandbox = entry.sandbox.as_str(),
         flow_id = entry.flow_id.as_str(),
@@ -97,12 +103,47 @@ pub(super) fn tell_unstored(entry: &Entry) {
         new_run_id = entry.new_run_id.as_ref().map(|id| id.as_str()),
         etag = entry.etag.as_ref().map(|etag| etag.as_str()),
         reason = entry.reason.as_str(),
-        "outcome not stored yet, kept in memory"
+        "{message}"
     );
 }
 
-/// Tells an order that an operator gave.
-pub(super) fn tell_order(order: &Order) {
+/// Logs what a reading found.
+pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: &Catalog) {
+    let sandbox = sandbox.as_str();
+    if findings.first_catalog {
+        tracing::info!(
+            sandbox,
+            batch = catalog.count(FlowKind::Batch),
+            streaming = catalog.count(FlowKind::Streaming),
+            destination = catalog.count(FlowKind::Destination),
+            unknown = catalog.count(FlowKind::Unknown),
+            "dataflows selected"
+        );
+    }
+    findings.new_orders.iter().for_each(log_order);
+    if let Some(run) = &findings.foreign_run {
+        tracing::warn!(
+            sandbox,
+            run_id = run.as_str(),
+            "new run names another client; createdClient is not used to find runs in doubt"
+        );
+    }
+    for (spec, error) in &findings.unread_specs {
+        let (spec, error) = (spec.as_str(), chain(error));
+        tracing::warn!(
+            sandbox,
+            spec,
+            error,
+            "cannot read flow spec; the kind of its dataflows is unknown"
+        );
+    }
+    for (flow, error) in &findings.unlisted {
+        let (flow_id, error) = (flow.as_str(), chain(error));
+        tracing::debug!(sandbox, flow_id, error, "cannot list runs of dataflow in doubt");
+    }
+}
+
+fn log_order(order: &Order) {
     let sandbox = order.sandbox.as_ref().map_or("all", |sandbox| sandbox.as_str());
     let flow = order.flow.as_ref().map_or("all", |flow| flow.as_str());
     let detail = (!order.reason.is_empty()).then_some(order.reason.as_str());
@@ -110,16 +151,4 @@ pub(super) fn tell_order(order: &Order) {
         true => tracing::info!(sandbox, flow, detail, "paused by an operator"),
         false => tracing::info!(sandbox, flow, detail, "resumed by an operator"),
     }
-}
-
-/// Tells what the first reading of a sandbox found.
-pub(super) fn tell_catalog(sandbox: &SandboxName, catalog: &Catalog) {
-    tracing::info!(
-        sandbox = sandbox.as_str(),
-        batch = catalog.count(FlowKind::Batch),
-        streaming = catalog.count(FlowKind::Streaming),
-        destination = catalog.count(FlowKind::Destination),
-        unknown = catalog.count(FlowKind::Unknown),
-        "dataflows selected"
-    );
 }

@@ -1,8 +1,9 @@
-//! How recoveries and instants are shown, the same by every command.
+//! How recoveries, instants and tables look, the same in every command.
 
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::format_duration;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
     })
 }
 
-/// Why a recovery is held or has ended.
+/// Why a recovery is on hold or has ended.
 pub(super) fn why(recovery: &Recovery) -> Option<String> {
     match &recovery.state {
         State::Held { why, .. } | State::Recovered { why } | State::GivenUp { why } => {
@@ -51,12 +52,17 @@ pub(super) fn why(recovery: &Recovery) -> Option<String> {
 /// A policy in a few words.
 pub(super) fn policy(retry: &RetryPolicy) -> String {
     format!(
-        "{} attempts, {} ×{} up to {}",
-        retry.max_attempts,
+        "{}, {} ×{} up to {}",
+        counted(retry.max_attempts.into(), "attempt"),
         format_duration(retry.initial_interval),
         retry.multiplier,
         format_duration(retry.max_interval)
     )
+}
+
+/// `1 attempt`, `2 attempts`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// An instant to the second.
@@ -72,12 +78,38 @@ pub(super) fn seconds_from(at: Timestamp, now: Timestamp) -> String {
 /// How far `at` is from `now`, in the two largest units.
 pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     let away = Duration::from_secs(now.duration_until(at).unsigned_abs().as_secs());
-    let shown = humantime::format_duration(away).to_string();
-    let shown: Vec<&str> = shown.split(' ').take(2).collect();
     match (away.is_zero(), at > now) {
         (true, _) => "now".to_owned(),
-        (_, true) => format!("in {}", shown.join(" ")),
-        (_, false) => format!("{} ago", shown.join(" ")),
+        (_, true) => format!("in {}", length(away)),
+        (_, false) => format!("{} ago", length(away)),
+    }
+}
+
+/// A length of time in its two largest units.
+pub(super) fn length(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [("d", seconds / 86_400), ("h", seconds / 3_600 % 24), ("m", seconds / 60 % 60)];
+    let units = units.into_iter().chain([("s", seconds % 60)]).filter(|(_, count)| *count > 0);
+    let shown: Vec<String> = units.take(2).map(|(unit, count)| format!("{count}{unit}")).collect();
+    if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
+}
+
+/// A table without lines, as wide as the terminal.
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// Ids and names are copied, so these columns are never wrapped, however narrow the terminal is.
+pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
 }
 
@@ -86,12 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distance_is_told_in_two_units_at_most() {
+    fn a_distance_has_two_units_at_most() {
         let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let table = [
             ("2026-03-01T00:00:00.5Z", "now"),
             ("2026-03-01T00:01:03Z", "in 1m 3s"),
-            ("2026-03-02T01:02:03Z", "in 1day 1h"),
+            ("2026-03-02T01:02:03Z", "in 1d 1h"),
             ("2026-02-28T22:59:58Z", "1h 2s ago"),
         ];
         for (at, expected) in table {

@@ -1,0 +1,39 @@
+//! What a daemon is made of.
+
+use crate::clock::Clock;
+use crate::domain::policy::schedule::Jitter;
+use crate::flow_service::FlowService;
+use crate::settings::Settings;
+use crate::store::{Owner, Store};
+use std::sync::Arc;
+
+/// What a daemon is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// Where recoveries live.
+    pub store: Arc<dyn Store>,
+    /// Adobe's API.
+    pub service: FlowService,
+    /// The clock of this machine.
+    pub clock: Arc<dyn Clock>,
+    /// The name of this daemon, unique per process start.
+    pub owner: Owner,
+    /// Where the chance in due times comes from.
+    pub jitter: Jitter,
+    /// Whether calls are made.
+    pub mode: Mode,
+    /// Called at each step of the loop, and at every answer of Adobe's, because reading a large
+    /// sandbox takes long.
+    pub watchdog: fn(),
+}
+
+/// Whether calls are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Calls are made.
+    Live,
+    /// Calls are only logged.
+    DryRun,
+}
