@@ -43,7 +43,7 @@ async fn the_story_of_a_failed_run_is_told_in_order_whichever_of_its_runs_is_nam
             "run_failed: The run failed",
             "codes: CONNECTOR-1001-500",
             "due: 2026-03-01 00:01:00Z (in ",
-            "1/3  re-trigger begun",
+            "1/3  sending re-trigger",
             "1/3  re-triggered failed run",
             "accepted: The platform accepted",
             &format!("new run: {}", first.issued),
