@@ -266,10 +266,10 @@ impl Source {
     fn crate_paths(&self) -> Vec<Vec<String>> {
         let mut paths = Paths { skips_reexports: true, ..Paths::default() };
         paths.visit_file(&self.syntax);
-        paths.found.into_iter().filter_map(|path| self.from_root(path)).collect()
+        paths.found.into_iter().filter_map(|path| self.resolved(path)).collect()
     }
 
-    fn from_root(&self, path: Vec<String>) -> Option<Vec<String>> {
+    fn resolved(&self, path: Vec<String>) -> Option<Vec<String>> {
         let module = self.module();
         let ups = path.iter().take_while(|part| *part == "super").count();
         match path[0].as_str() {

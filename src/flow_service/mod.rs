@@ -32,6 +32,7 @@ mod platform_clock;
 mod query;
 mod reader;
 mod retrigger;
+mod run_errors;
 mod shapes;
 mod text;
 mod wire;

@@ -32,6 +32,39 @@ pub(super) fn clean(text: &str, limit: usize) -> String {
     line
 }
 
+/// Keys whose values are secrets, in addresses and connection strings.
+const SECRET_KEYS: [&str; 9] = [
+    "sig",
+    "signature",
+    "password",
+    "pwd",
+    "secret",
+    "accountkey",
+    "sharedaccesskey",
+    "access_token",
+    "client_secret",
+];
+
+/// `text` with `***` in place of the value of every `key=value` that is a secret.
+pub(super) fn without_secrets(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(equals) = rest.find('=') {
+        let (before, after) = rest.split_at(equals + 1);
+        kept.push_str(before);
+        rest = after;
+        let is_key = |c: char| c.is_alphanumeric() || c == '_';
+        let key = before.trim_end_matches('=').rsplit(|c| !is_key(c)).next().unwrap_or_default();
+        if SECRET_KEYS.iter().any(|secret| secret.eq_ignore_ascii_case(key)) {
+            let ends = |c: char| c.is_whitespace() || ";&,'\"".contains(c);
+            rest = &rest[rest.find(ends).unwrap_or(rest.len())..];
+            kept.push_str("***");
+        }
+    }
+    kept.push_str(rest);
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,17 +5,13 @@
 //! ones are ignored, one of the wrong type counts as absent, and only what an item cannot be used
 //! without makes it unreadable: a run's `id` and `flowId`, a flow's `id`.
 
-use super::text::clean;
+use super::run_errors::run_errors;
 use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
 use crate::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
-use crate::domain::model::run::{Run, RunError, RunStatus};
+use crate::domain::model::run::{Run, RunStatus};
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// How much of a run's error message is kept, in characters.
-const MESSAGE: usize = 500;
-/// How many errors of one run are kept; a run can list thousands of bad rows.
-const ERRORS: usize = 50;
 /// Smaller numbers are seconds, larger ones milliseconds. Both occur in Adobe's examples; 10^11 is
 /// the year 5138 in seconds and the spring of 1973 in milliseconds.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
@@ -63,7 +59,7 @@ pub(super) fn run(item: &Value) -> Option<Run> {
         created_client: text(item, "/createdClient").map(str::to_owned),
         etag: etag(item),
         input_records: count(item, "/metrics/recordSummary/inputRecordCount"),
-        errors: errors(item),
+        errors: run_errors(item),
     })
 }
 
@@ -126,44 +122,6 @@ fn status(item: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// The run's errors: umbrella codes first, then those of its activities, then their details, each
-/// once. Adobe's API description misspells `activities`.
-fn errors(item: &Value) -> Vec<RunError> {
-    let activities = || ["/activities", "/activites"].into_iter().flat_map(|name| list(item, name));
-    let of_activities = activities().flat_map(|activity| list(activity, "/statusSummary/errors"));
-    let details =
-        activities().flat_map(|activity| list(activity, "/statusSummary/extensions/errors"));
-    let mut found: Vec<RunError> = Vec::new();
-    for entry in list(item, "/metrics/statusSummary/errors")
-        .iter()
-        .chain(list(item, "/metrics/statusSummary/extensions/errors"))
-        .chain(of_activities)
-        .chain(details)
-    {
-        let Some(error) = run_error(entry) else { continue };
-        // Beyond the usual number only what has a code of its own.
-        let full = found.len() >= ERRORS && found.iter().any(|it| it.code == error.code);
-        if !full && !found.contains(&error) {
-            found.push(error);
-        }
-        if found.len() == 2 * ERRORS {
-            break;
-        }
-    }
-    found
-}
-
-fn run_error(entry: &Value) -> Option<RunError> {
-    let code = match entry.get("code") {
-        Some(Value::String(code)) => clean(code, 100),
-        Some(Value::Number(code)) => code.to_string(),
-        _ => String::new(),
-    };
-    let message = entry.get("message").unwrap_or(entry).as_str().unwrap_or_default();
-    let error = RunError { code, message: clean(message, MESSAGE) };
-    (!error.code.is_empty() || !error.message.is_empty()).then_some(error)
-}
-
 /// An id that can be put into a path, a filter and a log line.
 fn id<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     text(item, path).filter(|id| is_usable_id(id))
@@ -183,7 +141,7 @@ fn text<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     item.pointer(path)?.as_str()
 }
 
-fn list<'a>(item: &'a Value, path: &str) -> &'a [Value] {
+pub(super) fn list<'a>(item: &'a Value, path: &str) -> &'a [Value] {
     item.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
@@ -278,17 +236,6 @@ mod tests {
         });
         let plain = json!({ "id": "r", "flowId": "f" });
         assert_eq!(run(&odd), run(&plain));
-    }
-
-    #[test]
-    fn the_misspelt_activities_are_read_too_and_errors_come_once() {
-        let error = json!({ "code": 133, "message": "x".repeat(600) });
-        let activity = json!({ "statusSummary": { "extensions": { "errors": [error, error] } } });
-        let item = json!({ "id": "r", "flowId": "f", "activites": [activity] });
-        let errors = run(&item).unwrap().errors;
-        assert_eq!(errors.len(), 1);
-        assert_eq!(errors[0].code, "133");
-        assert_eq!(errors[0].message.chars().count(), 501);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::Batch;
+use std::time::Duration;
 
 async fn amend(
     app: &App,
@@ -70,4 +71,39 @@ async fn nobody_dismisses_a_call_whose_outcome_is_not_known_nor_retries_what_is_
     assert!(matches!(app.state(&doubtful).await, State::InDoubt { .. }));
     assert!(!amend(&app, &doubtful, |recovery, terms| recovery.dismiss("?", terms)).await);
     assert!(!amend(&app, &doubtful, |recovery, terms| recovery.retry(terms)).await);
+}
+
+/// The re-triggered run of a failure, dismissed while it is at work, and what came of a retry that was
+/// ordered after `wait`: where the recovery stands, and how many calls were accepted.
+async fn retry_what_was_dismissed_at_work(target: &str, wait: Duration) -> (State, usize) {
+    let setup = Setup::new().config(&format!("[retry]\ntarget = \"{target}\""));
+    let mut app = setup.start().await;
+    let root = app.failed_run(&app.batch_flow("crm-accounts"), 1);
+    app.pass().await;
+    app.advance(MINUTE);
+    app.pass().await;
+    assert!(matches!(app.state(&root).await, State::Watching { .. }));
+    assert!(amend(&app, &root, |recovery, terms| recovery.dismiss("by hand", terms)).await);
+    app.advance(wait);
+    assert!(amend(&app, &root, |recovery, terms| recovery.retry(terms)).await);
+    app.run_for(5 * MINUTE, MINUTE / 2).await;
+    (app.state(&root).await, app.books().accepted_for_root(root.as_str()).len())
+}
+
+#[tokio::test]
+async fn a_retry_of_what_has_healed_unseen_makes_no_second_run() {
+    for target in ["latest", "root"] {
+        let (state, accepted) = retry_what_was_dismissed_at_work(target, 10 * MINUTE).await;
+        assert_eq!(state, State::Recovered { why: Reason::HealedElsewhere }, "{target}");
+        assert_eq!(accepted, 1, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_while_the_last_run_is_at_work_waits_for_its_end() {
+    for target in ["latest", "root"] {
+        let (state, accepted) = retry_what_was_dismissed_at_work(target, Duration::ZERO).await;
+        assert_eq!(state, State::Recovered { why: Reason::IssuedRunSucceeded }, "{target}");
+        assert_eq!(accepted, 1, "{target}");
+    }
 }

@@ -207,9 +207,17 @@ fn the_effective_settings_tell_where_each_was_written() {
         [[builtin_rule]]
         name = "try later" # the built-in defaults
         [[builtin_rule]]
-        name = "needs a person" # the built-in defaults
-        [[builtin_rule]]
         name = "too many files" # the built-in defaults
+        [[builtin_rule]]
+        name = "source refused" # the built-in defaults
+        [[builtin_rule]]
+        name = "source refused by message" # the built-in defaults
+        [[builtin_rule]]
+        name = "source not reachable" # the built-in defaults
+        [[builtin_rule]]
+        name = "source settings" # the built-in defaults
+        [[builtin_rule]]
+        name = "needs a person" # the built-in defaults
         [[builtin_rule]]
         name = "no files" # the built-in defaults
         retry.max_attempts = 3 # the built-in defaults

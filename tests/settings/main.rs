@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the lint knows test functions, not their helpers")]
 
+mod builtin_rules;
 mod credentials;
 mod faults;
 mod layers;

@@ -1,6 +1,7 @@
-//! A store in which a process can die, or fall asleep, at any step.
+//! A store in which a process can die, or fall asleep, at any step, and operators can act beside it.
 
 use crate::clock::ManualClock;
+use crate::operators::Operators;
 use async_trait::async_trait;
 use fastrand::Rng;
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -33,12 +34,22 @@ pub enum Step {
     Outcome,
 }
 
-/// Where a process stops: at the `count`-th step of a kind, before or after it was really done.
+/// Where a process stops or an operator acts: at the `count`-th step of a kind, before or after it
+/// was really done.
 #[derive(Debug, Clone, Copy)]
 pub struct Point {
     pub step: Step,
     pub count: u32,
     pub after: bool,
+}
+
+impl Point {
+    /// Counts a step; gives the point once it is there.
+    pub fn count(planned: &mut Option<Self>, fits: impl Fn(Step) -> bool) -> Option<Self> {
+        let point = planned.as_mut().filter(|point| fits(point.step))?;
+        point.count -= 1;
+        if point.count > 0 { None } else { planned.take() }
+    }
 }
 
 impl fmt::Display for Point {
@@ -48,11 +59,12 @@ impl fmt::Display for Point {
     }
 }
 
-/// The real store; one that stops its caller where it was told to, and that takes a moment of the
+/// The real store; one that stops its caller and lets operators act where it was told to, and that takes a moment of the
 /// clock in hand for each operation.
 #[derive(Debug)]
 pub struct CrashingStore {
     real: Arc<SqliteStore>,
+    operators: Arc<Operators>,
     /// The clock of the process.
     pub clock: Arc<ManualClock>,
     point: Mutex<Option<Point>>,
@@ -74,10 +86,16 @@ struct Moments {
 }
 
 impl CrashingStore {
-    pub fn new(real: SqliteStore, clock: Arc<ManualClock>, seed: u64) -> Self {
+    pub fn new(
+        real: SqliteStore,
+        clock: Arc<ManualClock>,
+        seed: u64,
+        operators: Arc<Operators>,
+    ) -> Self {
         let moments = Moments { rng: Rng::with_seed(seed), longest: Duration::from_millis(250) };
         Self {
             real: Arc::new(real),
+            operators,
             clock,
             point: Mutex::default(),
             moments: Mutex::new(moments),
@@ -140,15 +158,10 @@ impl CrashingStore {
 
     /// True if the caller is to be stopped at this operation.
     fn count(&self, fits: impl Fn(Step) -> bool) -> Option<Point> {
-        let mut armed = self.point.lock().unwrap();
-        let point = armed.as_mut().filter(|point| fits(point.step))?;
-        point.count -= 1;
-        if point.count > 0 {
-            return None;
-        }
+        let point = Point::count(&mut self.point.lock().unwrap(), fits)?;
         let open = !self.open_intents.lock().unwrap().is_empty();
         self.stopped_amid_calls.store(open, Ordering::Relaxed);
-        armed.take()
+        Some(point)
     }
 
     fn keep_intents(&self, batch: &Batch, committed: &Committed) {
@@ -167,6 +180,12 @@ impl CrashingStore {
         self.go_on.notified().await;
     }
 
+    /// In a task of its own: what an operator has begun ends, though the process may die meanwhile.
+    async fn operators_act(&self) {
+        let act = self.operators.clone().act(self.real.clone());
+        tokio::spawn(act).await.unwrap();
+    }
+
     fn pass_time(&self) {
         let mut moments = self.moments.lock().unwrap();
         let longest = u64::try_from(moments.longest.as_millis()).unwrap();
@@ -175,11 +194,18 @@ impl CrashingStore {
     }
 
     async fn step<T>(&self, fits: impl Fn(Step) -> bool, work: impl Future<Output = T>) -> T {
-        let point = self.count(fits);
+        let point = self.count(&fits);
+        let visit = self.operators.come(fits);
         if point.is_some_and(|point| !point.after) {
             self.stand().await;
         }
+        if visit.is_some_and(|point| !point.after) {
+            self.operators_act().await;
+        }
         let result = work.await;
+        if visit.is_some_and(|point| point.after) {
+            self.operators_act().await;
+        }
         self.pass_time();
         if point.is_some_and(|point| point.after) {
             self.stand().await;

@@ -10,9 +10,7 @@ use flowmend::daemon::{Daemon, OnceError, PassError, Report, Round};
 use flowmend::domain::model::ids::SandboxName;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
-use flowmend::simulator::{
-    Books, Effect, Endpoint, FaultRule, FlowState, RunSetup, RunStatus, World,
-};
+use flowmend::simulator::{Books, Effect, Endpoint, FaultRule, FlowState, World};
 use flowmend::store::{Owner, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -34,14 +32,16 @@ pub struct History {
     pub told: Vec<String>,
     /// How many passes stopped half way.
     pub crashes: u32,
-    rng: Rng,
+    pub rng: Rng,
     weather: Weather,
-    disabled: BTreeSet<String>,
+    pub disabled: BTreeSet<String>,
     process: Option<Process>,
     sleeper: Option<Sleeper>,
     call_to_die_in: Option<Effect>,
     /// The next pass follows within a moment: what was just read still holds.
     follows_at_once: bool,
+    /// How many orders operators had given when the pass began.
+    orders: usize,
 }
 
 /// A pass that came to its end, by the platform's clock.
@@ -49,6 +49,8 @@ pub struct Pass {
     pub at: Timestamp,
     pub complete: bool,
     pub disabled: BTreeSet<String>,
+    /// Dataflows that were paused at some time of it.
+    pub paused: BTreeSet<String>,
 }
 
 /// A process that lies still in the middle of a pass while a successor acts.
@@ -81,6 +83,7 @@ impl History {
         let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let (mut house, cast) =
             House::new(seed, &setting, |world| Cast::draw(&mut rng, world)).await;
+        house.operators.know(&cast.batch);
         let process = Some(house.start().await);
         let disabled = cast.batch.first().cloned().into_iter().collect();
         let mut history = Self {
@@ -98,6 +101,7 @@ impl History {
             sleeper: None,
             call_to_die_in: None,
             follows_at_once: false,
+            orders: 0,
         };
         history.tell(format!("{:?}", history.setting));
         history
@@ -111,6 +115,7 @@ impl History {
                 self.intervene();
             }
             self.arm();
+            self.house.operators.plan(self.setting.operators);
             let mut faults = self.weather.draw(&mut self.rng, self.setting.bad_weather);
             if let Some(effect) = &self.call_to_die_in {
                 faults.insert(0, FaultRule::once(Endpoint::Retrigger, effect.clone()));
@@ -127,12 +132,13 @@ impl History {
         self.settle().await
     }
 
-    /// Nothing goes wrong any more, and every flow is enabled.
+    /// Nothing goes wrong any more, and every flow is enabled and none paused.
     async fn calm_down(&mut self) -> Result<(), String> {
         self.tell("calm".to_owned());
         self.call_to_die_in = None;
         self.store().disarm();
         self.store().take_up_to(Duration::from_millis(250));
+        self.house.operators.rest(self.store().real()).await;
         self.disabled.clear();
         let flows = self.cast.batch.clone();
         self.world(|world| {
@@ -173,6 +179,7 @@ impl History {
     async fn pass(&mut self) -> Result<(), String> {
         self.wake_sleeper(false).await?;
         let at = self.platform_now();
+        self.orders = self.house.operators.orders();
         let process = self.process.take().ok_or("no process")?;
         let (mut passing, store, owner) = process.pass();
         match self.ending(&mut passing, &store).await {
@@ -223,6 +230,7 @@ impl History {
             }
             Err(error) => return Err(format!("the store failed: {error:?}")),
         };
+        self.told.extend(self.house.operators.take_told());
         self.tell(describe(&round));
         let mut wait = self.setting.rhythm;
         for (_, result) in &round.reports {
@@ -239,8 +247,10 @@ impl History {
                 Err(_) => {}
             }
         }
-        let disabled = self.disabled.clone();
-        self.passes.push(Pass { at, complete: round.is_complete(), disabled });
+        let (disabled, deeds) = (self.disabled.clone(), self.house.operators.deeds());
+        let mut paused = self.cast.batch.iter().cloned().collect::<BTreeSet<_>>();
+        paused.retain(|flow| deeds.paused_since(self.orders, flow));
+        self.passes.push(Pass { at, complete: round.is_complete(), disabled, paused });
         // The daemon's idea of the platform's time may be two seconds off.
         self.follows_at_once = wait < Duration::from_secs(3);
         // A long chain of passes that follow at once takes its time too.
@@ -387,59 +397,6 @@ impl History {
         self.store().arm(point);
     }
 
-    /// What people do meanwhile. While a process sleeps they are away: what it does when it wakes
-    /// rests on what it read hours ago.
-    fn intervene(&mut self) {
-        if self.sleeper.is_some() {
-            return;
-        }
-        let flow = self.cast.batch[self.rng.usize(0..self.cast.batch.len())].clone();
-        if self.disabled.contains(&flow) {
-            if self.rng.u8(0..8) == 0 {
-                self.tell(format!("enabled {flow}"));
-                self.disabled.remove(&flow);
-                self.world(|world| world.set_flow_state(&flow, FlowState::Enabled));
-            }
-        } else if self.rng.u8(0..40) == 0 {
-            self.tell(format!("disabled {flow}"));
-            self.disabled.insert(flow.clone());
-            self.world(|world| world.set_flow_state(&flow, FlowState::Disabled));
-        }
-        if self.rng.u8(0..12) == 0 {
-            self.make_failure();
-        }
-        if self.setting.people && self.rng.u8(0..20) == 0 {
-            self.press_retry(&flow);
-        }
-    }
-
-    /// A run fails outside the schedule, at once or in a while.
-    fn make_failure(&mut self) {
-        let all: Vec<_> = self.cast.batch.iter().chain(&self.cast.foreign).cloned().collect();
-        let flow = all[self.rng.usize(0..all.len())].clone();
-        let heals_after = [1, 1, 2, 3, u32::MAX][self.rng.usize(0..5)];
-        let mut setup = RunSetup::failed(&flow).heals_after(heals_after);
-        if self.rng.bool() {
-            setup.status = RunStatus::InProgress;
-        }
-        let run = self.world(|world| world.add_run(setup)).unwrap();
-        self.tell(format!("made {run} of {flow}, healed by {heals_after}"));
-        self.made.insert(run, heals_after);
-    }
-
-    fn press_retry(&mut self, flow: &str) {
-        let recent = self.world(|world| {
-            let mut runs = world.runs_of(flow);
-            runs.retain(|run| world.run_status(run) == Some(RunStatus::Failed));
-            runs.truncate(4);
-            runs
-        });
-        if let Some(run) = self.rng.choice(&recent) {
-            let answer = self.world(|world| world.person_retriggers(run));
-            self.told.push(format!("{} a person re-triggers {run}: {answer:?}", self.now()));
-        }
-    }
-
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         self.house.simulator.with_world(look)
     }
@@ -448,7 +405,12 @@ impl History {
         &self.process.as_ref().expect("a process").store
     }
 
-    fn now(&self) -> Timestamp {
+    /// True while a process lies still in the middle of a pass.
+    pub fn has_sleeper(&self) -> bool {
+        self.sleeper.is_some()
+    }
+
+    pub fn now(&self) -> Timestamp {
         self.house.clock.now()
     }
 
@@ -460,7 +422,7 @@ impl History {
         self.house.clock.advance(by);
     }
 
-    fn tell(&mut self, what: String) {
+    pub fn tell(&mut self, what: String) {
         self.told.push(format!("{} {what}", self.now()));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::clock::ManualClock;
 use crate::crashing_store::CrashingStore;
+use crate::operators::Operators;
 use crate::setting::Setting;
 use flowmend::clock::Clock;
 use flowmend::daemon::{Daemon, Mode, OnceError, Parts, Round};
@@ -27,6 +28,7 @@ pub struct House {
     pub clock: Arc<ManualClock>,
     pub simulator: Simulator,
     pub settings: Arc<Settings>,
+    pub operators: Arc<Operators>,
     seed: u64,
     starts: u32,
     _directory: TempDir,
@@ -58,7 +60,9 @@ impl House {
         let simulator = Simulator::start(world, clock.clone(), local).await.unwrap();
         let directory = directory();
         let settings = settings(&simulator.base_url(), directory.path(), &setting.toml());
-        (Self { clock, simulator, settings, seed, starts: 0, _directory: directory }, built)
+        let operators = Arc::new(Operators::new(settings.clone(), clock.clone(), seed));
+        let _directory = directory;
+        (Self { clock, simulator, settings, operators, seed, starts: 0, _directory }, built)
     }
 
     /// Another process on the same file.
@@ -67,7 +71,8 @@ impl House {
         let store = SqliteStore::open(&self.settings.store.path).await.unwrap();
         let seed = self.seed ^ (u64::from(self.starts) << 32);
         let clock = Arc::new(self.clock.another());
-        let store = Arc::new(CrashingStore::new(store, clock.clone(), seed));
+        let operators = self.operators.clone();
+        let store = Arc::new(CrashingStore::new(store, clock.clone(), seed, operators));
         let owner = Owner::new(format!("start-{}", self.starts));
         let service = FlowService::new(self.settings.connection(), clock.clone()).unwrap();
         let daemon = Daemon::new(Parts {

@@ -2,11 +2,12 @@
 
 use crate::history::History;
 use crate::house::{HOUR, MINUTE, OUR_CLIENT};
+use crate::operators::{Deeds, begun};
 use crate::setting::{LONGEST_RUN, LOOKBACK};
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
-use flowmend::domain::recovery::{Recovery, State};
+use flowmend::domain::recovery::{Attempt, Recovery, State};
 use flowmend::simulator::{Books, Outcome, Retrigger, RunStatus};
 use flowmend::store::{Filter, Store};
 use jiff::Timestamp;
@@ -16,11 +17,14 @@ use std::collections::{BTreeSet, HashMap};
 const A_PERSON: &str = "exc_app";
 
 /// What is known when a history is over.
-struct Evidence<'a> {
+pub struct Evidence<'a> {
     history: &'a History,
     books: Books,
-    recoveries: Vec<Recovery>,
-    journals: HashMap<RunId, Vec<Entry>>,
+    pub recoveries: Vec<Recovery>,
+    pub journals: HashMap<RunId, Vec<Entry>>,
+    /// All intents, in the order in which they were begun.
+    pub begun: Vec<Entry>,
+    pub deeds: Deeds,
     /// Root runs that people re-triggered, in themselves or in their heirs.
     touched: BTreeSet<String>,
 }
@@ -37,7 +41,9 @@ pub async fn judge(history: &History) -> Result<Summary, String> {
     }
     let people = books.retriggers.iter().filter(|call| call.by == A_PERSON);
     let touched = people.map(|call| call.root_run.clone()).collect();
-    let evidence = Evidence { history, books, recoveries, journals, touched };
+    let (begun, deeds) = (begun(store).await, history.house.operators.deeds());
+    let evidence = Evidence { history, books, recoveries, journals, begun, deeds, touched };
+    evidence.operators_won()?;
     evidence.nothing_was_sent_that_must_not_be()?;
     evidence.every_accepted_call_is_known()?;
     for recovery in &evidence.recoveries {
@@ -59,6 +65,8 @@ pub struct Summary {
     pub doubts: usize,
     pub passes: usize,
     pub crashes: u32,
+    /// What operators did in the middle of passes.
+    pub deeds: u32,
 }
 
 impl Summary {
@@ -70,6 +78,7 @@ impl Summary {
             doubts: self.doubts + other.doubts,
             passes: self.passes + other.passes,
             crashes: self.crashes + other.crashes,
+            deeds: self.deeds + other.deeds,
         }
     }
 }
@@ -113,7 +122,8 @@ impl Evidence<'_> {
         for recovery in &self.recoveries {
             let issued = recovery.attempts.iter().map(|attempt| &attempt.issued);
             for run in std::iter::once(&recovery.root_run_id).chain(issued) {
-                if let Some(other) = owner.insert(run.as_str(), recovery) {
+                let other = owner.insert(run.as_str(), recovery);
+                if let Some(other) = other.filter(|it| it.root_run_id != recovery.root_run_id) {
                     let (one, two) = (&other.root_run_id, &recovery.root_run_id);
                     return Err(format!("{run} belongs to {one} and to {two}"));
                 }
@@ -129,22 +139,18 @@ impl Evidence<'_> {
         }
         for recovery in &self.recoveries {
             let in_books = accepted.remove(&recovery.root_run_id).unwrap_or_default();
-            // A re-trigger by a person that was followed is an attempt too.
-            let followed = |issued: &RunId| {
-                let journal = self.journals[&recovery.root_run_id].iter();
-                let mut followed = journal.filter(|entry| entry.event == Event::Followed);
-                followed.any(|entry| entry.new_run_id.as_ref() == Some(issued))
-            };
-            let (theirs, in_store): (Vec<_>, Vec<_>) = recovery
-                .attempts
-                .iter()
-                .map(|a| (a.asked.as_str(), a.issued.as_str()))
-                .partition(|(_, issued)| followed(&RunId::new(*issued)));
+            let (theirs, in_store): (Vec<_>, Vec<_>) =
+                recovery.attempts.iter().partition(|attempt| self.was_followed(recovery, attempt));
+            let in_store: Vec<_> = in_store.into_iter().map(runs_of).collect();
             let by_person = |run: &str| {
                 let mut calls = self.books.accepted().filter(|call| call.by == A_PERSON);
                 calls.any(|call| call.new_run_id() == Some(run))
             };
-            if let Some((_, run)) = theirs.iter().find(|(_, run)| !by_person(run)) {
+            // What was dismissed while its run was at work, and is retried, follows that run again.
+            let ours = |run: &RunId| self.ours().any(|it| it.new_run_id() == Some(run.as_str()));
+            let again = |a: &Attempt| ours(&a.issued) && self.was_dismissed(recovery);
+            let theirs = theirs.into_iter().filter(|attempt| !again(attempt));
+            if let Some((_, run)) = theirs.map(runs_of).find(|(_, run)| !by_person(run)) {
                 return Err(self.explain(recovery, &format!("{run} was made by no person")));
             }
             if in_books != in_store {
@@ -169,7 +175,7 @@ impl Evidence<'_> {
         if !numbers.zip(1..).all(|(number, wanted)| number == wanted) {
             return Err(format!("attempts are not numbered from 1: {:?}", recovery.attempts));
         }
-        if recovery.attempts.len() > self.most(recovery) {
+        if recovery.attempts.len() > self.most(recovery) + self.retries(recovery) {
             return Err("more attempts than allowed".to_owned());
         }
         if !self.history.cast.batch.iter().any(|flow| flow == recovery.flow_id.as_str()) {
@@ -205,18 +211,26 @@ impl Evidence<'_> {
 
     fn ended_for_a_reason(&self, recovery: &Recovery) -> Result<(), String> {
         let setting = &self.history.setting;
-        let ended: Vec<RunStatus> = recovery
-            .attempts
-            .iter()
-            .map(|a| self.history.world(|world| world.run_status(a.issued.as_str())).unwrap())
-            .collect();
+        let mut issued: Vec<&str> = recovery.attempts.iter().map(|it| it.issued.as_str()).collect();
+        // One that was followed again is there twice.
+        issued.dedup();
+        let status = |run: &str| self.history.world(|world| world.run_status(run)).unwrap();
+        let ended: Vec<RunStatus> = issued.into_iter().map(status).collect();
         let failed = |runs: &[RunStatus]| runs.iter().all(|run| *run == RunStatus::Failed);
         let most = self.most(recovery);
         let legitimate = match &recovery.state {
             State::Recovered { why: Reason::IssuedRunSucceeded } => ended
                 .split_last()
                 .is_some_and(|(last, before)| *last == RunStatus::Success && failed(before)),
-            State::GivenUp { why: Reason::AttemptsSpent } => ended.len() == most && failed(&ended),
+            State::Recovered { why: Reason::HealedElsewhere } => {
+                self.was_dismissed(recovery) && ended.last() == Some(&RunStatus::Success)
+            }
+            State::Dismissed { .. } => true,
+            State::GivenUp { why: Reason::AttemptsSpent } => {
+                let retries = self.retries(recovery);
+                let made = recovery.attempts.len();
+                (most..=most + retries).contains(&made) && failed(&ended)
+            }
             State::GivenUp { why: Reason::TimeSpent } => {
                 // The next call may have been put off for an hour at the most.
                 let latest = recovery.updated_at + HOUR + MINUTE;
@@ -242,17 +256,17 @@ impl Evidence<'_> {
         }
     }
 
-    /// Exactly as many attempts as healing takes, or the whole budget.
+    /// Exactly as many attempts as healing takes, or fewer where the budget is spent before that.
     fn healed_in_time(&self, recovery: &Recovery, heals_after: usize) -> Result<(), String> {
-        let most = self.most(recovery);
-        let wanted = match recovery.state {
-            State::Recovered { .. } => heals_after,
-            State::GivenUp { why: Reason::AttemptsSpent } if heals_after > most => most,
-            State::GivenUp { why: Reason::AttemptsSpent } => heals_after,
-            _ => return Ok(()),
+        let attempts = recovery.attempts.iter();
+        let made = attempts.filter(|attempt| !self.was_followed(recovery, attempt)).count();
+        let right = match recovery.state {
+            State::Recovered { .. } => made == heals_after,
+            State::GivenUp { why: Reason::AttemptsSpent } => made < heals_after,
+            _ => true,
         };
-        if recovery.attempts.len() != wanted {
-            let (state, made) = (&recovery.state, recovery.attempts.len());
+        if !right {
+            let state = &recovery.state;
             return Err(format!("{made} attempts and {state:?}, healed by attempt {heals_after}"));
         }
         Ok(())
@@ -346,13 +360,18 @@ impl Evidence<'_> {
     }
 
     /// True if a run of `flow` that failed at `failed` was within reach of a complete sweep while
-    /// the flow was enabled: one comes with the first complete pass after the sweep interval.
+    /// the flow was enabled: one comes with the first complete pass after the sweep interval, once
+    /// the flow is paused no more.
     fn was_to_be_seen(&self, flow: &str, failed: Timestamp) -> bool {
         let setting = &self.history.setting;
-        let listed = failed + setting.listing_delay() + setting.sweep_interval + 10 * MINUTE;
         let too_old = failed - LONGEST_RUN + LOOKBACK - 6 * HOUR;
+        let mut free = failed;
         let after = self.history.passes.iter().filter(|pass| pass.at >= failed);
         for pass in after.take_while(|pass| !pass.disabled.contains(flow)) {
+            if pass.paused.contains(flow) {
+                free = pass.at;
+            }
+            let listed = free + setting.listing_delay() + setting.sweep_interval + 10 * MINUTE;
             if pass.complete && pass.at >= listed {
                 return pass.at < too_old;
             }
@@ -360,7 +379,7 @@ impl Evidence<'_> {
         false
     }
 
-    fn explain(&self, recovery: &Recovery, wrong: &str) -> String {
+    pub fn explain(&self, recovery: &Recovery, wrong: &str) -> String {
         let root = &recovery.root_run_id;
         let mut text = format!("{wrong}\n  recovery of {root}: {:?}", recovery.state);
         for entry in &self.journals[root] {
@@ -393,6 +412,12 @@ impl Evidence<'_> {
             doubts: doubts.count(),
             passes: self.history.passes.len(),
             crashes: self.history.crashes,
+            deeds: self.deeds.amid_passes,
         }
     }
+}
+
+/// The run that was asked for and the one that was issued.
+fn runs_of(attempt: &Attempt) -> (&str, &str) {
+    (attempt.asked.as_str(), attempt.issued.as_str())
 }

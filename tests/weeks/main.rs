@@ -5,8 +5,9 @@
 //! Every tenth history lasts two weeks or more, the others three days or more.
 //!
 //! A history is drawn from one seed: the platform's quirks and the policy (`setting`), what goes
-//! wrong on the wire (`weather`), where the process stops (`crashing_store`), what people do and
-//! how it goes on (`history`). `judge` decides. The engine, the SQLite file and the sockets are
+//! wrong on the wire (`weather`), where the process stops (`crashing_store`), what people do on the
+//! platform (`people`), what operators decide in the middle of passes (`operators`) and how it goes
+//! on (`history`). `judge` and `obedience` decide. The engine, the SQLite file and the sockets are
 //! real; only the clock is held in hand.
 //!
 //! * `FLOWMEND_WEEKS_SEEDS=1000` plays so many histories instead of 200.
@@ -19,6 +20,9 @@ mod crashing_store;
 mod history;
 mod house;
 mod judge;
+mod obedience;
+mod operators;
+mod people;
 mod seeds;
 mod setting;
 mod truth;

@@ -51,7 +51,10 @@ fn whatever_happens_each_failed_run_is_retriggered_until_it_heals_and_never_twic
     let wrong: Vec<String> = wrong.map(|(seed, wrong)| complaint(*seed, wrong)).collect();
     assert!(wrong.is_empty(), "{} of {seeds} failed\n{}", wrong.len(), wrong.join("\n"));
     if seeds >= SEEDS {
-        let lively = total.crashes > 500 && total.doubts > 500 && total.recovered > 1_000;
+        let lively = total.crashes > 500
+            && total.doubts > 500
+            && total.recovered > 1_000
+            && total.deeds > 1_000;
         assert!(lively, "too little happened to prove anything: {total:?}");
     }
 }

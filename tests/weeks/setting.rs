@@ -29,6 +29,8 @@ pub struct Setting {
     pub bad_weather: f64,
     /// How often a process stops, per pass.
     pub mortality: f64,
+    /// How often an operator acts, per pass.
+    pub operators: f64,
 }
 
 impl Setting {
@@ -50,6 +52,7 @@ impl Setting {
             people: rng.u8(0..3) == 0,
             bad_weather: [0.05, 0.15, 0.3][rng.usize(0..3)],
             mortality: [0.03, 0.08, 0.2][rng.usize(0..3)],
+            operators: [0.0, 0.1, 0.2, 0.4][rng.usize(0..4)],
         }
     }
 
@@ -71,6 +74,7 @@ impl Setting {
             people: false,
             bad_weather: 0.0,
             mortality: 0.0,
+            operators: 0.0,
         }
     }
 

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 
 /// The most errors of one failure that are kept; a run can carry one for every bad file.
 const ERRORS_MAX: usize = 16;
-/// The longest message that is kept, in characters.
-const MESSAGE_CHARS_MAX: usize = 300;
+/// How much of all messages is kept, in characters; the first ones are kept whole.
+const MESSAGE_CHARS_MAX: usize = 8_000;
 
 /// The failure that a recovery has to deal with next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +29,11 @@ impl Failure {
         let mut codes = HashSet::new();
         let (first, more): (Vec<&RunError>, Vec<&RunError>) =
             run.errors.iter().partition(|error| codes.insert(&error.code));
-        let errors = first.into_iter().chain(more).take(ERRORS_MAX).map(|error| RunError {
-            code: error.code.clone(),
-            message: error.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+        let mut left = MESSAGE_CHARS_MAX;
+        let errors = first.into_iter().chain(more).take(ERRORS_MAX).map(|error| {
+            let message: String = error.message.chars().take(left).collect();
+            left -= message.chars().count();
+            RunError { code: error.code.clone(), message }
         });
         Self { errors: errors.collect(), source }
     }

@@ -55,7 +55,9 @@ fn advance_waiting(
 ) -> Option<Change> {
     let target = recovery.target(&terms.policy);
     let run = snapshot.runs.get(target);
-    if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
+    let last = recovery.unwatched(&terms.policy).and_then(|id| snapshot.runs.get(id));
+    let mut read = run.into_iter().chain(last);
+    if let Some(change) = read.find_map(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }
     if let Some(change) = recovery.run_out(terms).or_else(|| recovery.overruled(terms)) {
@@ -72,8 +74,9 @@ fn advance_waiting(
         return recovery.superseded(terms);
     }
     let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
-    if run.status.is_under_way() {
-        return recovery.watch_elsewhere(run, Reason::SameRunAtWork, terms);
+    let mut read = std::iter::once(run).chain(last);
+    if let Some(at_work) = read.find(|run| run.status.is_under_way()) {
+        return recovery.watch_elsewhere(at_work, Reason::SameRunAtWork, terms);
     }
     if !recovery.contested {
         return None;

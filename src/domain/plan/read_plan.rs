@@ -40,6 +40,7 @@ impl ReadingList {
             match &recovery.state {
                 State::Waiting { .. } if calls.contains(&recovery.root_run_id) => {
                     list.runs.push(target());
+                    list.runs.extend(recovery.unwatched(&policy).cloned());
                     list.flows.push(recovery.flow_id.clone());
                     if recovery.contested || policy.skip_when_later_run_succeeded {
                         let since = before(recovery.failed_at, CLOCK_SKEW);

@@ -154,11 +154,15 @@ impl Snapshot {
     /// True if the dataflow and the run that this recovery would ask for were just read, and both
     /// still call for it.
     pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
-        let run = self.runs.get(recovery.target(policy));
-        let failed = run.is_some_and(|run| {
+        let calls_for_it = |run: &Run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
-        });
-        failed
+        };
+        let unseen = |id: &RunId| match self.runs.get(id) {
+            Some(run) => !calls_for_it(run),
+            None => !self.missing.contains(id),
+        };
+        self.runs.get(recovery.target(policy)).is_some_and(calls_for_it)
+            && !recovery.unwatched(policy).is_some_and(unseen)
             && self.fresh.contains(&recovery.flow_id)
             && self.obstacle(&recovery.flow_id).is_none()
     }

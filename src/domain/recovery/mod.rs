@@ -223,6 +223,13 @@ impl Recovery {
         self.attempts.last().map_or(&self.root_run_id, |last| &last.issued)
     }
 
+    /// The newest issued run, where it is not the run to ask for and an operator asks for a retry: it
+    /// may have succeeded unseen, or be at work still, if it was no longer watched when it ended.
+    pub fn unwatched(&self, policy: &RetryPolicy) -> Option<&RunId> {
+        let last = &self.attempts.last()?.issued;
+        (self.ordered && last != self.target(policy)).then_some(last)
+    }
+
     /// The number of the attempt that is next or was last.
     pub fn attempt(&self) -> u32 {
         match &self.state {
