@@ -29,7 +29,7 @@
 //! domain::recovery → domain::policy, domain::model
 //! domain::policy → domain::model
 //! ```
-//! `tests/architecture.rs` checks these imports; `docs/ARCHITECTURE.md` explains them.
+//! `tests/docs/architecture.rs` checks these imports; `docs/ARCHITECTURE.md` explains them.
 
 pub mod backoff;
 pub mod backtest;

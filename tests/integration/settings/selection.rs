@@ -1,0 +1,90 @@
+//! Which dataflows are looked after, and under which policy.
+
+use crate::settings::support::settings_of;
+use flowmend::domain::model::flow::FlowKind;
+use flowmend::domain::model::ids::{FlowId, SandboxName};
+use flowmend::domain::policy::retry::RetryPolicy;
+use flowmend::settings::{EffectivePolicy, Settings};
+use std::time::Duration;
+
+fn policy(settings: &Settings, sandbox: &str, flow_id: &str, name: &str) -> EffectivePolicy {
+    settings.policy_for(&SandboxName::new(sandbox), &FlowId::new(flow_id), name)
+}
+
+#[test]
+fn without_patterns_every_dataflow_is_selected() {
+    let settings = settings_of("");
+    assert!(settings.sandboxes[0].selects("id", "any name, even \n an odd one/."));
+}
+
+#[test]
+fn what_is_included_and_not_excluded_is_selected() {
+    let settings = settings_of(
+        r#"
+        [[sandbox]]
+        name = "prod"
+        include = ["crm-*", "0f0f-id"]
+        exclude = ["*-scratch", "bad-id"]
+        "#,
+    );
+    let table = [
+        ("x", "crm-daily", true),
+        ("0f0f-id", "whatever", true),
+        ("x", "erp-daily", false),
+        ("x", "crm-scratch", false),
+        ("bad-id", "crm-daily", false),
+    ];
+    for (flow_id, name, expected) in table {
+        assert_eq!(settings.sandboxes[0].selects(flow_id, name), expected, "{flow_id} {name}");
+    }
+}
+
+#[test]
+fn the_first_dataflow_that_matches_decides() {
+    let settings = settings_of(
+        r#"
+        [[sandbox]]
+        name = "prod"
+        [[sandbox]]
+        name = "dev"
+        [retry]
+        multiplier = 3
+        [limits]
+        per_dataflow = 2
+        [[dataflow]]
+        match = "crm-*"
+        sandbox = "dev"
+        retry.max_attempts = 1
+        [[dataflow]]
+        match = "crm-daily"
+        kind = "batch"
+        limits.per_dataflow = 7
+        retry.initial_interval = "5m"
+        [[dataflow]]
+        match = "*"
+        sandbox = "dev"
+        retry.max_attempts = 9
+        "#,
+    );
+    let base = RetryPolicy { multiplier: 3.0, ..RetryPolicy::default() };
+    let dev = policy(&settings, "dev", "x", "crm-daily");
+    assert_eq!(dev.rule, Some(0));
+    assert_eq!(dev.retry, RetryPolicy { max_attempts: 1, ..base });
+    assert_eq!((dev.per_dataflow, dev.kind), (2, None));
+
+    let prod = policy(&settings, "prod", "x", "crm-daily");
+    let initial_interval = Duration::from_secs(300);
+    assert_eq!(prod.rule, Some(1));
+    assert_eq!(prod.retry, RetryPolicy { initial_interval, ..base });
+    assert_eq!((prod.per_dataflow, prod.kind), (7, Some(FlowKind::Batch)));
+
+    assert_eq!(policy(&settings, "dev", "x", "erp").rule, Some(2));
+    let none = policy(&settings, "prod", "x", "erp");
+    assert_eq!(none, EffectivePolicy { retry: base, per_dataflow: 2, kind: None, rule: None });
+}
+
+#[test]
+fn a_dataflow_is_matched_by_its_id_too() {
+    let settings = settings_of("[[dataflow]]\nmatch = \"0f0f-*\"\nretry.max_attempts = 1");
+    assert_eq!(policy(&settings, "prod", "0f0f-1", "name").rule, Some(0));
+}
