@@ -100,6 +100,31 @@ fn every_command_and_option_that_a_page_names_exists() {
 }
 
 #[test]
+fn the_policy_page_lists_the_built_in_rules_in_their_order() {
+    let quoted = |line: &str, key: &str| {
+        Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')?.to_owned())
+    };
+    let rules = flowmend::settings::DEFAULT_TOML.split("\n[[builtin_rule]]\n").skip(1);
+    let rules: Vec<(String, String)> = rules
+        .map(|rule| {
+            let find = |key| rule.lines().find_map(|line| quoted(line, key)).unwrap();
+            (find("name"), find("action"))
+        })
+        .collect();
+    let page = include_str!("../../docs/POLICY.md");
+    let rows = page.lines().skip_while(|line| *line != "| rule | failures | action |").skip(2);
+    let rows: Vec<(String, String)> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let action = cells[3].split([' ', ':', ',']).next().unwrap();
+            (cells[1].to_owned(), action.to_owned())
+        })
+        .collect();
+    assert_eq!(rows, rules);
+}
+
+#[test]
 fn every_file_that_a_page_names_exists() {
     let mut named = 0;
     for (page, text) in PAGES {
