@@ -109,7 +109,7 @@ impl Life {
                 let healed = since >= after(start(), seconds(self.truth.heals_at));
                 let status = if healed { RunStatus::Succeeded } else { RunStatus::Failed };
                 let run = run(issued.as_str(), status, next);
-                let facing = self.recovery.facing(Some(&run));
+                let facing = self.recovery.with_latest_failure(Some(&run));
                 self.apply(facing.follow(Some(&run), self.terms()).unwrap());
             }
             _ => {}

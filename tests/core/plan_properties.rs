@@ -10,11 +10,11 @@ use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
 use flowmend::domain::plan::admission::{Admission, Allowance, Facts};
 use flowmend::domain::plan::dataflow::Dataflow;
 use flowmend::domain::plan::due::DueRecovery;
-use flowmend::domain::plan::read_plan::ReadingList;
+use flowmend::domain::plan::read_plan::ReadPlan;
 use flowmend::domain::plan::snapshot::{ClientIdTrust, FlowListing, Snapshot};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::breaker::Breaker;
-use flowmend::domain::policy::hold::{Grounds, Hold, Holds, News};
+use flowmend::domain::policy::hold::{Hold, HoldInputs, Holds, Notice};
 use flowmend::domain::policy::outage::OutageRecord;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::quiet::{self, Quiet};
@@ -222,7 +222,7 @@ impl World {
         let recoveries: Vec<Recovery> = open.into_iter().filter(looked_at).collect();
         let calls = turns.calls.iter().cloned().collect();
         let of: Vec<&Recovery> = recoveries.iter().collect();
-        let mut wanted = ReadingList::of(&of, &calls, Some(self.now), |_| self.policy);
+        let mut wanted = ReadPlan::of(&of, &calls, Some(self.now), |_| self.policy);
         let fresh = match self.sweeping {
             true => (0..FLOWS).map(flow_id).collect(),
             false => wanted.flows.drain(..).collect(),
@@ -327,7 +327,7 @@ impl World {
 
     fn holds(&self) -> Holds {
         let flows: Vec<Flow> = (0..FLOWS).map(|n| self.dataflow(n).flow).collect();
-        let grounds = Grounds {
+        let grounds = HoldInputs {
             sandbox: &SandboxName::new("prod"),
             unsupported: &[],
             streaks: &HashMap::new(),
@@ -699,8 +699,9 @@ fn the_order_of_maps_does_not_show_in_a_plan() {
 fn noticed_plan(world: &World) -> Plan {
     let mut snapshot = world.snapshot(true);
     let flows = (FLOWS..FLOWS + 60).map(flow_id);
-    let news = |flow: &FlowId| News { run: RunId::new(format!("of {flow}")), said: String::new() };
-    let hold = |flow: &FlowId| Hold { why: Reason::KeepsFailing, news: Some(news(flow)) };
+    let notice =
+        |flow: &FlowId| Notice { run: RunId::new(format!("of {flow}")), text: String::new() };
+    let hold = |flow: &FlowId| Hold { why: Reason::KeepsFailing, notice: Some(notice(flow)) };
     snapshot.holds.holds = flows.map(|flow| (flow.clone(), hold(&flow))).collect();
     plan(&snapshot)
 }

@@ -257,7 +257,7 @@ fn a_quiet_window_moves_the_due_time_and_the_deadline_if_it_says_so() {
         bench.wait(MINUTE);
         let until = bench.now + hours * HOUR;
         let pause = Pause { until, spread: 10 * MINUTE, extends_budget };
-        bench.step(|recovery, terms| recovery.put_off(pause, terms));
+        bench.step(|recovery, terms| recovery.postpone_for_quiet(pause, terms));
         if given_up {
             assert_eq!(bench.recovery.state, State::GivenUp { why: Reason::TimeSpent });
             continue;
@@ -325,7 +325,9 @@ fn a_run_that_somebody_else_set_to_work_is_an_attempt_like_any_other() {
     assert_eq!(bench.recovery.attempts[0].etag, Some(etag), "the one that the listing showed");
     let mut failed = failed_run(bench.now);
     failed.id = RunId::new("theirs");
-    bench.step(|recovery, terms| recovery.facing(Some(&failed)).follow(Some(&failed), terms));
+    bench.step(|recovery, terms| {
+        recovery.with_latest_failure(Some(&failed)).follow(Some(&failed), terms)
+    });
     assert!(matches!(bench.recovery.state, State::Waiting { attempt: 2, .. }));
 }
 

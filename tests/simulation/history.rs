@@ -271,7 +271,7 @@ impl History {
         // when another has settled the matter, is beyond what any daemon can promise.
         let on_its_way = store.stopped_amid_calls();
         match self.rng.u8(0..10) {
-            fate if fate < 6 || on_its_way => {
+            triage if triage < 6 || on_its_way => {
                 drop(passing);
                 self.succeed(owner, store).await
             }
