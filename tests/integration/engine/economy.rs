@@ -1,6 +1,6 @@
 //! Requests are the scarce thing: they are counted at the simulator.
 
-use crate::support::{MINUTE, Setup};
+use crate::engine::support::{MINUTE, Setup};
 use flowmend::clock::{Clock, SystemClock};
 use flowmend::simulator::{Endpoint, FlowSetup, Spec};
 use std::time::Duration;
