@@ -20,7 +20,8 @@ async fn backtest(app: &App, policy: &str, more: &[&str]) -> Called {
     let directory = app.settings.store.path.parent().unwrap();
     let tried = directory.join("try.toml");
     std::fs::write(&tried, policy).unwrap();
-    let files = ["flowmend.toml", "test.toml", "try.toml"].map(|name| directory.join(name));
+    let files = ["layer-0.toml", "layer-1.toml", "layer-2.toml", "try.toml"]
+        .map(|name| directory.join(name));
     let mut arguments = vec!["backtest"];
     for file in &files {
         arguments.extend(["--config", file.to_str().unwrap()]);

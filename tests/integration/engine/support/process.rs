@@ -26,7 +26,8 @@ impl App {
     /// The same with `variables` in its environment.
     pub async fn flowmend_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Called {
         let directory = self.settings.store.path.parent().expect("a folder");
-        let files = ["flowmend.toml", "test.toml"].map(|name| directory.join(name));
+        let files =
+            ["layer-0.toml", "layer-1.toml", "layer-2.toml"].map(|name| directory.join(name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowmend"));
         command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
         command.env("FLOWMEND_CONFIG", std::env::join_paths(files).expect("plain paths"));
