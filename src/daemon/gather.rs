@@ -224,7 +224,8 @@ impl Gatherer<'_> {
         let moves = |it: &DueRecovery| {
             let flow_name = flows.get(&it.flow_id).map_or("", |flow| &flow.flow.name);
             let quiet = quiet::pause(&self.settings.quiet, name, &it.flow_id, flow_name, now);
-            !it.ordered && (holds.why(&it.flow_id).is_some() || quiet.is_some())
+            let blocked = flows.get(&it.flow_id).is_none_or(|it| it.block_reason().is_some());
+            blocked || !it.ordered && (holds.why(&it.flow_id).is_some() || quiet.is_some())
         };
         let turns = admission.turns(self.store.due(name, now).await?, moves);
         let roots: Vec<RunId> = turns.calls.iter().chain(&turns.moves).cloned().collect();

@@ -500,7 +500,7 @@ impl World {
         }
     }
 
-    /// What must hold of the world itself: the daemon's books against the truth.
+    /// What must hold of the world itself: the daemon's ledger against the truth.
     fn check_truth(&self) {
         let mut issued: HashMap<&RunId, Vec<&Run>> = HashMap::new();
         for (run, root) in &self.root_of {

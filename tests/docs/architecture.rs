@@ -130,7 +130,7 @@ fn reached<'a>(arrows: &BTreeMap<&'a Path, BTreeSet<&'a Path>>, path: &Path) -> 
 
 /// Rooms that still have circles.
 fn is_tangled(path: &Path) -> bool {
-    ["src/daemon", "src/flow_service", "src/settings", "src/store", "src/commands"]
+    ["src/daemon", "src/flow_service", "src/store", "src/commands"]
         .iter()
         .any(|room| path.starts_with(room))
 }
@@ -167,7 +167,7 @@ fn contained_crates_are_named_in_one_place_only() {
         ("sqlx", vec!["src/store"]),
         ("axum", vec!["src/simulator", "src/http"]),
         ("prometheus_client", vec!["src/metrics.rs"]),
-        ("config", vec!["src/settings", "src/simulator/scenario.rs"]),
+        ("config", vec!["src/settings", "src/simulator/scenarios"]),
         ("sd_notify", vec!["src/commands"]),
     ]);
     // A URL and a header are values, not requests; `flowmend config` is a module named like the crate.

@@ -2,6 +2,7 @@
 
 use crate::crashing_store::{CrashingStore, Point, Step};
 use crate::house::{HOUR, House, Passing, Process};
+use crate::kit::simulator::TestActions;
 use crate::setting::{Cast, Setting};
 use crate::weather::Weather;
 use fastrand::Rng;
@@ -10,7 +11,7 @@ use flowmend::daemon::{Daemon, OnceError, PassError, Report, Round};
 use flowmend::domain::model::ids::SandboxName;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
-use flowmend::simulator::{Books, Effect, Endpoint, FaultRule, FlowState, World};
+use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowState, Ledger, World};
 use flowmend::store::{Owner, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -210,12 +211,12 @@ impl History {
     /// be processed, was.
     async fn call_in_flight(&self) {
         let Some(effect) = &self.call_to_die_in else { return std::future::pending().await };
-        let seen = |books: &Books| match effect {
-            Effect::HangAfter => books.retriggers.len() as u64,
-            _ => books.requests(Endpoint::Retrigger),
+        let seen = |ledger: &Ledger| match effect {
+            Effect::HangAfter => ledger.retriggers.len() as u64,
+            _ => ledger.requests(Endpoint::Retrigger),
         };
-        let before = self.world(|world| seen(&world.books));
-        while self.world(|world| seen(&world.books)) == before {
+        let before = self.world(|world| seen(&world.ledger));
+        while self.world(|world| seen(&world.ledger)) == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -1,6 +1,7 @@
 //! What people do on the platform between passes.
 
 use crate::history::History;
+use crate::kit::simulator::{TestActions, TestQueries};
 use flowmend::simulator::{FlowState, RunSetup, RunStatus};
 
 impl History {

@@ -190,7 +190,7 @@ impl<'a> Admission<'a> {
         self.begun += 1;
     }
 
-    /// When an block_reason that time removes is gone.
+    /// When what blocks, and passes with time, is gone.
     pub fn free_at(&self) -> Option<Timestamp> {
         if let Some(until) = self.throttled_until() {
             return Some(until);

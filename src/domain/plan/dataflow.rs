@@ -1,6 +1,7 @@
 //! A selected dataflow.
 
-use crate::domain::model::flow::{Flow, FlowKind};
+use crate::domain::model::flow::{Flow, FlowKind, FlowState};
+use crate::domain::model::reason::Reason;
 use crate::domain::policy::retry::RetryPolicy;
 
 /// A selected dataflow and what is in force for it.
@@ -14,4 +15,17 @@ pub struct Dataflow {
     pub retry: RetryPolicy,
     /// How many of its re-triggered runs may be under way at a time.
     pub per_dataflow: u32,
+}
+
+impl Dataflow {
+    /// Why its runs cannot be re-triggered, if that is known.
+    pub fn block_reason(&self) -> Option<Reason> {
+        match self.kind {
+            FlowKind::Streaming => Some(Reason::StreamingSource),
+            FlowKind::Destination => Some(Reason::Destination),
+            FlowKind::Unknown => Some(Reason::UnknownKind),
+            FlowKind::Batch if self.flow.state != FlowState::Enabled => Some(Reason::FlowDisabled),
+            FlowKind::Batch => None,
+        }
+    }
 }

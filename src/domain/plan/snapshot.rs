@@ -1,7 +1,6 @@
 //! Everything one pass knows about one sandbox, and the questions the plan asks of it.
 
 use crate::domain::model::failure::Failure;
-use crate::domain::model::flow::{FlowKind, FlowState};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
@@ -139,15 +138,9 @@ impl Snapshot {
 
     /// Why the runs of this dataflow cannot be re-triggered, if that is known.
     pub(super) fn block_reason(&self, flow: &FlowId) -> Option<Reason> {
-        let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
-        match dataflow.kind {
-            FlowKind::Streaming => Some(Reason::StreamingSource),
-            FlowKind::Destination => Some(Reason::Destination),
-            FlowKind::Unknown => Some(Reason::UnknownKind),
-            FlowKind::Batch if dataflow.flow.state != FlowState::Enabled => {
-                Some(Reason::FlowDisabled)
-            }
-            FlowKind::Batch => None,
+        match self.flows.get(flow) {
+            Some(dataflow) => dataflow.block_reason(),
+            None => Some(Reason::NotSelected),
         }
     }
 

@@ -47,7 +47,7 @@ async fn a_sandbox_whose_listing_hangs_delays_no_other() {
     app.fault(FaultRule::once(Endpoint::Flows, Effect::Hang));
     let App { daemon, stop, simulator, .. } = &mut app;
     let watch = async {
-        while simulator.books().accepted().count() == 0 {
+        while simulator.ledger().accepted().count() == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };

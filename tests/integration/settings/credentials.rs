@@ -1,4 +1,4 @@
-//! Where the credentials come from, and which of several win.
+//! Where the credentials come from, and which source wins.
 
 use crate::settings::support::{SECRET, Server};
 use insta::assert_snapshot;
@@ -37,7 +37,7 @@ const PROJECT: &str = r#"{
     }
 }"#;
 
-/// A server whose configuration names a sandbox and holds `adobe` below `[adobe]`.
+/// A server with a sandbox and with `adobe` below `[adobe]`.
 fn server(adobe: &str) -> Server {
     Server::new().config("f.toml", &format!("[adobe]\n{adobe}\n[[sandbox]]\nname = \"prod\""))
 }
@@ -95,10 +95,10 @@ fn keys_win_over_the_console_file() {
 }
 
 #[test]
-fn a_client_id_beside_the_secret_of_another_is_pointed_out() {
+fn a_client_id_with_the_secret_of_another_triggers_a_warning() {
     let keys = "client_id = \"client\"\ncredentials_file = \"c.json\"";
     let server = server(keys).file("c.json", FLAT);
-    assert_snapshot!(server.warnings(), @"adobe.client_id is not the client id of the file whose secret is used, /etc/c.json");
+    assert_snapshot!(server.warnings(), @"adobe.client_id differs from the client id in the file whose secret is used: /etc/c.json");
 }
 
 #[test]
@@ -116,22 +116,22 @@ fn of_several_credentials_in_a_project_the_named_one_is_taken() {
     let named = server("client_id = \"b\"\ncredentials_file = \"c.json\"").file("c.json", &project);
     assert_eq!(secret(&named), "of-b");
     let unnamed = server("credentials_file = \"c.json\"").file("c.json", &project);
-    assert_snapshot!(unnamed.faults(), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json has several OAuth Server-to-Server credentials; name the one to use in adobe.client_id");
+    assert_snapshot!(unnamed.faults(), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json has several OAuth Server-to-Server credentials; set adobe.client_id to the one to use");
 }
 
 #[test]
-fn several_secrets_are_pointed_out_and_the_first_is_used() {
+fn of_several_secrets_the_first_is_used_with_a_warning() {
     let two = r#"{"CLIENT_ID":"c","ORG_ID":"ACME@AdobeOrg","CLIENT_SECRETS":["first","second"]}"#;
     let server = server("credentials_file = \"c.json\"").file("c.json", two);
     assert_eq!(secret(&server), "first");
-    assert_snapshot!(server.warnings(), @"/etc/c.json holds several client secrets; the first is used");
+    assert_snapshot!(server.warnings(), @"/etc/c.json contains several client secrets; the first is used");
 }
 
 #[test]
-fn console_files_that_are_none() {
+fn invalid_console_files_are_refused() {
     let of = |text: &str| server("credentials_file = \"c.json\"").file("c.json", text).faults();
-    assert_snapshot!(of("{\"CLIENT_SECRETS\": [\"p8e-S3cr3tOfTheClient\""), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json is not JSON (line 1, column 43)");
-    assert_snapshot!(of("[\"p8e-S3cr3tOfTheClient\"]"), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json is no credential file: it has neither CLIENT_ID, CLIENT_SECRETS and ORG_ID nor a project; download it from Adobe Developer Console");
+    assert_snapshot!(of("{\"CLIENT_SECRETS\": [\"p8e-S3cr3tOfTheClient\""), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json is not valid JSON (line 1, column 43)");
+    assert_snapshot!(of("[\"p8e-S3cr3tOfTheClient\"]"), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json is not a credential file (no CLIENT_ID, CLIENT_SECRETS, ORG_ID or project); download it again from Adobe Developer Console");
     assert_snapshot!(of("{\"project\": {}}"), @"  adobe.credentials_file (/etc/f.toml): /etc/c.json has no OAuth Server-to-Server credential; add one to the project in Adobe Developer Console and download it again");
     assert_snapshot!(server("credentials_file = \"none.json\"").faults(), @"  adobe.credentials_file (/etc/f.toml): /etc/none.json cannot be read: No such file or directory (os error 2)");
 }
@@ -166,53 +166,53 @@ fn a_secret_may_be_any_one_line() {
 }
 
 #[test]
-fn two_secrets_are_one_too_many() {
+fn two_secrets_are_refused() {
     let server = server(&format!("{IDS}client_secret_file = \"s\""))
         .file("s", SECRET)
         .variable("FLOWMEND__ADOBE__CLIENT_SECRET", SECRET);
-    assert_snapshot!(server.faults(), @r#"  adobe.client_secret (FLOWMEND__ADOBE__CLIENT_SECRET): the secret is given twice, here and by adobe.client_secret_file (/etc/f.toml); keep one and set the other to """#);
+    assert_snapshot!(server.faults(), @r#"  adobe.client_secret (FLOWMEND__ADOBE__CLIENT_SECRET): the secret is set twice, here and by adobe.client_secret_file (/etc/f.toml); keep one and set the other to """#);
 }
 
 #[test]
-fn secrets_that_are_none() {
+fn invalid_secrets_are_refused() {
     let file = |text: &str| {
         server(&format!("{IDS}client_secret_file = \"dir/s\"")).file("dir/s", text).faults()
     };
-    assert_snapshot!(file(""), @"  adobe.client_secret (/etc/dir/s): the secret is empty; put the client secret there");
-    assert_snapshot!(file("\n"), @"  adobe.client_secret (/etc/dir/s): the secret is empty; put the client secret there");
-    assert_snapshot!(file("one\ntwo\n"), @"  adobe.client_secret (/etc/dir/s): the secret has several lines or control characters; a client secret is one line of text");
-    assert_snapshot!(file(" one"), @"  adobe.client_secret (/etc/dir/s): the secret begins or ends with a space; take it out");
-    assert_snapshot!(server(IDS).variable("FLOWMEND__ADOBE__CLIENT_SECRET", "").faults(), @"  adobe.client_secret (FLOWMEND__ADOBE__CLIENT_SECRET): is empty: no client secret is to be found; name its file in adobe.client_secret_file, or the file downloaded from Adobe Developer Console in adobe.credentials_file, or set FLOWMEND__ADOBE__CLIENT_SECRET, or give the service a systemd credential client_secret");
-    assert_snapshot!(server(&format!("{IDS}client_secret = 7")).faults(), @"  adobe.client_secret (/etc/f.toml): is not text; put it in double quotes");
+    assert_snapshot!(file(""), @"  adobe.client_secret (/etc/dir/s): must not be empty; write the client secret there");
+    assert_snapshot!(file("\n"), @"  adobe.client_secret (/etc/dir/s): must not be empty; write the client secret there");
+    assert_snapshot!(file("one\ntwo\n"), @"  adobe.client_secret (/etc/dir/s): must be one line without control characters");
+    assert_snapshot!(file(" one"), @"  adobe.client_secret (/etc/dir/s): starts or ends with a space; remove it");
+    assert_snapshot!(server(IDS).variable("FLOWMEND__ADOBE__CLIENT_SECRET", "").faults(), @"  adobe.client_secret (FLOWMEND__ADOBE__CLIENT_SECRET): must not be empty: no client secret found; set adobe.credentials_file (the file from Adobe Developer Console), adobe.client_secret_file or FLOWMEND__ADOBE__CLIENT_SECRET, or pass the service a systemd credential client_secret");
+    assert_snapshot!(server(&format!("{IDS}client_secret = 7")).faults(), @"  adobe.client_secret (/etc/f.toml): must be text in double quotes");
     assert_snapshot!(server(&format!("{IDS}client_secret_file = \"./none\"")).faults(), @"  adobe.client_secret_file (/etc/f.toml): /etc/./none cannot be read: No such file or directory (os error 2)");
-    assert_snapshot!(server(IDS).credential("client_secret", "").faults(), @"  adobe.client_secret (/etc/run/client_secret): the secret is empty; put the client secret there");
+    assert_snapshot!(server(IDS).credential("client_secret", "").faults(), @"  adobe.client_secret (/etc/run/client_secret): must not be empty; write the client secret there");
 }
 
 #[test]
-fn what_is_missing_is_told_with_where_to_get_it() {
+fn missing_credentials_are_reported_with_where_to_get_them() {
     assert_snapshot!(server("").faults(), @r"
-        adobe.org_id (not set): the IMS organization id is needed; Adobe Developer Console shows it with the project's credential, and the credential file it offers for download (adobe.credentials_file) holds it
-        adobe.client_id (not set): the OAuth client id is needed; Adobe Developer Console shows it with the project's OAuth Server-to-Server credential, and the credential file it offers for download (adobe.credentials_file) holds it
-        adobe.client_secret (not set): no client secret is to be found; name its file in adobe.client_secret_file, or the file downloaded from Adobe Developer Console in adobe.credentials_file, or set FLOWMEND__ADOBE__CLIENT_SECRET, or give the service a systemd credential client_secret
+        adobe.org_id (not set): the IMS organization id is required; Adobe Developer Console shows it, and the credential file that it offers for download (adobe.credentials_file) contains it
+        adobe.client_id (not set): the OAuth client id is required; Adobe Developer Console shows it with the OAuth Server-to-Server credential, and the credential file that it offers for download (adobe.credentials_file) contains it
+        adobe.client_secret (not set): no client secret found; set adobe.credentials_file (the file from Adobe Developer Console), adobe.client_secret_file or FLOWMEND__ADOBE__CLIENT_SECRET, or pass the service a systemd credential client_secret
     ");
 }
 
 #[test]
-fn ids_that_are_none() {
+fn invalid_ids_are_refused() {
     let of = |keys: &str| server(&format!("client_secret = \"s\"\n{keys}")).faults();
-    assert_snapshot!(of("client_id = \"c\"\norg_id = \"ACME\""), @"  adobe.org_id (/etc/f.toml): an IMS organization id ends in @AdobeOrg, like 1234567890ABCDEF@AdobeOrg");
+    assert_snapshot!(of("client_id = \"c\"\norg_id = \"ACME\""), @"  adobe.org_id (/etc/f.toml): must end in @AdobeOrg, like 1234567890ABCDEF@AdobeOrg");
     assert_snapshot!(of("client_id = \"c d\"\norg_id = \"@AdobeOrg\""), @r"
-        adobe.org_id (/etc/f.toml): an IMS organization id ends in @AdobeOrg, like 1234567890ABCDEF@AdobeOrg
-        adobe.client_id (/etc/f.toml): a client id has neither spaces nor control characters
+        adobe.org_id (/etc/f.toml): must end in @AdobeOrg, like 1234567890ABCDEF@AdobeOrg
+        adobe.client_id (/etc/f.toml): must not contain spaces or control characters
     ");
 }
 
 #[test]
-fn a_secret_that_everybody_may_read_is_pointed_out() {
+fn a_world_readable_secret_triggers_a_warning() {
     let in_file = server(&format!("{IDS}client_secret_file = \"s\"")).file("s", SECRET);
-    assert_snapshot!(in_file.readable_by_all("s").warnings(), @"/etc/s holds a secret and everybody on this machine may read it; chmod o-r it");
+    assert_snapshot!(in_file.readable_by_all("s").warnings(), @"/etc/s contains a secret and is world-readable; run `chmod 600 /etc/s`");
     let console = server("credentials_file = \"c.json\"").file("c.json", FLAT);
-    assert_snapshot!(console.readable_by_all("c.json").warnings(), @"/etc/c.json holds a secret and everybody on this machine may read it; chmod o-r it");
+    assert_snapshot!(console.readable_by_all("c.json").warnings(), @"/etc/c.json contains a secret and is world-readable; run `chmod 600 /etc/c.json`");
     let in_config = server(&format!("{IDS}client_secret = \"own\""));
-    assert_snapshot!(in_config.readable_by_all("f.toml").warnings(), @"/etc/f.toml holds a secret and everybody on this machine may read it; chmod o-r it");
+    assert_snapshot!(in_config.readable_by_all("f.toml").warnings(), @"/etc/f.toml contains a secret and is world-readable; run `chmod 600 /etc/f.toml`");
 }

@@ -1,10 +1,9 @@
-//! Where a value comes from, and which of several wins.
+//! Where a value comes from, and which source wins.
 
 use crate::settings::support::{NEEDED, SECRET, Server, settings_of, variables};
 use flowmend::domain::policy::retry::{Limits, RetryPolicy, Target, WhenInDoubt};
 use flowmend::settings::{DEFAULT_TOML, LogFormat, Settings, Sources};
 use insta::assert_snapshot;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn the_defaults_file_says_what_the_default_policy_does() {
+fn the_defaults_file_equals_the_default_policy() {
     let settings = Server::needed().settings();
     assert_eq!(settings.retry, RetryPolicy::default());
     assert_eq!(settings.limits, Limits::default());
@@ -118,7 +117,7 @@ fn a_later_list_replaces_the_earlier_one() {
 }
 
 #[test]
-fn the_variables_of_kubernetes_and_of_others_are_left_alone() {
+fn foreign_variables_are_ignored() {
     let server = Server::needed()
         .variable("FLOWMEND_PORT", "tcp://10.0.0.1:8321")
         .variable("FLOWMEND_SERVICE_HOST", "10.0.0.1")
@@ -129,7 +128,7 @@ fn the_variables_of_kubernetes_and_of_others_are_left_alone() {
 }
 
 #[test]
-fn a_variable_that_misses_an_underscore_is_pointed_out() {
+fn a_variable_that_lacks_an_underscore_triggers_a_warning() {
     let server = Server::needed().variable("FLOWMEND_RETRY_MAX_ATTEMPTS", "3");
     assert_snapshot!(server.warnings(), @"the variable FLOWMEND_RETRY_MAX_ATTEMPTS is ignored; did you mean FLOWMEND__RETRY__MAX_ATTEMPTS?");
     assert_eq!(server.settings().retry.max_attempts, 5);
@@ -142,7 +141,7 @@ fn relative_paths_count_from_the_file_that_holds_them() {
 }
 
 #[test]
-fn the_effective_settings_tell_where_each_was_written() {
+fn the_effective_configuration_names_the_origin_of_each_key() {
     let server = Server::new()
         .config(
             "f.toml",
@@ -257,7 +256,7 @@ fn every_key_of_the_reference_is_explained() {
             is_rule = line == "[[builtin_rule]]";
         }
         match line {
-            // A built-in rule is explained as a whole, its keys in [[rule]].
+            // A built-in rule has one comment; its keys are explained in [[rule]].
             line if is_rule && explained && line.contains(" = ") => {}
             "" => explained = false,
             line if line.starts_with('#') => explained = true,
@@ -294,12 +293,4 @@ fn the_example_needs_nothing_but_the_credentials() {
         r#"{"CLIENT_SECRETS":["s"],"ORG_ID":"ACME@AdobeOrg","CLIENT_ID":"abc"}"#,
     );
     assert_eq!(server.warnings(), "");
-}
-
-#[test]
-fn an_environment_that_is_no_text_does_not_stop_us() {
-    use std::os::unix::ffi::OsStringExt;
-    let odd = OsString::from_vec(vec![0xff, 0xfe]);
-    let sources = Sources::new(vec![], [(odd.clone(), odd), ("A".into(), "b".into())]);
-    assert_eq!(sources.environment["A"], "b");
 }

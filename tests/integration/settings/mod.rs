@@ -1,5 +1,5 @@
-//! The settings as a whole: what is read from where, what is refused and in which words, and what
-//! is never told to anybody.
+//! The settings as a whole: what is read from where, what is refused with which message, and that no
+//! message contains a secret.
 
 mod builtin_rules;
 mod credentials;

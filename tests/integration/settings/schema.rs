@@ -1,4 +1,4 @@
-//! The schema that editors are given says what the program accepts, and nothing else.
+//! The schema for editors accepts what the program accepts, and nothing else.
 
 use crate::settings::support::{NEEDED, faults_of};
 use config::{Config, File, FileFormat};
@@ -11,7 +11,7 @@ fn json_of(toml: &str) -> Value {
     config.build().unwrap().try_deserialize().unwrap()
 }
 
-/// The reference with the tables that it only shows.
+/// The reference with its example tables.
 fn whole_reference() -> Value {
     let is_toml = |line: &str| {
         line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
@@ -27,7 +27,7 @@ fn whole_reference() -> Value {
     json_of(&lines.join("\n"))
 }
 
-/// What is wrong with `value`, as far as the words of our schema go.
+/// What is wrong with `value`, by the keywords that our schema uses.
 fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut refuse = |why: String| wrong.push(format!("{at}: {why}"));
@@ -115,8 +115,8 @@ fn the_schema_has_exactly_the_keys_of_the_reference() {
     let (schema, mut leaves_found) = (schema(), Vec::new());
     leaves(&schema, "", &mut leaves_found);
     let described: BTreeSet<String> = leaves_found.into_iter().map(|(place, _)| place).collect();
-    // Within a [[dataflow]] or [[rule]] the reference shows one key of [retry] and means them all; a
-    // built-in rule has the keys that are explained for [[rule]].
+    // For [[dataflow]] and [[rule]] the reference shows one key of [retry] as an example of all; a
+    // built-in rule has the keys of [[rule]].
     let repeated = |place: &&String| {
         let by_table =
             place.split('.').nth(2) == Some("retry") || place.starts_with(".builtin_rule.");
@@ -139,7 +139,7 @@ fn the_schema_has_exactly_the_keys_of_the_reference() {
 }
 
 #[test]
-fn every_key_has_a_type_a_description_and_outside_of_lists_the_default_of_the_reference() {
+fn every_key_has_a_type_a_description_and_the_default_of_the_reference() {
     let (schema, reference, mut found) = (schema(), json_of(DEFAULT_TOML), Vec::new());
     leaves(&schema, "", &mut found);
     for (place, leaf) in found {
@@ -165,7 +165,7 @@ fn the_reference_and_the_example_pass_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_the_program_refuses() {
+fn the_schema_and_the_program_refuse_the_same() {
     let table = [
         "retry.max_attempt = 3",
         "retries.max_attempts = 3",
@@ -204,12 +204,12 @@ fn the_schema_refuses_what_the_program_refuses() {
 }
 
 #[test]
-fn the_program_refuses_what_is_beyond_the_bounds_of_the_schema() {
+fn the_program_refuses_numbers_outside_the_bounds_of_the_schema() {
     let (schema, mut found) = (schema(), Vec::new());
     leaves(&schema, "", &mut found);
     let mut tried = 0;
     for (place, leaf) in found {
-        // Text, and the tables of lists, are not bounded here.
+        // This test skips text and the tables of lists.
         let Some((section, key)) = place[1..].split_once('.') else { continue };
         let Some(highest) = leaf["maximum"].as_f64() else { continue };
         if key.contains('.') {

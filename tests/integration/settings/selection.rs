@@ -1,4 +1,4 @@
-//! Which dataflows are looked after, and under which policy.
+//! Which dataflows are selected, and which policy applies to them.
 
 use crate::settings::support::settings_of;
 use flowmend::domain::model::flow::FlowKind;
@@ -40,7 +40,7 @@ fn what_is_included_and_not_excluded_is_selected() {
 }
 
 #[test]
-fn the_first_dataflow_that_matches_decides() {
+fn the_first_matching_dataflow_wins() {
     let settings = settings_of(
         r#"
         [[sandbox]]

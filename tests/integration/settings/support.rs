@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The secret of every test that has one.
+/// The secret in the tests.
 pub(crate) const SECRET: &str = "p8e-S3cr3tOfTheClient";
 
-/// What a configuration needs at least.
+/// A minimal configuration.
 pub(crate) const NEEDED: &str = r#"
 [adobe]
 org_id = "ACME@AdobeOrg"
@@ -29,12 +29,12 @@ impl Server {
         Self { directory: TempDir::new().unwrap(), sources: Sources::default() }
     }
 
-    /// A server whose first configuration file holds [`NEEDED`].
+    /// A server whose first configuration file is [`NEEDED`].
     pub(crate) fn needed() -> Self {
         Self::new().config("needed.toml", NEEDED)
     }
 
-    /// Writes a file that only its owner may read.
+    /// Writes a file that only its owner can read.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         self.bytes(name, text.as_bytes())
     }
@@ -108,13 +108,13 @@ impl Server {
     }
 }
 
-/// The faults of `toml` over what is needed.
+/// The faults of `toml` over [`NEEDED`].
 #[track_caller]
 pub(crate) fn faults_of(toml: &str) -> String {
     Server::needed().config("f.toml", toml).faults()
 }
 
-/// The settings of `toml` over what is needed.
+/// The settings of `toml` over [`NEEDED`].
 #[track_caller]
 pub(crate) fn settings_of(toml: &str) -> Settings {
     Server::needed().config("f.toml", toml).settings()
