@@ -82,7 +82,7 @@ async fn requests_keep_the_pace_that_is_configured() {
     app.pass().await;
     app.advance(MINUTE);
     app.pass().await;
-    assert_eq!(app.books().accepted().count(), 6);
+    assert_eq!(app.ledger().accepted().count(), 6);
     let made = u32::try_from(app.requests() - before).expect("a small number");
     // The token comes from another service and has no place in this pace.
     let spaces = made - 2;
