@@ -14,7 +14,7 @@ use flowmend::domain::plan::read_plan::ReadPlan;
 use flowmend::domain::plan::snapshot::{ClientIdTrust, FlowListing, Snapshot};
 use flowmend::domain::plan::{Plan, plan};
 use flowmend::domain::policy::breaker::Breaker;
-use flowmend::domain::policy::hold::{HoldInputs, Holds};
+use flowmend::domain::policy::hold::{Hold, HoldInputs, Holds, Notice};
 use flowmend::domain::policy::in_force::{DataflowPolicy, Policies};
 use flowmend::domain::policy::outage::OutageRecord;
 use flowmend::domain::policy::pause_order::Order;
@@ -686,4 +686,29 @@ proptest! {
         }
         prop_assert!(false, "the plan never settles");
     }
+}
+
+#[test]
+fn the_order_of_maps_does_not_show_in_a_plan() {
+    let mut world = World::new(RetryPolicy::default(), Conduct::plain());
+    for flow in 0..FLOWS {
+        world.make_run(flow, RunStatus::Failed, "scheduler");
+    }
+    let first = noticed_plan(&world);
+    assert_eq!((first.changes.len(), first.notices.len()), (FLOWS.into(), 60));
+    // Each map has an order of its own, even with equal content.
+    for _ in 0..20 {
+        assert_eq!(noticed_plan(&world), first);
+    }
+}
+
+/// The plan of a pass that has something to log about each of many dataflows.
+fn noticed_plan(world: &World) -> Plan {
+    let mut snapshot = world.snapshot(true);
+    let flows = (FLOWS..FLOWS + 60).map(flow_id);
+    let notice =
+        |flow: &FlowId| Notice { run: RunId::new(format!("of {flow}")), text: String::new() };
+    let hold = |flow: &FlowId| Hold { why: Reason::KeepsFailing, notice: Some(notice(flow)) };
+    snapshot.holds.holds = flows.map(|flow| (flow.clone(), hold(&flow))).collect();
+    plan(&snapshot)
 }

@@ -69,6 +69,35 @@ fn the_arrows_between_rooms_point_one_way() {
 }
 
 #[test]
+fn the_pictures_show_these_arrows_and_no_others() {
+    let arrows: BTreeMap<String, BTreeSet<String>> = ARROWS
+        .iter()
+        .filter(|(_, named)| !named.is_empty())
+        .map(|(room, named)| (room.to_string(), named.iter().map(|it| it.to_string()).collect()))
+        .collect();
+    for page in ["src/lib.rs", "docs/ARCHITECTURE.md"] {
+        assert_eq!(picture(&std::fs::read_to_string(page).unwrap()), arrows, "{page}");
+    }
+}
+
+/// The lines `room → a, b, c` of the first text block; a line may go on in the next one.
+fn picture(page: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let lines = page.lines().map(|line| line.trim_start_matches("//!").trim());
+    let block = lines.skip_while(|line| *line != "```text").skip(1);
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut room = String::new();
+    for line in block.take_while(|line| *line != "```") {
+        let named = line.split_once(" → ").map_or(line, |(name, named)| {
+            name.clone_into(&mut room);
+            named
+        });
+        let named = named.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
+        arrows.entry(room.clone()).or_default().extend(named);
+    }
+    arrows
+}
+
+#[test]
 fn no_files_name_each_other_in_a_circle() {
     let house = House::read();
     let arrows: BTreeMap<&Path, BTreeSet<&Path>> = house

@@ -1,10 +1,12 @@
 //! Requests are the scarce thing: they are counted at the simulator.
 
 use crate::engine::support::{MINUTE, Setup};
+use flowmend::clock::{Clock, SystemClock};
 use flowmend::simulator::{Endpoint, FlowSetup, Spec};
+use std::time::Duration;
 
 #[tokio::test]
-async fn five_thousand_quiet_dataflows_cost_sixty_requests_once_and_a_handful_after_that() {
+async fn five_thousand_quiet_dataflows_cost_their_pages_once_and_one_request_after_that() {
     let mut app = Setup::new()
         .start_in(|world| {
             let specs = [Spec::CloudStorage, Spec::Crm, Spec::Streaming, Spec::Destination];
@@ -15,12 +17,13 @@ async fn five_thousand_quiet_dataflows_cost_sixty_requests_once_and_a_handful_af
         .await;
     app.pass().await;
     let first = app.requests();
-    assert!(first <= 60, "the first pass cost {first}");
+    let (token, pages, specs, failed_runs) = (1, 5000 / 100, 4, 1);
+    assert_eq!(first, token + pages + specs + failed_runs, "the first pass");
     for _ in 0..5 {
         let before = app.requests();
         app.advance(MINUTE);
         app.pass().await;
-        assert!(app.requests() - before <= 3, "a quiet pass cost {}", app.requests() - before);
+        assert_eq!(app.requests() - before, 1, "a quiet pass");
     }
 }
 
@@ -61,5 +64,28 @@ async fn runs_that_are_followed_are_read_many_per_request() {
     let before = app.requests();
     app.advance(MINUTE);
     app.pass().await;
-    assert!(app.requests() - before <= 3, "following 45 runs cost {}", app.requests() - before);
+    let (failed_runs, followed) = (1, 1);
+    assert_eq!(app.requests() - before, failed_runs + followed);
+}
+
+#[tokio::test]
+async fn requests_keep_the_pace_that_is_configured() {
+    const PER_SECOND: u32 = 20;
+    let mut app =
+        Setup::new().config(&format!("[adobe]\nrequests_per_second = {PER_SECOND}")).start().await;
+    for n in 0..6 {
+        let flow = app.batch_flow(&format!("flow-{n}"));
+        app.failed_run(&flow, 1);
+    }
+    let real = SystemClock::new();
+    let (began, before) = (real.monotonic(), app.requests());
+    app.pass().await;
+    app.advance(MINUTE);
+    app.pass().await;
+    assert_eq!(app.ledger().accepted().count(), 6);
+    let made = u32::try_from(app.requests() - before).expect("a small number");
+    // The token comes from another service and has no place in this pace.
+    let spaces = made - 2;
+    let least = Duration::from_secs(1) * spaces / PER_SECOND;
+    assert!(real.monotonic() - began >= least, "{made} requests in {:?}", real.monotonic() - began);
 }
