@@ -116,6 +116,7 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
             batch = catalog.count(FlowKind::Batch),
             streaming = catalog.count(FlowKind::Streaming),
             destination = catalog.count(FlowKind::Destination),
+            internal = catalog.count(FlowKind::Internal),
             unknown = catalog.count(FlowKind::Unknown),
             "dataflows selected"
         );

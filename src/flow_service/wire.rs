@@ -17,6 +17,9 @@ use serde_json::Value;
 const DESTINATION_SOURCE_SPECS: [&str; 2] =
     ["8a9c3494-9708-43d7-ae3f-cda01e5030e1", "23598e46-f560-407b-88d5-ea6207e49db0"];
 
+/// The source connection spec of the data lake: what reads from it moves data inside the platform.
+const DATA_LAKE_SPEC: &str = "c604ff05-7f1a-43c0-8e18-33bf874cb11c";
+
 /// One page of a listing.
 #[derive(Debug, PartialEq)]
 pub(super) struct Page<'a> {
@@ -74,6 +77,7 @@ pub(super) fn flow(item: &Value) -> Option<Flow> {
         is_source: flag(item, &format!("{inherited}/properties/isSourceFlow")),
         is_destination: flagged
             || source_specs().any(|spec| DESTINATION_SOURCE_SPECS.contains(&spec)),
+        is_internal: source_specs().any(|spec| spec == DATA_LAKE_SPEC),
         source_spec: source_specs().next().map(str::to_owned),
         last_run: id(item, "/lastRunDetails/id").map(|run| LastRun {
             id: RunId::new(run),

@@ -326,6 +326,7 @@ impl World {
             spec_id: None,
             is_source: Some(true),
             is_destination: false,
+            is_internal: false,
             source_spec: None,
             last_run: None,
         };

@@ -24,6 +24,8 @@ pub struct Flow {
     /// True where `inheritedAttributes` says *destination*, by its flag or by a source connection
     /// that only destinations have (the profile store, the data lake export).
     pub is_destination: bool,
+    /// True if its source connection is the data lake.
+    pub is_internal: bool,
     /// The connection spec of its first source connection: which source system it reads.
     pub source_spec: Option<String>,
     /// The newest run the platform names with the flow.
@@ -100,6 +102,8 @@ pub enum FlowKind {
     Streaming,
     /// Data that leaves the platform.
     Destination,
+    /// Data that moves inside the platform, from the data lake to another store.
+    Internal,
     /// The platform does not say.
     Unknown,
 }
@@ -111,6 +115,7 @@ impl FlowKind {
             Self::Batch => "batch",
             Self::Streaming => "streaming",
             Self::Destination => "destination",
+            Self::Internal => "internal",
             Self::Unknown => "unknown",
         }
     }
@@ -122,6 +127,9 @@ pub fn classify(flow: &Flow, spec: Option<&FlowSpec>, configured: Option<FlowKin
     let spec_source = spec.and_then(|spec| spec.is_source);
     if flow.is_destination || spec_source == Some(false) || flow.is_source == Some(false) {
         return FlowKind::Destination;
+    }
+    if flow.is_internal {
+        return FlowKind::Internal;
     }
     let is_source = spec_source.or(flow.is_source).unwrap_or(false);
     match spec.and_then(|spec| spec.frequency) {
@@ -143,6 +151,7 @@ mod tests {
             spec_id: None,
             is_source,
             is_destination,
+            is_internal: false,
             source_spec: None,
             last_run: None,
         }
@@ -186,6 +195,8 @@ mod tests {
         let batch = Some(FlowKind::Batch);
         assert_eq!(classify(&flow(None, false), None, batch), FlowKind::Batch);
         assert_eq!(classify(&flow(None, true), None, batch), FlowKind::Destination);
+        let internal = Flow { is_internal: true, ..flow(None, false) };
+        assert_eq!(classify(&internal, None, batch), FlowKind::Internal);
         let streaming = spec(Some(true), Some(Frequency::Streaming));
         assert_eq!(classify(&flow(None, false), Some(&streaming), batch), FlowKind::Streaming);
     }

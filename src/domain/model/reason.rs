@@ -134,6 +134,8 @@ reasons! {
     // Recovered
     /// The new run succeeded.
     IssuedRunSucceeded = "issued_run_succeeded",
+    /// The new run succeeded, but some records were rejected.
+    PartialSuccess = "partial_success",
     /// The run is no longer failed, although flowmend did not re-trigger it.
     HealedElsewhere = "healed_elsewhere",
     /// A run of the dataflow succeeded after recoveries had ended without success.
@@ -174,6 +176,8 @@ reasons! {
     StreamingSource = "streaming_source",
     /// Destinations cannot be re-triggered.
     Destination = "destination",
+    /// Dataflows from the data lake to another store of Adobe's cannot be re-triggered.
+    InternalFlow = "internal_flow",
     /// Adobe does not report the dataflow's kind; set `kind` in a `[[dataflow]]`.
     UnknownKind = "unknown_kind",
     /// The dataflow has succeeded since this failure (first pass only).
@@ -196,6 +200,7 @@ impl Reason {
                 | Self::UnknownKind
                 | Self::StreamingSource
                 | Self::Destination
+                | Self::InternalFlow
         )
     }
 

@@ -48,8 +48,10 @@ pub enum RunStatus {
     Queued,
     /// It is at work.
     InProgress,
-    /// It ended well, perhaps without some records.
+    /// It ended well.
     Succeeded,
+    /// It ended well, but some records were rejected. It is never re-triggered.
+    PartiallySucceeded,
     /// It ended badly: the only status that a re-trigger is for.
     Failed,
     /// A status flowmend does not know. It is never re-triggered.
@@ -71,7 +73,8 @@ impl RunStatus {
         match letters.as_str() {
             "queued" | "scheduled" | "waiting" | "pending" => Self::Queued,
             "inprogress" | "processing" | "running" | "started" => Self::InProgress,
-            "success" | "succeeded" | "completed" | "partialsuccess" => Self::Succeeded,
+            "success" | "succeeded" | "completed" => Self::Succeeded,
+            "partialsuccess" => Self::PartiallySucceeded,
             "failed" | "failure" => Self::Failed,
             _ => Self::Unknown(text.to_owned()),
         }
@@ -83,9 +86,15 @@ impl RunStatus {
             Self::Queued => "queued",
             Self::InProgress => "in progress",
             Self::Succeeded => "success",
+            Self::PartiallySucceeded => "partial success",
             Self::Failed => "failed",
             Self::Unknown(text) => text,
         }
+    }
+
+    /// True if the run ended well, with or without all of its records.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::PartiallySucceeded)
     }
 
     /// True for `queued` and `in progress`: the run has yet to end.
@@ -131,8 +140,11 @@ mod tests {
         for text in ["inProgress", "IN_PROGRESS", "Processing"] {
             assert_eq!(RunStatus::parse(text), RunStatus::InProgress, "{text}");
         }
-        for text in ["partialSuccess", "PARTIAL_SUCCESS", "success", "COMPLETED"] {
+        for text in ["success", "COMPLETED"] {
             assert_eq!(RunStatus::parse(text), RunStatus::Succeeded, "{text}");
+        }
+        for text in ["partialSuccess", "PARTIAL_SUCCESS"] {
+            assert_eq!(RunStatus::parse(text), RunStatus::PartiallySucceeded, "{text}");
         }
     }
 

@@ -20,6 +20,7 @@ impl Dataflow {
         match self.kind {
             FlowKind::Streaming => Some(Reason::StreamingSource),
             FlowKind::Destination => Some(Reason::Destination),
+            FlowKind::Internal => Some(Reason::InternalFlow),
             FlowKind::Unknown => Some(Reason::UnknownKind),
             FlowKind::Batch if self.flow.state != FlowState::Enabled => Some(Reason::FlowDisabled),
             FlowKind::Batch => None,

@@ -18,7 +18,7 @@ impl Snapshot {
     /// succeeded.
     pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
-            *status == RunStatus::Succeeded
+            status.is_success()
                 && begun_at.is_some_and(|at| at > recovery.failed_at)
                 && !self.known.contains(id)
         };
@@ -34,7 +34,7 @@ impl Snapshot {
     /// succeeded.
     pub(super) fn succeeded_since(&self, run: &Run) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
-            *status == RunStatus::Succeeded && begun_at > run.begun_at() && !self.known.contains(id)
+            status.is_success() && begun_at > run.begun_at() && !self.known.contains(id)
         };
         let last = self.flows.get(&run.flow_id).and_then(|it| it.flow.last_run.as_ref());
         let listed = self.listings.get(&run.flow_id).map_or(&[][..], |listing| &listing.runs);

@@ -3,7 +3,7 @@
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::reason::Reason;
-use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::run::Run;
 use crate::domain::model::time::before;
 use crate::domain::plan::dataflow::Dataflow;
 use crate::domain::plan::snapshot::CLOCK_SKEW;
@@ -96,7 +96,7 @@ impl ReadPlan {
         let is_open = |run: &&Run| {
             let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
             let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
-            last.is_some_and(|it| it.id != run.id && it.status != RunStatus::Succeeded)
+            last.is_some_and(|it| it.id != run.id && !it.status.is_success())
         };
         let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
         self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));

@@ -6,7 +6,6 @@
 use crate::domain::model::flow::Flow;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
-use crate::domain::model::run::RunStatus;
 use crate::domain::policy::breaker::{Breaker, Streak};
 use crate::domain::policy::pause_order::{self, Order};
 use jiff::Timestamp;
@@ -107,7 +106,7 @@ impl HoldInputs<'_> {
         let streak = self.streaks.get(&flow.id)?;
         let last = flow.last_run.as_ref()?;
         let later = last.started_at.is_some_and(|started| started > streak.at);
-        (last.status == RunStatus::Succeeded && later).then_some(&last.id)
+        (last.status.is_success() && later).then_some(&last.id)
     }
 
     /// The flow's source does not support the action, and no operator ordered to go on since.
@@ -122,6 +121,7 @@ impl HoldInputs<'_> {
 mod tests {
     use super::*;
     use crate::domain::model::flow::{FlowState, LastRun};
+    use crate::domain::model::run::RunStatus;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -135,6 +135,7 @@ mod tests {
             spec_id: None,
             is_source: None,
             is_destination: false,
+            is_internal: false,
             source_spec: None,
             last_run: succeeded_at.map(|second| LastRun {
                 id: RunId::new("last"),

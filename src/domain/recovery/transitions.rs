@@ -172,6 +172,9 @@ impl Recovery {
             Some((RunStatus::Succeeded, _)) => {
                 Some(self.recovered(Reason::IssuedRunSucceeded, terms))
             }
+            Some((RunStatus::PartiallySucceeded, _)) => {
+                Some(self.recovered(Reason::PartialSuccess, terms))
+            }
             Some((RunStatus::Failed, run)) => {
                 let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
                 let mut change =
@@ -384,6 +387,5 @@ impl Recovery {
 
 /// True for a run that calls for no re-trigger any more.
 fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
-    run.status == RunStatus::Succeeded
-        && !(terms.policy.retry_empty_success && run.succeeded_empty())
+    run.status.is_success() && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }

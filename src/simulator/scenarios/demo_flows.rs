@@ -120,7 +120,7 @@ const DEMO_FLOWS: &[DemoFlow] = {
         DemoFlow("campaign-members-hourly", Marketo, Hour, Shaky, Enabled),
         DemoFlow("web-clicks-stream", Streaming, Hour, NotBatch, Enabled),
         DemoFlow("app-events-stream", Streaming, Hour, NotBatch, Enabled),
-        DemoFlow("iot-beacons-stream", Streaming, Hour, NotBatch, Enabled),
+        DemoFlow("lake-to-profile-hourly", Internal, Hour, NotBatch, Enabled),
         DemoFlow("web-forms-http-api", HttpApi, Never, Steady, Enabled),
         DemoFlow("profile-updates-http-api", HttpApi, Never, Steady, Enabled),
         DemoFlow("audience-big-spenders-export", Destination, Hour, NotBatch, Enabled),

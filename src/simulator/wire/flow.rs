@@ -143,14 +143,13 @@ impl ScheduleParams {
 
 fn inherited_attributes(view: &FlowView<'_>) -> Value {
     let spec = view.flow().setup.spec;
-    let (flag, source, target) = if spec.is_destination() {
-        ("isDestinationFlow", PROFILE_STORE, spec.connection_spec_id())
-    } else {
-        ("isSourceFlow", spec.connection_spec_id(), DATA_LAKE)
+    let (flag, source, target) = match spec {
+        Spec::Destination => (Some("isDestinationFlow"), PROFILE_STORE, spec.connection_spec_id()),
+        Spec::Internal => (None, DATA_LAKE, PROFILE_STORE),
+        _ => (Some("isSourceFlow"), spec.connection_spec_id(), DATA_LAKE),
     };
     let reference = |id: &'static str| json!(SpecRef::new(id));
-    json!({
-        "properties": { flag: true },
+    let mut attributes = json!({
         "sourceConnections": [{
             "id": related_id(view, 1),
             "connectionSpec": reference(source),
@@ -160,7 +159,11 @@ fn inherited_attributes(view: &FlowView<'_>) -> Value {
             "id": related_id(view, 2),
             "connectionSpec": reference(target),
         }],
-    })
+    });
+    if let Some(flag) = flag {
+        attributes["properties"] = json!({ flag: true });
+    }
+    attributes
 }
 
 /// A made-up id of a connection or mapping of the flow.

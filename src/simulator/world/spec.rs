@@ -20,11 +20,13 @@ pub enum Spec {
     Marketo,
     /// Audience activation to files.
     Destination,
+    /// From the data lake to the profile store: neither source nor destination.
+    Internal,
 }
 
 impl Spec {
     /// Every spec.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CloudStorage,
         Self::Crm,
         Self::Rest,
@@ -32,6 +34,7 @@ impl Spec {
         Self::HttpApi,
         Self::Marketo,
         Self::Destination,
+        Self::Internal,
     ];
 
     /// The spec with this id.
@@ -49,6 +52,7 @@ impl Spec {
             Self::HttpApi => "c1a19761-d2c7-4702-b9fa-fe91f0613e81",
             Self::Marketo => "15f8402c-ba66-4626-b54c-9f8e54244d61",
             Self::Destination => "71471eba-b620-49e4-90fd-23f1fa0174d8",
+            Self::Internal => "b0e2a3d6-52a1-4b0f-9d1e-5a1c7f0c1b11",
         }
     }
 
@@ -62,6 +66,7 @@ impl Spec {
             Self::HttpApi => "Steam data with transformation",
             Self::Marketo => "Marketo",
             Self::Destination => "File destination",
+            Self::Internal => "Data lake to profile",
         }
     }
 
@@ -70,7 +75,7 @@ impl Spec {
         match self {
             Self::CloudStorage | Self::Crm => Some("batch"),
             Self::Streaming | Self::HttpApi => Some("streaming"),
-            Self::Rest | Self::Marketo | Self::Destination => None,
+            Self::Rest | Self::Marketo | Self::Destination | Self::Internal => None,
         }
     }
 
@@ -94,6 +99,7 @@ impl Spec {
             Self::HttpApi => "bc7b00d6-623a-4dfc-9fdb-f1240aeadaeb",
             Self::Marketo => "bf1f4218-73ce-4ff0-b744-48d78ffae2e4",
             Self::Destination => "4890fc95-5a1f-4983-94bb-e060c08e3f81",
+            Self::Internal => "c604ff05-7f1a-43c0-8e18-33bf874cb11c",
         }
     }
 }

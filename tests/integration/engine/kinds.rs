@@ -1,15 +1,18 @@
 //! Which runs are touched, and which never.
 
 use crate::engine::support::{MINUTE, Setup};
+use crate::kit::simulator::TestActions;
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
-use flowmend::simulator::{FlowSetup, FlowState, RunSetup, Spec};
+use flowmend::simulator::{FlowSetup, FlowState, RunSetup, RunStatus, Spec};
 
 #[tokio::test]
 async fn only_enabled_batch_sources_receive_a_post() {
-    let mut app = Setup::new().start().await;
+    // A kind for everything fills gaps and overrules nothing.
+    let config = "[[dataflow]]\nmatch = \"lake-*\"\nkind = \"batch\"";
+    let mut app = Setup::new().config(config).start().await;
     let place = |setup: FlowSetup| {
         app.world(|world| {
             let flow = world.add_flow(setup);
@@ -22,6 +25,7 @@ async fn only_enabled_batch_sources_receive_a_post() {
         (place(FlowSetup::new("stream", Spec::Streaming)), Reason::StreamingSource),
         (place(FlowSetup::new("http-api", Spec::HttpApi)), Reason::StreamingSource),
         (place(FlowSetup::new("to-s3", Spec::Destination)), Reason::Destination),
+        (place(FlowSetup::new("lake-to-profile", Spec::Internal)), Reason::InternalFlow),
         (place(FlowSetup::new("marketo", Spec::Marketo)), Reason::UnknownKind),
         (
             place(FlowSetup { state: FlowState::Disabled, ..FlowSetup::batch("off") }),
@@ -128,4 +132,27 @@ async fn a_run_that_began_long_ago_and_fails_today_is_found() {
     app.advance(29 * 60 * MINUTE);
     app.pass().await;
     assert!(app.try_recovery(&root).await.is_some());
+}
+
+#[tokio::test]
+async fn a_partial_success_is_an_end_that_is_shown_as_such_and_never_retriggered() {
+    let mut app = Setup::new().start().await;
+    let root = app.failed_run(&app.batch_flow("flow"), 1);
+    let other = app.batch_flow("other");
+    let partial = app.world(|world| {
+        let run = world.add_run(RunSetup::succeeded(&other)).unwrap();
+        world.set_run_status(&run, RunStatus::PartialSuccess);
+        RunId::new(run)
+    });
+    while !matches!(app.try_recovery(&root).await.map(|it| it.state), Some(State::Watching { .. }))
+    {
+        app.advance(MINUTE);
+        app.pass().await;
+    }
+    let State::Watching { issued, .. } = app.state(&root).await else { panic!("it is followed") };
+    app.world(|world| world.set_run_status(issued.as_str(), RunStatus::PartialSuccess));
+    app.run_for(10 * MINUTE, MINUTE).await;
+    assert_eq!(app.state(&root).await, State::Recovered { why: Reason::PartialSuccess });
+    assert!(app.try_recovery(&partial).await.is_none());
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
