@@ -7,7 +7,7 @@ use crate::daemon::{Catalog, PassError};
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::plan::dataflow::Dataflow;
-use crate::domain::policy::in_force::Policies;
+use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{SqliteStore, Store};
@@ -137,6 +137,9 @@ fn write_catalog(
     }
     keep_whole(&mut table, &[0, 1]);
     writeln!(report, "{table}")?;
+    for policy in policies.dataflows.iter() {
+        write_overruled_kinds(policy, &dataflows, sandbox, report)?;
+    }
     let unknown = catalog.count(FlowKind::Unknown);
     if unknown > 0 {
         writeln!(
@@ -144,5 +147,29 @@ fn write_catalog(
             "  {unknown} of unknown kind: skipped unless a [[dataflow]] sets kind = \"batch\""
         )?;
     }
+    Ok(())
+}
+
+/// Warns of a configured kind that Adobe contradicts for some of the dataflows it covers.
+fn write_overruled_kinds(
+    policy: &DataflowPolicy,
+    dataflows: &[&Dataflow],
+    sandbox: &SandboxName,
+    report: &mut String,
+) -> anyhow::Result<()> {
+    let Some(kind) = policy.kind else { return Ok(()) };
+    let covered = |it: &&&Dataflow| policy.scope.covers(sandbox, &it.flow.id, &it.flow.name);
+    let mut others = dataflows.iter().filter(covered).filter(|it| it.kind != kind);
+    let Some(first) = others.next() else { return Ok(()) };
+    writeln!(
+        report,
+        "  WARNING: kind = \"{}\" for \"{}\" has no effect on {} (of kind {}) and {} more;\n  \
+         match fewer dataflows",
+        kind.as_str(),
+        policy.scope.dataflow.as_ref().map_or("*", |it| it.as_str()),
+        first.flow.name,
+        first.kind.as_str(),
+        others.count(),
+    )?;
     Ok(())
 }
