@@ -709,7 +709,11 @@ fn noticed_plan(world: &World) -> Plan {
     let flows = (FLOWS..FLOWS + 60).map(flow_id);
     let notice =
         |flow: &FlowId| Notice { run: RunId::new(format!("of {flow}")), text: String::new() };
-    let hold = |flow: &FlowId| Hold { why: Reason::KeepsFailing, notice: Some(notice(flow)) };
+    let hold = |flow: &FlowId| Hold {
+        why: Reason::KeepsFailing,
+        notice: Some(notice(flow)),
+        paused_at: None,
+    };
     snapshot.holds.holds = flows.map(|flow| (flow.clone(), hold(&flow))).collect();
     plan(&snapshot)
 }

@@ -63,7 +63,7 @@ fn advance_waiting(
     if let Some(change) = recovery.run_out(terms).or_else(|| recovery.overruled(terms)) {
         return Some(change);
     }
-    let own_hold = snapshot.holds.why(&recovery.flow_id).filter(|_| !recovery.ordered);
+    let own_hold = snapshot.own_hold(recovery);
     if let Some(block_reason) = snapshot.block_reason(&recovery.flow_id).or(own_hold) {
         return recovery.hold(block_reason, terms);
     }

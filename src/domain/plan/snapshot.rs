@@ -156,13 +156,18 @@ impl Snapshot {
             && self.block_reason(&recovery.flow_id).is_none()
     }
 
+    /// Why its dataflow is held as a whole. What an operator ordered goes on, unless the dataflow was
+    /// paused after that.
+    pub(super) fn own_hold(&self, recovery: &Recovery) -> Option<Reason> {
+        let hold = self.holds.holds.get(&recovery.flow_id)?;
+        let paused_since = hold.paused_at.is_some_and(|at| at > recovery.updated_at);
+        (!recovery.ordered || paused_since).then_some(hold.why)
+    }
+
     /// Why flowmend itself does not re-trigger this now: what was moved on in this pass is held in the
     /// next one.
     pub(super) fn own_block_reason(&self, recovery: &Recovery, terms: Terms<'_>) -> Option<Reason> {
-        if recovery.ordered {
-            return None;
-        }
-        let ruled = (terms.action() != Action::Retry).then_some(Reason::HeldByRule);
-        self.holds.why(&recovery.flow_id).or(ruled)
+        let ruled = terms.action() != Action::Retry && !recovery.ordered;
+        self.own_hold(recovery).or(ruled.then_some(Reason::HeldByRule))
     }
 }

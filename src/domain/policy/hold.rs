@@ -18,6 +18,8 @@ pub struct Hold {
     pub why: Reason,
     /// What to say of it, where it has to be told.
     pub notice: Option<Notice>,
+    /// When an operator paused the dataflow; `None` for other holds.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// Something to tell once.
@@ -82,14 +84,16 @@ impl Holds {
 impl HoldInputs<'_> {
     fn hold(&self, flow: &Flow) -> Option<Hold> {
         let order = pause_order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
-        if order.is_some_and(|order| order.paused) {
-            return Some(Hold { why: Reason::Paused, notice: None });
+        if let Some(pause) = order.filter(|order| order.paused) {
+            let paused_at = Some(pause.at);
+            return Some(Hold { why: Reason::Paused, notice: None, paused_at });
         }
         if let Some(notice) = self.streak(flow, self.breaker.dataflow_failures) {
-            return Some(Hold { why: Reason::KeepsFailing, notice: Some(notice) });
+            let why = Reason::KeepsFailing;
+            return Some(Hold { why, notice: Some(notice), paused_at: None });
         }
         // The recovery that found out has been told of.
-        let hold = Hold { why: Reason::ActionUnsupported, notice: None };
+        let hold = Hold { why: Reason::ActionUnsupported, notice: None, paused_at: None };
         self.is_unsupported(flow).then_some(hold)
     }
 

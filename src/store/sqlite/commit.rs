@@ -8,10 +8,11 @@
 use super::fault::cannot;
 use super::lease;
 use super::read::json_array;
-use super::rows::{AttemptRow, EntryRow, RecoveryRow, bind_order, revision_column};
+use super::rows::{AttemptRow, EntryRow, RecoveryRow, RowRef, bind_order, revision_column};
 use super::tables::{ATTEMPT, ENTRY, RECOVERY, column_value, insert, intern};
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::domain::model::journal::Entry;
+use crate::domain::model::time::after;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, State};
 use crate::store::{Batch, Committed, Owner, Progress, Queued, StoreError};
@@ -20,6 +21,7 @@ use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use std::collections::HashSet;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 const WHAT: &str = "store the decisions";
 
@@ -90,9 +92,21 @@ pub(super) async fn commit(
     if let Some(owner) = owner {
         lease::require(&mut transaction, owner).await?;
     }
-    let outdated = is_outdated(&mut transaction, batch.orders_seen).await?;
+    let newest = newest_order(&mut transaction).await?;
+    let outdated = batch.orders_seen.is_some_and(|seen| newest > seen);
     intern(&mut transaction, batch).await?;
-    let applied = apply_all(&mut transaction, &batch.changes, outdated).await?;
+    let applied = match owner {
+        Some(_) => apply_all(&mut transaction, &batch.changes, outdated).await?,
+        // What an operator decides now comes after every order so far, whatever the clocks show.
+        None => {
+            let later = newest.map_or(Timestamp::MIN, |at| after(at, Duration::from_millis(1)));
+            let mut changes = batch.changes.clone();
+            for Change { recovery, .. } in &mut changes {
+                recovery.updated_at = recovery.updated_at.max(later);
+            }
+            apply_all(&mut transaction, &changes, outdated).await?
+        }
+    };
     let noted = write_notes(&mut transaction, &batch.notes).await?;
     if let Some(queued) = &batch.queued {
         excuse(&mut transaction, queued, &batch.changes).await?;
@@ -118,17 +132,14 @@ pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), Stor
     Ok(())
 }
 
-/// True if there is a newer operator's order than the batch is based on.
-async fn is_outdated(
-    connection: &mut SqliteConnection,
-    orders_seen: Option<Option<Timestamp>>,
-) -> Result<bool, StoreError> {
-    let Some(seen) = orders_seen else { return Ok(false) };
+/// When the newest order of an operator was given.
+async fn newest_order(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
     let newest: Option<i64> = sqlx::query_scalar("SELECT max(at) FROM orders")
         .fetch_one(connection)
         .await
         .map_err(cannot(WHAT))?;
-    Ok(newest > seen.map(Timestamp::as_millisecond))
+    let row = RowRef { table: "orders", row: "the newest" };
+    newest.map(|at| row.instant("at", at)).transpose()
 }
 
 /// Stores the changes whose condition holds, with their entries; returns for each whether it did.

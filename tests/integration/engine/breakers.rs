@@ -143,6 +143,24 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
 }
 
 #[tokio::test]
+async fn between_a_retry_and_a_pause_what_the_operator_does_last_wins() {
+    let mut app = Setup::new().start().await;
+    let root = app.failed_run(&app.batch_flow("crm-accounts"), 1);
+    app.pass().await;
+    for command in [["retry", root.as_str()], ["pause", "--sandbox=prod"]] {
+        let called = app.flowmend(&command).await;
+        assert_eq!(called.code, Some(0), "{called:?}");
+    }
+    app.run_for(5 * MINUTE, MINUTE).await;
+    assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::Paused });
+    assert_eq!(app.ledger().retriggers.len(), 0);
+
+    app.flowmend(&["retry", root.as_str()]).await;
+    app.run_for(5 * MINUTE, MINUTE).await;
+    assert!(matches!(app.state(&root).await, State::Recovered { .. }));
+}
+
+#[tokio::test]
 async fn a_source_that_does_not_support_the_action_is_held_once_for_the_dataflow() {
     let mut app = Setup::new().start().await;
     let flow = app.world(|world| {
