@@ -84,7 +84,7 @@ reasons! {
     CreateFailed = "create_failed",
 
     // Refused until the cause is gone
-    /// The dataflow is not enabled.
+    /// The dataflow is not enabled. Adobe disables source dataflows that failed for 30 days in a row.
     FlowDisabled = "flow_disabled",
     /// The source of this dataflow does not support re-triggering.
     ActionUnsupported = "action_unsupported",
