@@ -1,6 +1,7 @@
 //! Where a value comes from, and which source wins.
 
 use crate::settings::support::{NEEDED, SECRET, Server, settings_of, variables};
+use flowmend::domain::policy::breaker::Breaker;
 use flowmend::domain::policy::retry::{Limits, RetryPolicy, Target, WhenInDoubt};
 use flowmend::settings::{DEFAULT_TOML, LogFormat, Settings, Sources};
 use insta::assert_snapshot;
@@ -16,6 +17,7 @@ fn the_defaults_file_equals_the_default_policy() {
     let settings = Server::needed().settings();
     assert_eq!(settings.retry, RetryPolicy::default());
     assert_eq!(settings.limits, Limits::default());
+    assert_eq!(settings.breaker, Breaker::default());
     let rendered = settings.render();
     let retry = rendered.split("[retry]").nth(1).unwrap().split("\n\n").next().unwrap();
     assert_eq!(retry.matches("# the built-in defaults").count(), 12, "{retry}");
