@@ -88,13 +88,11 @@ Takes effect at the daemon's next pass; without a daemon, run `flowmend once`.")
 --reason \"not needed\"")]
     Dismiss(DismissArgs),
     /// Pause dataflows until `flowmend resume`.
-    #[command(
-        after_help = "Examples:\n  flowmend pause --reason \"warehouse maintenance\"\n  \
+    #[command(after_help = "Examples:\n  flowmend pause --reason \"warehouse maintenance\"\n  \
 flowmend pause --sandbox prod --flow crm-accounts\n\n\
 Takes effect at the daemon's next pass and survives restarts. New runs that are in progress are \
 followed to their end. If several pauses apply, the most recent command wins.\n\
-Runs that fail during the pause are retried afterwards, unless they are older than poll.lookback."
-    )]
+Runs that fail during the pause are retried afterwards, unless they are older than poll.lookback.")]
     Pause(OrderArgs),
     /// Resume dataflows that are paused, or on hold because they keep failing.
     #[command(after_help = "Examples:\n  flowmend resume\n  \
