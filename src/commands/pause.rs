@@ -52,5 +52,5 @@ fn unknown_sandbox(args: &OrderArgs, settings: &Settings) -> Option<String> {
     let wanted = args.sandbox.as_ref()?;
     let known: Vec<&str> = settings.sandboxes.iter().map(|own| own.name.as_str()).collect();
     (!known.contains(&wanted.as_str()))
-        .then(|| format!("sandbox {wanted} is not configured; there is {}", known.join(", ")))
+        .then(|| format!("sandbox {wanted} is not configured; configured: {}", known.join(", ")))
 }

@@ -175,11 +175,11 @@ fn attempt(line: &Line) -> String {
 
 fn why(line: &Line) -> String {
     let run = line.other_run_id.as_ref().map(|run| match line.action {
-        Action::Retrigger => format!("asks for run {run}"),
+        Action::Retrigger => format!("re-triggers run {run}"),
         _ => format!("run {run}"),
     });
     let caution = (line.reason == Some(Reason::Interrupted))
-        .then(|| "unless a running daemon is making this call right now".to_owned());
+        .then(|| "unless a running daemon is making this call now".to_owned());
     let reason = line.reason.map(|reason| reason.as_str().to_owned());
     let rule = line.rule.as_ref().map(|rule| format!("rule \"{rule}\""));
     let parts = [reason, caution, run, line.detail.clone(), rule];

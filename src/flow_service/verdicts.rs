@@ -238,7 +238,7 @@ fn accepted(answer: Answer) -> Verdict {
             return in_doubt(Reason::UnreadableAnswer, detail);
         }
         Err(BodyFault::Broken(error)) => {
-            let detail = format!("{status}, but its body broke off: {}", cause(&error));
+            let detail = format!("{status}, but its body was cut off: {}", cause(&error));
             return in_doubt(Reason::UnreadableAnswer, detail);
         }
     };
@@ -250,7 +250,7 @@ fn accepted(answer: Answer) -> Verdict {
     };
     match wire::new_run(&body) {
         Some((run, etag)) => Verdict::Accepted { run, etag: etag.or(answer.etag.map(Etag::new)) },
-        None => in_doubt(Reason::NoRunId, format!("{status}, but its body names no run")),
+        None => in_doubt(Reason::NoRunId, format!("{status}, but its body contains no run id")),
     }
 }
 
