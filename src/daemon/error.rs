@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Why a pass was incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// Adobe did not answer as it should.
+    /// Adobe did not answer as expected.
     #[error("cannot {doing}")]
     Platform {
         /// What was tried.
@@ -28,7 +28,7 @@ pub enum PassError {
         /// The limit.
         limit: Duration,
     },
-    /// The lease ran out, so nothing was begun.
+    /// The lease expired, so nothing was sent.
     #[error("the lease on the store expired before anything was sent")]
     LeaseRanOut,
     /// flowmend is stopping.
@@ -42,7 +42,7 @@ impl PassError {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
     }
 
-    /// True if Adobe did not answer as it should.
+    /// True if Adobe did not answer as expected.
     pub(super) fn is_of_platform(&self) -> bool {
         matches!(self, Self::Platform { .. })
     }
