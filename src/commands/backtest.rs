@@ -46,7 +46,7 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
     let entries = store.history(None, since, &EVENTS).await?;
     let recoveries = store.recoveries(&Filter::default()).await?;
     store.close().await;
-    // The platform dates the journal, and its clock may be ahead.
+    // The journal has Adobe's time, which may be ahead of this machine's.
     let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
     let gathered = read_journal(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
@@ -129,7 +129,7 @@ impl Report<'_> {
         Ok(text)
     }
 
-    /// How many failures would have ended differently, and in which dataflows most of them are.
+    /// How many failures would have ended differently, and in which dataflows.
     fn write_changes(&self, out: &mut String) -> std::fmt::Result {
         let Comparison { changed, recorded, replayed, flows, .. } = &self.comparison;
         if *changed == 0 {
@@ -231,7 +231,7 @@ fn totals_table(comparison: &Comparison) -> Table {
             table.add_row([format!("{name}, {label}"), time(was), time(is), by]);
         }
     };
-    // Where fewer recover, the slow ones are missing: that is not faster.
+    // If fewer recover, the slow ones are missing: that is not faster.
     let same = recorded.recovered == replayed.recovered;
     times("time to recovery".to_owned(), &recorded.healing, &replayed.healing, same);
     if !same && both.0.count() > 0 {
@@ -260,7 +260,7 @@ fn flows_table(flows: &[FlowChange]) -> Table {
     table
 }
 
-/// A count that is known, and up to `unknown` more.
+/// A known count, and up to `unknown` more.
 fn range(least: u64, unknown: u64) -> String {
     match unknown {
         0 => least.to_string(),
@@ -276,7 +276,7 @@ fn difference(was: u64, is: u64) -> String {
     }
 }
 
-/// `-` where there is no time.
+/// `-` if there is no time.
 fn time(time: Option<Duration>) -> String {
     time.map_or("-".to_owned(), length)
 }

@@ -51,7 +51,7 @@ fn unknown(run: &RunId, settings: &Settings) -> String {
 
 /// Everything that is known about one run.
 struct RunHistory<'a> {
-    /// The run that was asked about.
+    /// The run that the user named.
     run: &'a RunId,
     recovery: Option<&'a Recovery>,
     /// Oldest first.
@@ -59,11 +59,11 @@ struct RunHistory<'a> {
     sandbox: &'a SandboxName,
     flow_id: &'a FlowId,
     flow_name: &'a str,
-    /// What is in force for the failure today.
+    /// The policy in force for the failure now.
     in_force: InForce<'a>,
     /// The `match` of the `[[dataflow]]` in force.
     pattern: Option<&'a str>,
-    /// True if the configuration of today selects the dataflow.
+    /// True if the current configuration selects the dataflow.
     is_selected: bool,
     now: Timestamp,
 }
@@ -164,7 +164,7 @@ impl<'a> RunHistory<'a> {
         Ok(text)
     }
 
-    /// What the run is to the recovery, where it is not the root run.
+    /// The role of the run in the recovery, if it is not the root run.
     fn role(&self) -> String {
         let Some(recovery) = self.recovery else { return String::new() };
         let issued = recovery.attempts.iter().find(|attempt| attempt.issued == *self.run);

@@ -1,4 +1,4 @@
-//! `flowmend simulate`: a simulated Flow Service to test a configuration against.
+//! `flowmend simulate`: a simulated Flow Service, to test a configuration.
 
 use super::context::{Exit, print, stop_on_signal};
 use crate::cli::SimulateArgs;
