@@ -150,7 +150,7 @@ reasons! {
     WatchTimeout = "watch_timeout",
     /// `retry.when_in_doubt = "hold"`: check whether Adobe accepted the call, then retry or dismiss.
     HeldInDoubt = "held_in_doubt",
-    /// The time budget ended before it was known whether Adobe accepted the call.
+    /// The time budget is used up, and for as long again it stayed unknown whether Adobe accepted the call.
     StillInDoubt = "still_in_doubt",
     /// The dataflow is no longer selected.
     NotSelected = "not_selected",

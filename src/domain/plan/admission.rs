@@ -1,7 +1,7 @@
 //! Admission: which due recoveries are read in this pass, and which of them may call now.
 //!
-//! Both questions are answered here from the same facts: the free slots of each dataflow, the
-//! limits of the sandbox, outages, and a pause that Adobe asked for. A recovery without a free slot
+//! Both questions are answered here from the same facts: the room of each dataflow, the
+//! limits of the sandbox, outages, and a pause that Adobe asked for. A recovery without room
 //! does not use the read budget, so busy dataflows cannot keep idle ones waiting.
 
 use crate::domain::model::ids::{FlowId, RunId};

@@ -30,7 +30,7 @@ pub struct Breaker {
 }
 
 impl Default for Breaker {
-    /// The values of `config/flowmend.default.toml`; a test compares the two.
+    /// The values of `config/flowmend.default.toml`.
     fn default() -> Self {
         let window = Duration::from_secs(30 * 60);
         Self { dataflow_warning: 3, dataflow_failures: 5, failures: 10, window }
