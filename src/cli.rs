@@ -256,7 +256,7 @@ pub struct DismissArgs {
 /// Rejects empty text: an unset shell variable must not mean "everything".
 fn some_text(text: &str) -> Result<&str, String> {
     match text.trim() {
-        "" => Err("must not be empty; leave the option out to mean all".to_owned()),
+        "" => Err("must not be empty; omit the option to mean all".to_owned()),
         _ => Ok(text),
     }
 }
@@ -265,9 +265,7 @@ fn some_text(text: &str) -> Result<&str, String> {
 /// could not show what a glob matches.
 fn one_flow(text: &str) -> Result<FlowId, String> {
     match some_text(text)?.contains(['*', '?']) {
-        true => {
-            Err("must be one id or name, not a glob; leave the option out to mean all".to_owned())
-        }
+        true => Err("must be one id or name, not a glob; omit the option to mean all".to_owned()),
         false => Ok(FlowId::new(text)),
     }
 }

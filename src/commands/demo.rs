@@ -96,7 +96,8 @@ fn introduce(url: &str, args: &DemoArgs) -> std::io::Result<()> {
     print(&format!(
         "flowmend demo: about forty dataflows on a simulated platform; some of their runs fail.\n\
          Delays are seconds instead of minutes. {end}\n\n\
-         The platform listens on {url}; its request log is at {url}/simulator/ledger\n\n\
+         The simulated platform listens on {url}\n\
+         Its request log: {url}/simulator/ledger\n\n\
          Watch for \"re-triggered failed run\" with new_run_id and etag, and for \"recovered\".\n\n"
     ))
 }
@@ -107,8 +108,8 @@ async fn summarize(ledger: &Ledger, store: &dyn Store) -> anyhow::Result<()> {
         counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     print(&format!(
         "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in total\n\n\
-         Next\n  flowmend config default    every setting, with its default and meaning\n  \
-         flowmend check --config FILE    check your own credentials; changes nothing\n  \
+         Next\n  flowmend config default                  every setting, with its meaning and default\n  \
+         flowmend check --config FILE             check your own credentials; changes nothing\n  \
          flowmend once --config FILE --dry-run    what would be re-triggered in your sandbox\n",
         if states.is_empty() { "none".to_owned() } else { states.join(", ") },
         ledger.accepted().count(),
