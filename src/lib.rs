@@ -10,8 +10,8 @@
 //!    pure: no IO, no clock, no randomness.
 //! 3. [`domain::recovery`] is the state machine of one recovery.
 //!
-//! # Rooms
-//! Each line lists what a room may import. There are no other imports.
+//! # Modules
+//! Each line lists what a module may import. There are no other imports.
 //! ```text
 //! main → cli, commands, telemetry
 //! commands → cli, daemon, backtest, simulator, http, metrics, telemetry,

@@ -1,7 +1,8 @@
 //! Metrics of a running daemon, for Prometheus.
 //!
 //! The registry is a value that is passed around, not a global: two daemons in one process, as in
-//! tests, do not share their numbers, and signatures show what is measured. No id, name, message or URL is ever a label, so the number of series is bounded.
+//! tests, do not share their numbers, and signatures show what is measured. No id, name, message or
+//! URL is ever a label, so the number of series is limited.
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::gauge::Gauge;
@@ -42,12 +43,12 @@ impl Metrics {
         Self { registry, config_reload_success }
     }
 
-    /// The configuration was loaded again, and was valid or not.
+    /// Records whether a reload of the configuration succeeded.
     pub fn config_reloaded(&self, valid: bool) {
         self.config_reload_success.set(i64::from(valid));
     }
 
-    /// All of them as OpenMetrics text.
+    /// All metrics as OpenMetrics text.
     ///
     /// # Errors
     /// If a metric cannot be written as text; that is not known to happen.

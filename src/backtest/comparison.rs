@@ -11,27 +11,27 @@ use std::time::Duration;
 /// The sums over some failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Failures looked at; each of them is in one of the counts of outcomes.
+    /// The number of failures; each is in one of the counts of outcomes.
     pub failures: u64,
-    /// Re-triggers made; a lower bound where outcomes are unknown.
+    /// Re-triggers; a lower bound if outcomes are unknown.
     pub retriggers: u64,
-    /// Re-triggers whose new run failed; a lower bound where outcomes are unknown.
+    /// Re-triggers whose new run failed; a lower bound if outcomes are unknown.
     pub wasted: u64,
     /// Recovered, by a re-trigger or otherwise.
     pub recovered: u64,
-    /// Left to a person.
+    /// On hold.
     pub held: u64,
     /// Skipped: a rule says so, or the dataflow is not selected.
     pub left_alone: u64,
-    /// A budget was spent.
+    /// A budget was used up.
     pub given_up: u64,
     /// Ended by an operator.
     pub dismissed: u64,
-    /// Not ended when the record ends.
+    /// Still open at the end of the record.
     pub open: u64,
     /// The record does not show how it would have ended.
     pub unknown: u64,
-    /// From failure to success, one for each that recovered.
+    /// The times from failure to success, one for each failure that recovered.
     pub healing: Times,
 }
 
@@ -45,7 +45,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The least of them within which `percent` of them are; `None` where there are none.
+    /// The time within which `percent` of them are; `None` if there are none.
     pub fn within(&self, percent: usize) -> Option<Duration> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -80,7 +80,7 @@ pub struct FlowChange {
     pub sandbox: SandboxName,
     /// Its id.
     pub flow_id: FlowId,
-    /// Its name when a failure of it was noticed last.
+    /// Its name when its latest failure was noticed.
     pub flow_name: String,
     /// How many of its failures are among [`Comparison::changed`].
     pub changed: u64,
@@ -88,7 +88,7 @@ pub struct FlowChange {
     pub recorded: Totals,
     /// What would have happened.
     pub replayed: Totals,
-    /// The rule that matches most of its failures; `None` where most are matched by none.
+    /// The rule that matches most of its failures; `None` if most match no rule.
     pub rule: Option<String>,
 }
 
@@ -102,15 +102,15 @@ pub struct Comparison {
     pub recorded: Totals,
     /// What would have happened.
     pub replayed: Totals,
-    /// How long recovery took for those that recover in both, as it was and as it would have been:
-    /// only times of the same failures show which policy is faster.
+    /// The times to recovery of the failures that recover in both, recorded and replayed. Only
+    /// times of the same failures show which policy is faster.
     pub both: (Times, Times),
     /// Each dataflow that failed, most changed first.
     pub flows: Vec<FlowChange>,
 }
 
-/// Replays `histories` under what is in force for each failure; `None` where the dataflow is not
-/// selected.
+/// Replays `histories` under the policy in force for each failure, which is `None` if the dataflow
+/// is not selected.
 pub fn compare<'a>(
     histories: &[History],
     bounds: Bounds,
@@ -164,7 +164,8 @@ struct Flow<'h, 'a> {
 
 impl Flow<'_, '_> {
     fn changes(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
-        // By name where two match as many, so that the same journal always gives the same result.
+        // By name if two rules match equally often, so that the same journal always gives the same
+        // result.
         let rule = self.rules.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
         FlowChange {
             sandbox: sandbox.clone(),

@@ -1,7 +1,8 @@
-//! What became of each failure, from the journal: a replay is compared with it.
+//! What happened to each failure, from the journal. A replay is compared with it.
 //!
-//! A journal is a list of decisions; a replay needs one value per failure. [`read_journal`] makes them, and
-//! leaves out failures whose beginning is not in the journal, so that no figure rests on a part of one.
+//! A journal is a list of decisions; a replay needs one value per failure. [`read_journal`] makes
+//! these values. It leaves out failures whose start is not in the journal, so that no figure is
+//! based on half a history.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The events that [`read_journal`] reads; all others may be left out of what it is given.
+/// The events that [`read_journal`] needs; its input may leave out all others.
 pub const EVENTS: [Event; 8] = [
     Event::Skipped,
     Event::Scheduled,
@@ -24,7 +25,7 @@ pub const EVENTS: [Event; 8] = [
     Event::Dismissed,
 ];
 
-/// One failure and what was done about it. All instants are by the platform's clock.
+/// One failure and what was done about it. All instants are by Adobe's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     /// The sandbox.
@@ -33,23 +34,24 @@ pub struct History {
     pub flow_id: FlowId,
     /// Its name when the failure was noticed.
     pub flow_name: String,
-    /// When the run failed; for a run that was skipped, when that was noticed.
+    /// When the run failed; for a skipped run, when that was noticed.
     pub failed_at: Timestamp,
-    /// When the failure was noticed: nothing could be decided before.
+    /// When the failure was noticed: nothing could be decided earlier.
     pub noticed_at: Timestamp,
     /// The failure of the root run.
     pub failure: Failure,
-    /// True for a run that succeeded without a record.
+    /// True for a run that succeeded but ingested no records.
     pub empty: bool,
-    /// Waits that did not count for the budget of time.
+    /// Waits that extended the time budget.
     pub excused: Duration,
-    /// The re-triggers, oldest first; those of operators and of others are among them.
+    /// The re-triggers, oldest first, including those of operators and of others.
     pub attempts: Vec<RecordedAttempt>,
-    /// When the backoff wanted the re-trigger that was never made after the last of `attempts`.
+    /// The due time, by the backoff, of the re-trigger that was never made after the last of
+    /// `attempts`.
     pub due: Option<Timestamp>,
     /// How it ended.
     pub end: End,
-    /// Why it ended like that.
+    /// Why it ended like this.
     pub why: Reason,
     /// When that was seen.
     pub ended_at: Timestamp,
@@ -58,25 +60,25 @@ pub struct History {
 /// One accepted re-trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedAttempt {
-    /// When the backoff wanted it; `None` where it was not the backoff that asked for it.
+    /// The due time by the backoff; `None` if the re-trigger did not come from the backoff.
     pub due: Option<Timestamp>,
     /// When it was accepted.
     pub at: Timestamp,
-    /// How the issued run ended; `None` where that was never seen.
+    /// How the issued run ended; `None` if that was never seen.
     pub outcome: Option<AttemptResult>,
 }
 
 /// How an issued run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptResult {
-    /// Badly.
+    /// It failed.
     Failed {
-        /// When that was seen: up to one poll later than it happened.
+        /// When that was seen: up to one poll interval after it happened.
         seen_at: Timestamp,
-        /// With which errors.
+        /// Its errors.
         failure: Failure,
     },
-    /// Well.
+    /// It succeeded.
     Succeeded {
         /// When that was seen.
         seen_at: Timestamp,
@@ -86,32 +88,32 @@ pub enum AttemptResult {
 /// How the recovery of a failure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// It has not.
+    /// It is still open.
     Open,
     /// It recovered: by a re-trigger, or otherwise if no attempt succeeded.
     Recovered,
-    /// It is on hold for a person, who has not acted.
+    /// It is on hold, and no person has acted.
     Held,
     /// It was skipped: a rule says so, or the dataflow is not selected.
     LeftAlone,
-    /// A budget was spent, or nothing else could be done.
+    /// A budget was used up, or nothing else could be done.
     GivenUp,
     /// An operator ended it.
     Dismissed,
 }
 
-/// What [`read_journal`] makes of a journal.
+/// What [`read_journal`] returns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histories {
     /// The failures, in the order in which they were noticed.
     pub histories: Vec<History>,
-    /// Recoveries left out because the entries do not begin with their beginning, or because the
-    /// store has forgotten when their run failed.
+    /// The number of recoveries that were left out, because their first entry is missing or the
+    /// store no longer has the time of their failure.
     pub left_out: u64,
 }
 
-/// The failures whose beginning is in `entries`, which are in the order in which they were written.
-/// `recoveries` have what entries have not: when a run failed, and which waits were excused.
+/// The failures whose first entry is in `entries`, which are in the order in which they were
+/// written. `recoveries` add what entries lack: when a run failed, and which waits were excused.
 pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
     let known: HashMap<&RunId, &Recovery> =
         recoveries.iter().map(|recovery| (&recovery.root_run_id, recovery)).collect();
@@ -133,7 +135,7 @@ pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
             None
         };
         match (fresh, begun.and_then(|index| histories.get_mut(index))) {
-            // What a rule made flowmend skip may have been adopted when the rule was gone.
+            // A run that a rule skipped may have been adopted after the rule was removed.
             (Some(fresh), Some(old)) => *old = fresh,
             (Some(fresh), None) => {
                 found.insert(root, histories.len());
@@ -149,15 +151,16 @@ pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
     Histories { histories, left_out: left_out.len() as u64 }
 }
 
-/// True for the entry that a recovery begins with.
+/// True for the first entry of a recovery.
 fn is_adoption(entry: &Entry) -> bool {
     let own = entry.root_run_id.as_ref() == Some(&entry.run_id);
-    // A run that was set to work again is its own issued run; then the entry names that too.
+    // A run that works again after someone's re-trigger is its own issued run; then the entry names
+    // it twice.
     own && entry.failure.is_some() && entry.new_run_id.is_none()
 }
 
 impl History {
-    /// The history that begins with `entry`; `None` for an entry without a failure.
+    /// The history that starts with `entry`; `None` for an entry without a failure.
     fn begin(entry: &Entry, failed_at: Timestamp, excused: Duration) -> Option<Self> {
         let mut history = Self {
             sandbox: entry.sandbox.clone(),
@@ -192,7 +195,7 @@ impl History {
                     Reason::RunFailed | Reason::EmptySuccess | Reason::IssuedRunFailed => {
                         self.due = entry.due;
                     }
-                    // From here on the operator wants it.
+                    // From here on, the re-trigger comes from the operator.
                     Reason::OperatorRetry => self.due = None,
                     // It is delayed, but the due time is still that of the backoff.
                     _ => {}
@@ -210,7 +213,7 @@ impl History {
                 self.end_as(End::Recovered, why, at);
             }
             Event::Held => self.end_as(End::Held, why, at),
-            // No person acted in time: it was still on hold for one.
+            // No person acted in time: it was still on hold.
             Event::GivenUp if why == Reason::TimeSpent && self.end == End::Held => {}
             Event::GivenUp if why == Reason::IgnoredByRule => self.end_as(End::LeftAlone, why, at),
             Event::GivenUp => self.end_as(End::GivenUp, why, at),
@@ -223,7 +226,7 @@ impl History {
         (self.end, self.why, self.ended_at) = (end, why, at);
     }
 
-    /// True if it recovered without a re-trigger of ours.
+    /// True if it recovered without a re-trigger by flowmend.
     pub fn healed_otherwise(&self) -> bool {
         self.end == End::Recovered && self.why != Reason::IssuedRunSucceeded
     }

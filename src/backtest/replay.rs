@@ -1,12 +1,11 @@
-//! What another policy would have done about a failure of the past, as far as that can be known.
+//! What another policy would have done about a past failure, as far as that can be known.
 //!
-//! A replay knows two things. Where the policy would have set the same due time as was set then,
-//! within its jitter, it would have done what was done: the record is followed to the letter, delays
-//! by limits and quiet windows included. Elsewhere it asks the record what a re-trigger at another
-//! moment would have met, assuming that a cause, once gone, stays gone, and that time heals it, not
-//! the number of attempts: up to the last re-trigger that failed it would have failed, from the one
-//! that succeeded on it would have succeeded. In between that is unknown, and nothing is guessed:
-//! the replay of that failure ends as [`ReplayOutcome::Unknown`].
+//! A replay knows two things. If the policy sets the recorded due time, within its jitter, the
+//! replay follows the record exactly, including delays by limits and quiet windows. At any other
+//! time, it assumes that a cause that is gone stays gone, and that time makes a run succeed, not
+//! the number of attempts. So a re-trigger up to the last recorded failure fails, and one from the
+//! recorded success on succeeds. In between, the result is unknown and nothing is guessed: the
+//! replay of that failure ends as [`ReplayOutcome::Unknown`].
 
 use crate::backtest::history::{AttemptResult, End, History, RecordedAttempt};
 use crate::domain::model::failure::Failure;
@@ -21,39 +20,39 @@ use crate::domain::recovery::EXCUSED_MAX;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// What a replay has to know of the world besides the record.
+/// What a replay must know besides the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How long after its end a run may have been seen to have ended: one poll.
+    /// How much later than it happened the end of a run may be recorded: one poll interval.
     pub poll: Duration,
-    /// The end of the record; what would have come later is left open.
+    /// The end of the record; what would come later is left open.
     pub until: Timestamp,
 }
 
-/// What became of one failure, or would have.
+/// What happened to one failure, or would have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayResult {
     /// How it ended.
     pub outcome: ReplayOutcome,
-    /// Re-triggers made; where the outcome is unknown, there may have been more.
+    /// The number of re-triggers; if the outcome is unknown, there may be more.
     pub retriggers: u32,
     /// Those whose issued run failed.
     pub wasted: u32,
-    /// From the failure to the moment at which the success was seen; `None` unless recovered.
+    /// From the failure to the moment when the success was seen; `None` unless recovered.
     pub took: Option<Duration>,
 }
 
 /// How a [`ReplayResult`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReplayOutcome {
-    /// In a way that a record can end.
+    /// As a record can end.
     Known(End),
     /// With a re-trigger at a time for which the record does not show the result.
     Unknown,
 }
 
 impl ReplayResult {
-    /// What became of the failure.
+    /// What happened to the failure.
     pub fn recorded(history: &History) -> Self {
         let recovered = history.end == End::Recovered;
         Self {
@@ -64,8 +63,8 @@ impl ReplayResult {
         }
     }
 
-    /// What would have become of it under what is in force for each failure in turn; `None` where the
-    /// dataflow is not selected.
+    /// What would have happened to it under the policy in force for each of its failures, which is
+    /// `None` if the dataflow is not selected.
     pub fn replayed<'a>(
         history: &History,
         bounds: Bounds,
@@ -84,14 +83,14 @@ impl ReplayResult {
     }
 }
 
-/// How a replay ends, and when, where that matters.
+/// How a replay ends, and when, if that matters.
 type Ending = (ReplayOutcome, Timestamp);
 
-/// A replay under way: a run has failed, and the policy decides what follows.
+/// A replay in progress: a run has failed, and the policy decides what follows.
 struct Replay<'h> {
     history: &'h History,
     bounds: Bounds,
-    /// The failure to deal with.
+    /// The failure to handle.
     failure: &'h Failure,
     /// The run failed no earlier than this …
     earliest: Timestamp,
@@ -101,7 +100,7 @@ struct Replay<'h> {
     seen: Timestamp,
     retriggers: u32,
     wasted: u32,
-    /// True as long as everything was done as in the record.
+    /// True as long as everything matches the record.
     as_recorded: bool,
 }
 
@@ -145,7 +144,7 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// Does what the record did, where the policy would have.
+    /// Follows the record, if the policy would have done the same.
     fn follow(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
         let history = self.history;
         if !self.as_recorded {
@@ -171,8 +170,8 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// Whether the policy could have set this due time. What was due before the failure was noticed
-    /// was due at once, under any policy.
+    /// Whether the policy could have set this due time. A re-trigger that was due before the
+    /// failure was noticed was due at once, under any policy.
     fn would_set(&self, due: Timestamp, retry: &RetryPolicy) -> bool {
         let attempt = self.retriggers + 1;
         let earliest = after(self.earliest, jittered(retry, attempt, 0.0)).max(self.seen);
@@ -198,8 +197,8 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// The re-trigger that was due was never made. Where that was not the doing of rules or budgets,
-    /// it would not have been made under this policy either.
+    /// The recorded re-trigger was due but never made. Unless rules or budgets prevented it, this
+    /// policy would not have made it either.
     fn follow_wait(&self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
         let History { end, why, ended_at, .. } = *self.history;
         let same = match (end, why) {
@@ -212,7 +211,7 @@ impl<'h> Replay<'h> {
         if same { (ReplayOutcome::Known(end), ended_at).into() } else { Followed::Not }
     }
 
-    /// Re-triggers at a moment of the policy's own, where the time for it has come at all.
+    /// Re-triggers at a time that differs from the record, unless the failure ends before that time.
     fn depart(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Option<Ending> {
         let history = self.history;
         let unmoved = RetryPolicy { randomization_factor: 0.0, ..*retry };
@@ -246,7 +245,7 @@ impl<'h> Replay<'h> {
         (self.failure, self.earliest, self.latest, self.seen) = (failure, earliest, seen, seen);
     }
 
-    /// On hold for a person, or recovered in another way before one acted.
+    /// On hold, or recovered in another way before a person acted.
     fn held(&self) -> Ending {
         let History { end, why, ended_at, .. } = *self.history;
         let helped = self.history.healed_otherwise() && why != Reason::LaterRunSucceeded;
@@ -271,11 +270,11 @@ impl<'h> Replay<'h> {
     }
 }
 
-/// What came of following the record.
+/// The result of following the record.
 enum Followed {
-    /// The recovery ended as it did then.
+    /// The recovery ended as recorded.
     Ended(Ending),
-    /// The issued run failed as it did then.
+    /// The issued run failed as recorded.
     Failed,
     /// The policy would have done something else.
     Not,
@@ -287,8 +286,8 @@ impl From<Ending> for Followed {
     }
 }
 
-/// What a re-trigger at `at` would have met: when its issued run would have ended, and how; `None`
-/// where the record does not show it. It takes as long as the recorded run it resembles.
+/// The result of a re-trigger at `at`: when its issued run would have ended, and how; `None` if the
+/// record does not show it. The run takes as long as the most similar recorded run.
 fn what_it_meets(history: &History, at: Timestamp) -> Option<(Timestamp, Option<&Failure>)> {
     for made in &history.attempts {
         if let Some(AttemptResult::Succeeded { seen_at }) = made.outcome

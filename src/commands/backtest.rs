@@ -1,4 +1,4 @@
-//! `flowmend backtest`: past failures under another policy, and what can be known of that.
+//! `flowmend backtest`: past failures under another policy, as far as that can be known.
 
 use super::context::{Exit, is_selected, print};
 use super::format::{keep_whole, length, seconds, table};
@@ -24,17 +24,19 @@ const ASSUMPTIONS: &str = "Where this policy would have set the same due time, t
     re-trigger at another time is assumed to fail before the last recorded failure, and to succeed after \
     the recorded success. Times to recovery count only failures that are known to recover.";
 
-/// What no replay of a journal can know.
+/// What a replay of the journal cannot know.
 const LIMITATIONS: [&str; 7] = [
-    "What a re-trigger between the two, or where none ever succeeded, would have done: \"unknown\".",
-    "Whether time or the number of attempts made a run succeed. Time is assumed, and that it stays so.",
-    "What more or fewer runs would have changed at Adobe.",
-    "What limits, breakers, quiet windows, operators, disabled dataflows and jitter would have done at \
-     other times.",
-    "When a new run ended: that is seen up to one poll interval later.",
-    "Failures of dataflows that were not selected, and runs that were skipped for other reasons than a rule.",
-    "The effects of watch_timeout, confirm_window, when_in_doubt and target, and of later runs that were \
-     not recorded.",
+    "The result of a re-trigger between the two, or for a failure that never recovered, is \"unknown\".",
+    "Time is assumed to make a run succeed, not the number of attempts. A cause that is gone is assumed \
+     to stay gone.",
+    "More or fewer runs might have changed something at Adobe; that is not considered.",
+    "Limits, breakers, quiet windows, operators, disabled dataflows and jitter are not replayed at other \
+     times.",
+    "The end of a new run is recorded up to one poll interval late.",
+    "Failures of dataflows that were not selected, and runs that were skipped for reasons other than a \
+     rule, are not included.",
+    "watch_timeout, confirm_window, when_in_doubt and target are not replayed, nor are later runs that \
+     were not recorded.",
 ];
 
 pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow::Result<Exit> {
@@ -44,7 +46,7 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
     let entries = store.history(None, since, &EVENTS).await?;
     let recoveries = store.recoveries(&Filter::default()).await?;
     store.close().await;
-    // The platform dates the journal, and its clock may be ahead.
+    // The journal has Adobe's time, which may be ahead of this machine's.
     let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
     let gathered = read_journal(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
@@ -123,11 +125,11 @@ impl Report<'_> {
             writeln!(out, "{}", wrapped("- ", point))?;
         }
         let retention = format_duration(self.settings.store.retention);
-        writeln!(out, "- Failures that are older than store.retention = {retention}.")?;
+        writeln!(out, "- Failures older than store.retention = {retention} are not included.")?;
         Ok(text)
     }
 
-    /// How many failures would have ended differently, and in which dataflows most of them are.
+    /// How many failures would have ended differently, and in which dataflows.
     fn write_changes(&self, out: &mut String) -> std::fmt::Result {
         let Comparison { changed, recorded, replayed, flows, .. } = &self.comparison;
         if *changed == 0 {
@@ -158,7 +160,8 @@ impl Report<'_> {
             0 => Ok(()),
             count => writeln!(
                 out,
-                "Left out: {count} recoveries that began earlier; a longer --since may include them.\n"
+                "Recoveries left out because they began earlier: {count}; a longer --since may include \
+                 them.\n"
             ),
         }
     }
@@ -210,7 +213,7 @@ fn totals_table(comparison: &Comparison) -> Table {
         },
     ]);
     for (name, was, is) in [
-        ("on hold for a person", recorded.held, replayed.held),
+        ("on hold", recorded.held, replayed.held),
         ("skipped", recorded.left_alone, replayed.left_alone),
         ("given up", recorded.given_up, replayed.given_up),
         ("dismissed", recorded.dismissed, replayed.dismissed),
@@ -222,13 +225,13 @@ fn totals_table(comparison: &Comparison) -> Table {
         }
     }
     let mut times = |name: String, was: &Times, is: &Times, comparable: bool| {
-        for (percent, label) in [(50, "median"), (90, "90 %")] {
+        for (percent, label) in [(50, "median"), (90, "90%")] {
             let (was, is) = (was.within(percent), is.within(percent));
             let by = if comparable { longer(was, is) } else { String::new() };
             table.add_row([format!("{name}, {label}"), time(was), time(is), by]);
         }
     };
-    // Where fewer recover, the slow ones are missing: that is not faster.
+    // If fewer recover, the slow ones are missing: that is not faster.
     let same = recorded.recovered == replayed.recovered;
     times("time to recovery".to_owned(), &recorded.healing, &replayed.healing, same);
     if !same && both.0.count() > 0 {
@@ -257,7 +260,7 @@ fn flows_table(flows: &[FlowChange]) -> Table {
     table
 }
 
-/// A count that is known, and up to `unknown` more.
+/// A known count, and up to `unknown` more.
 fn range(least: u64, unknown: u64) -> String {
     match unknown {
         0 => least.to_string(),
@@ -273,7 +276,7 @@ fn difference(was: u64, is: u64) -> String {
     }
 }
 
-/// `-` where there is no time.
+/// `-` if there is no time.
 fn time(time: Option<Duration>) -> String {
     time.map_or("-".to_owned(), length)
 }

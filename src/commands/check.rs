@@ -40,7 +40,7 @@ pub(super) async fn check(settings: &Settings) -> anyhow::Result<Exit> {
     Ok(worst)
 }
 
-/// Checks the store without changing it; where there is none yet, checks its directory.
+/// Checks the store without changing it; if there is none yet, checks its directory.
 async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result<Exit> {
     let path = &settings.store.path;
     let shown = path.display();

@@ -1,4 +1,4 @@
-//! What every command works with: exit codes, settings, the store, standard output, signals.
+//! What every command uses: exit codes, settings, the store, standard output, signals.
 
 use crate::cli::ConfigArgs;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -24,7 +24,7 @@ pub enum Exit {
     Failed = 1,
     /// Adobe cannot be reached (`check`).
     Unreachable = 69,
-    /// Adobe refused the credentials (`check`).
+    /// Adobe rejected the credentials (`check`).
     Refused = 77,
     /// The configuration is invalid; a restart does not help.
     BadConfig = 78,
@@ -39,7 +39,8 @@ impl From<Exit> for ExitCode {
 /// The process environment.
 pub type Environment = HashMap<String, String>;
 
-/// Reads the configuration that `args` name, else the environment, else the default file.
+/// Reads the configuration that `args` names, otherwise the environment, otherwise the default
+/// file.
 pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, Faults> {
     let named = environment.get("FLOWMEND_CONFIG").map(String::as_str).unwrap_or_default();
     let default = PathBuf::from(DEFAULT_CONFIG);
@@ -52,14 +53,15 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
     Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }
 
-/// Opens the store to change it. It is opened without writing first, so that no store is created
-/// where there is none.
+/// Opens the store to change it. It is first opened for reading, so that no store is created if
+/// none exists.
 pub(super) async fn open_to_amend(settings: &Settings) -> anyhow::Result<SqliteStore> {
     SqliteStore::open_existing(&settings.store.path).await?.close().await;
     Ok(SqliteStore::open(&settings.store.path).await?)
 }
 
-/// The most recently changed recovery of a dataflow, which is given by its id or name: it has both.
+/// The most recently changed recovery of a dataflow, which is named by its id or its name. The
+/// recovery has both.
 pub(super) async fn newest_of(
     store: &SqliteStore,
     flow: &FlowId,

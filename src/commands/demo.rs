@@ -94,9 +94,10 @@ fn introduce(url: &str, args: &DemoArgs) -> std::io::Result<()> {
         None => "Press Ctrl-C to stop it and see a summary.".to_owned(),
     };
     print(&format!(
-        "flowmend demo: some forty dataflows on a simulated platform, some of whose runs fail.\n\
+        "flowmend demo: about forty dataflows on a simulated platform; some of their runs fail.\n\
          Delays are seconds instead of minutes. {end}\n\n\
-         The platform listens on {url}; its request log is at {url}/simulator/ledger\n\n\
+         The simulated platform listens on {url}\n\
+         Its request log: {url}/simulator/ledger\n\n\
          Watch for \"re-triggered failed run\" with new_run_id and etag, and for \"recovered\".\n\n"
     ))
 }
@@ -106,9 +107,9 @@ async fn summarize(ledger: &Ledger, store: &dyn Store) -> anyhow::Result<()> {
     let states: Vec<String> =
         counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     print(&format!(
-        "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in all\n\n\
-         Next\n  flowmend config default    every setting, with its default and meaning\n  \
-         flowmend check --config FILE    check your own credentials; changes nothing\n  \
+        "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in total\n\n\
+         Next\n  flowmend config default                  every setting, with its meaning and default\n  \
+         flowmend check --config FILE             check your own credentials; changes nothing\n  \
          flowmend once --config FILE --dry-run    what would be re-triggered in your sandbox\n",
         if states.is_empty() { "none".to_owned() } else { states.join(", ") },
         ledger.accepted().count(),

@@ -41,7 +41,7 @@ fn unknown(run: &RunId, settings: &Settings) -> String {
     format!(
         "run {run} is not in the store {store}\n\
          - flowmend never saw it: it did not fail, its dataflow is not selected, it failed more than\n  \
-         poll.lookback = {lookback} before it was looked for, or another store is in use.\n\
+         poll.lookback = {lookback} before flowmend looked for it, or another store is in use.\n\
          - Or it was removed: recoveries that have ended are kept for store.retention = {retention}.",
         store = settings.store.path.display(),
         lookback = format_duration(settings.poll.lookback),
@@ -51,7 +51,7 @@ fn unknown(run: &RunId, settings: &Settings) -> String {
 
 /// Everything that is known about one run.
 struct RunHistory<'a> {
-    /// The run that was asked about.
+    /// The run that the user named.
     run: &'a RunId,
     recovery: Option<&'a Recovery>,
     /// Oldest first.
@@ -59,11 +59,11 @@ struct RunHistory<'a> {
     sandbox: &'a SandboxName,
     flow_id: &'a FlowId,
     flow_name: &'a str,
-    /// What is in force for the failure today.
+    /// The policy in force for the failure now.
     in_force: InForce<'a>,
     /// The `match` of the `[[dataflow]]` in force.
     pattern: Option<&'a str>,
-    /// True if the configuration of today selects the dataflow.
+    /// True if the current configuration selects the dataflow.
     is_selected: bool,
     now: Timestamp,
 }
@@ -136,7 +136,7 @@ impl<'a> RunHistory<'a> {
         let mut text = String::new();
         let out = &mut text;
         writeln!(out, "run       {}{}", self.run, self.role())?;
-        let not_selected = if self.is_selected { "" } else { "  not selected any more" };
+        let not_selected = if self.is_selected { "" } else { "  no longer selected" };
         writeln!(out, "dataflow  {}  {}{not_selected}", self.flow_name, self.flow_id)?;
         writeln!(out, "sandbox   {}", self.sandbox)?;
         let table = match self.pattern {
@@ -164,7 +164,7 @@ impl<'a> RunHistory<'a> {
         Ok(text)
     }
 
-    /// What the run is to the recovery, where it is not the root run.
+    /// The role of the run in the recovery, if it is not the root run.
     fn role(&self) -> String {
         let Some(recovery) = self.recovery else { return String::new() };
         let issued = recovery.attempts.iter().find(|attempt| attempt.issued == *self.run);
@@ -220,21 +220,23 @@ impl<'a> RunHistory<'a> {
                 at(after(*since, self.in_force.retry.confirm_window))
             ),
             State::Watching { attempt, issued, since } => format!(
-                "watching: run {issued} of attempt {attempt} of {max} has not ended; gives up {}",
+                "watching: run {issued} of attempt {attempt} of {max} is in progress; flowmend gives up {}",
                 at(after(*since, self.in_force.retry.watch_timeout))
             ),
             State::Held {
                 why: why @ (Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported),
                 ..
             } => format!(
-                "on hold since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
+                "on hold since {ended}: {why}; to continue: flowmend resume --flow {}, or flowmend retry {root}",
                 self.flow_id
             ),
             State::Held { why, .. } if why.passes() && *why != Reason::HeldByRule => format!(
-                "on hold since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
+                "on hold since {ended}: {why}; continues when the cause is gone, or after flowmend retry {root}"
             ),
             State::Held { why, .. } => {
-                format!("on hold since {ended}: {why}; run flowmend retry {root}, or dismiss")
+                format!(
+                    "on hold since {ended}: {why}; to continue: flowmend retry {root}, or dismiss it"
+                )
             }
             State::Recovered { why } => format!("nothing: recovered {ended}: {why}"),
             State::GivenUp { why } => {
@@ -253,7 +255,7 @@ impl<'a> RunHistory<'a> {
                 "nothing: the recovery was removed (store.retention); only this is left".to_owned()
             }
             Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => format!(
-                "skipped while its dataflow is on hold; retried if that ends within \
+                "skipped while its dataflow is on hold; retried if the hold ends within \
                  poll.lookback: flowmend resume --flow {}",
                 self.flow_id
             ),

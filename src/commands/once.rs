@@ -1,4 +1,4 @@
-//! `flowmend once`: a pass over every sandbox, and those that follow it at once.
+//! `flowmend once`: a pass over every sandbox, and further passes while more is due.
 
 use super::context::{Exit, stop_on_signal};
 use super::wiring::{Identity, OpenStore, daemon};
@@ -9,7 +9,7 @@ use crate::telemetry;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A bound on the passes, higher than any backlog needs.
+/// The maximum number of passes, higher than any backlog needs.
 const MOST_PASSES: usize = 1_000;
 
 pub(super) async fn once(settings: Arc<Settings>, dry_run: bool) -> anyhow::Result<Exit> {
@@ -30,8 +30,8 @@ pub(super) async fn once(settings: Arc<Settings>, dry_run: bool) -> anyhow::Resu
     Ok(if round?.is_complete() { Exit::Done } else { Exit::Failed })
 }
 
-/// A pass, and those that follow it at once because there is more to do: the next pass re-triggers
-/// what this one schedules.
+/// A pass, and the passes that follow at once because more is due: the next pass re-triggers what
+/// this one schedules.
 async fn once_to_the_end(
     daemon: &mut Daemon,
     stop: &CancellationToken,

@@ -1,4 +1,4 @@
-//! `flowmend retry` and `flowmend dismiss`: what an operator decides about single recoveries.
+//! `flowmend retry` and `flowmend dismiss`: an operator's decisions about single recoveries.
 //!
 //! Both change only the store; the daemon acts on it at its next pass.
 
@@ -50,7 +50,7 @@ struct OperatorSession {
     policies: Policies,
     store: SqliteStore,
     report: String,
-    /// True if something that was asked for could not be done.
+    /// True if a requested change could not be made.
     incomplete: bool,
 }
 

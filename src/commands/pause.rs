@@ -1,4 +1,4 @@
-//! `flowmend pause` and `flowmend resume`: what an operator orders for many dataflows at once.
+//! `flowmend pause` and `flowmend resume`: orders for many dataflows at once.
 //!
 //! Both change only the store; the daemon acts on it at its next pass.
 
@@ -28,7 +28,7 @@ pub(super) async fn pause(
     let unknown = args.flow.is_some() && known.is_none();
     let order = Order {
         sandbox: args.sandbox,
-        // By its id where that is known, so that pausing by name and resuming by id match.
+        // By its id if that is known, so that a pause by name and a resume by id match.
         flow: known.map(|recovery| recovery.flow_id).or(args.flow),
         paused,
         at: SystemClock::new().now(),
@@ -47,10 +47,10 @@ pub(super) async fn pause(
     Ok(Exit::Done)
 }
 
-/// The error where no such sandbox is configured: a pause of it would have no effect.
+/// The error if the sandbox is not configured: a pause of it would have no effect.
 fn unknown_sandbox(args: &OrderArgs, settings: &Settings) -> Option<String> {
     let wanted = args.sandbox.as_ref()?;
     let known: Vec<&str> = settings.sandboxes.iter().map(|own| own.name.as_str()).collect();
     (!known.contains(&wanted.as_str()))
-        .then(|| format!("sandbox {wanted} is not configured; there is {}", known.join(", ")))
+        .then(|| format!("sandbox {wanted} is not configured; configured: {}", known.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! `flowmend plan`: what the next pass would do for the live platform, and why.
+//! `flowmend plan`: what the next pass would do, and why.
 
 use super::context::{Exit, print, stop_on_signal};
 use super::format::{distance, keep_whole, seconds, table};
@@ -136,7 +136,7 @@ fn write_preview(
     Ok(())
 }
 
-/// A row per line; runs of one dataflow that are skipped for the same reason share one.
+/// One row per line; runs of one dataflow that are skipped for the same reason share a row.
 fn rows(preview: &Preview) -> Vec<[String; 6]> {
     let mut skipped: HashMap<(&FlowId, Option<Reason>), usize> = HashMap::new();
     for line in preview.lines.iter().filter(|line| line.action == Action::Skip) {
@@ -147,7 +147,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
         .iter()
         .filter_map(|line| {
             let run = match line.action {
-                // The first of them stands for all.
+                // The first one represents all of them.
                 Action::Skip => match skipped.remove(&(&line.flow_id, line.reason))? {
                     1 => line.run_id.to_string(),
                     count => format!("{count} runs"),
@@ -175,11 +175,11 @@ fn attempt(line: &Line) -> String {
 
 fn why(line: &Line) -> String {
     let run = line.other_run_id.as_ref().map(|run| match line.action {
-        Action::Retrigger => format!("asks for run {run}"),
+        Action::Retrigger => format!("re-triggers run {run}"),
         _ => format!("run {run}"),
     });
     let caution = (line.reason == Some(Reason::Interrupted))
-        .then(|| "unless a running daemon is making this call right now".to_owned());
+        .then(|| "unless a running daemon is making this call now".to_owned());
     let reason = line.reason.map(|reason| reason.as_str().to_owned());
     let rule = line.rule.as_ref().map(|rule| format!("rule \"{rule}\""));
     let parts = [reason, caution, run, line.detail.clone(), rule];

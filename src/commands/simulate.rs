@@ -1,4 +1,4 @@
-//! `flowmend simulate`: a simulated Flow Service to test a configuration against.
+//! `flowmend simulate`: a simulated Flow Service, to test a configuration.
 
 use super::context::{Exit, print, stop_on_signal};
 use crate::cli::SimulateArgs;
@@ -28,8 +28,8 @@ pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The configuration of a flowmend that talks to the simulator at `url`. The secret is
-/// invented and opens nothing else.
+/// The configuration that connects flowmend to the simulator at `url`. The secret is made up and is
+/// valid nowhere else.
 pub(super) fn settings_for(url: &str, credentials: &Credentials) -> String {
     let secret = credentials.client_secrets.first().map_or("", String::as_str);
     format!(

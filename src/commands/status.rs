@@ -47,7 +47,7 @@ pub(super) async fn status(settings: &Settings, args: StatusArgs) -> anyhow::Res
     Ok(Exit::Done)
 }
 
-/// Puts the name of its dataflow in place of the id, where that is known.
+/// Replaces the id of its dataflow by the name, if that is known.
 async fn name_flow(store: &SqliteStore, pause: &mut Order) -> anyhow::Result<()> {
     if let Some(flow) = &pause.flow {
         let known = newest_of(store, flow).await?;
@@ -75,7 +75,7 @@ async fn write_json(
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
     let pauses: Vec<Value> = pauses.iter().map(pause_as_json).collect();
-    // The keys of a document are in alphabetical order, so the recoveries stand in the middle.
+    // The keys of a document are in alphabetical order, so the recoveries come in the middle.
     let paused = inside(&serde_json::to_string_pretty(&pauses)?);
     let states = inside(&serde_json::to_string_pretty(&states)?);
     print(&format!("{{\n  \"paused\": {paused},\n  \"recoveries\": ["))?;

@@ -1,4 +1,4 @@
-//! Puts together the daemon of this process and its store.
+//! Builds the daemon of this process and its store.
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, Mode, Parts};
@@ -33,7 +33,7 @@ pub(super) fn daemon(
     }))
 }
 
-/// What is drawn once per process: its name, and the chance in due times.
+/// What is chosen at random once per process: its name, and the seed of due times.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) owner: Owner,
@@ -54,7 +54,7 @@ impl Identity {
     }
 }
 
-/// The store of a live run, or a temporary copy of it for a dry run.
+/// The store of a normal run, or a temporary copy of it for a dry run.
 #[derive(Debug)]
 pub(super) struct OpenStore {
     pub(super) store: Arc<dyn Store>,

@@ -1,9 +1,9 @@
 //! Making the calls of a pass: a sliding window of intents.
 //!
-//! An intent is stored before its call and its outcome after it. One transaction stores what has
-//! come in and begins what has room, while the other calls are under way. At most [`WINDOW`] intents
-//! are open at any moment, because those that are open when the process dies must be looked up at
-//! Adobe.
+//! An intent is stored before its call, and the outcome after it. One transaction stores the
+//! outcomes that have arrived and as many new intents as there is room for, while other calls
+//! continue. At most [`WINDOW`] intents are open at a time: if the process dies, each open intent
+//! must be looked up at Adobe.
 
 use super::error::PassError;
 use super::lease::LeaseKeeper;
@@ -28,13 +28,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// The most intents that are open at a time.
+/// The maximum number of open intents.
 const WINDOW: usize = 16;
 
-/// A reading that is older is not acted on.
+/// Nothing is sent because of data that is older than this.
 pub(super) const FRESH: Duration = Duration::from_secs(60);
 
-/// What making calls needs.
+/// What is needed to make calls.
 #[derive(Debug)]
 pub(super) struct Calls<'a> {
     pub(super) service: &'a FlowService,
@@ -43,20 +43,20 @@ pub(super) struct Calls<'a> {
     pub(super) stop: &'a CancellationToken,
     pub(super) mode: Mode,
     pub(super) snapshot: &'a Snapshot,
-    /// When reading what is acted on began.
+    /// When reading the data behind the intents began.
     pub(super) read_at: Timestamp,
-    /// The newest operator's order that the plan knows.
+    /// The newest pause or resume that the plan knows.
     pub(super) orders_seen: Option<Timestamp>,
-    /// How many calls may be under way.
+    /// How many calls may be in progress.
     pub(super) at_a_time: usize,
 }
 
 impl Calls<'_> {
-    /// Begins `intents`, makes their calls and stores the outcomes. True if all were sent. Outcomes
+    /// Stores `intents`, makes their calls and stores the outcomes. True if all were sent. Outcomes
     /// that cannot be stored go to `unfinished`.
     ///
     /// # Errors
-    /// If the store fails; calls that were under way have ended by then.
+    /// If the store fails; all calls in progress have ended by then.
     pub(super) async fn make(
         &self,
         intents: Vec<Change>,
@@ -64,7 +64,8 @@ impl Calls<'_> {
         report: &mut Report,
     ) -> Result<bool, PassError> {
         let window = WINDOW.max(2 * self.at_a_time);
-        // Begun calls wait here for their turn, so that its lateness is seen when it comes.
+        // Calls with a stored intent wait here for their turn, which shows whether the turn comes
+        // too late.
         let turns = Semaphore::new(self.at_a_time);
         let mut waiting = VecDeque::from(intents);
         let mut under_way = FuturesUnordered::new();
@@ -91,7 +92,7 @@ impl Calls<'_> {
                     report_stored(&ended, of_ended, report);
                     report_stored(&next, of_next, report);
                     all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
-                    // Where an operator was faster, the next pass plans anew.
+                    // If an operator was faster, the next pass plans again.
                     all_sent &= of_next.iter().all(|applied| *applied);
                     let begun = next.into_iter().zip(of_next).filter(|(_, applied)| **applied);
                     under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
@@ -107,7 +108,7 @@ impl Calls<'_> {
         }
     }
 
-    /// Outcomes and intents in one transaction.
+    /// Stores outcomes and intents in one transaction.
     async fn store_step(&self, ended: &[Change], next: &[Change]) -> Result<Vec<bool>, StoreError> {
         let batch = Batch {
             changes: ended.iter().chain(next).cloned().collect(),
@@ -117,7 +118,7 @@ impl Calls<'_> {
         Ok(self.store.commit(self.lease.owner(), &batch).await?.applied)
     }
 
-    /// Whether another intent may be begun now.
+    /// Whether another intent may be stored now.
     fn may_begin(&self) -> bool {
         let age = |now| self.read_at.duration_until(now).unsigned_abs();
         self.service.trusted_now().is_ok_and(|now| age(now) <= FRESH)
@@ -128,7 +129,7 @@ impl Calls<'_> {
 
     /// One call for one intent, and the change to the recovery that follows from it.
     async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
-        // The semaphore is never closed; without a permit the client's own limit would hold.
+        // The semaphore is never closed; without a permit, the client's own limit would apply.
         let _turn = turns.acquire().await.ok();
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
@@ -148,13 +149,14 @@ impl Calls<'_> {
         recovery.settle(&verdict, Terms { now, ..terms })
     }
 
-    /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and
-    /// well before the confirm window ends: listings are read as if it had left at once.
+    /// The POST, unless its turn comes too late. It must be sent while the lease is trusted, and
+    /// well before the confirm window ends, because listings are judged as if it had been sent at
+    /// once.
     async fn post(&self, asked: &RunId, begun_at: Timestamp, policy: &RetryPolicy) -> Verdict {
         let trust_left = self.lease.trust_left();
         let since_begun = begun_at.duration_until(self.service.now()).unsigned_abs();
         let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
-        // A call whose turn comes at once would leave even without any patience.
+        // A call whose turn comes at once is sent even without any patience.
         if self.stop.is_cancelled() || patience.is_zero() {
             let detail = "nothing was sent".to_owned();
             return Verdict::NotSent { reason: Reason::NotSent, detail };
@@ -164,7 +166,7 @@ impl Calls<'_> {
     }
 }
 
-/// Logs and counts those of `changes` that took effect.
+/// Logs and counts the `changes` that were applied.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
         log_entry(&change.entry);
@@ -172,8 +174,8 @@ pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut R
     }
 }
 
-/// Keeps outcomes that could not be stored, unless the lease was lost: then its new holder finds the
-/// intents and asks Adobe.
+/// Keeps outcomes that could not be stored, unless the lease was lost: then its new holder finds
+/// the intents and looks for the new runs.
 pub(super) fn keep_unstored(
     outcomes: Vec<Change>,
     error: &StoreError,
@@ -186,7 +188,7 @@ pub(super) fn keep_unstored(
     }
 }
 
-/// Waits for one call, and takes what else has ended by then.
+/// Waits for one call, and takes all others that have ended by then.
 async fn collect_ended<C: Future<Output = Option<Change>>>(
     calls: &mut FuturesUnordered<C>,
     ended: &mut Vec<Change>,
@@ -197,7 +199,7 @@ async fn collect_ended<C: Future<Output = Option<Change>>>(
     }
 }
 
-/// Drives `work` to its end while calls are under way; their outcomes go to `outcomes`.
+/// Drives `work` to its end while calls are in progress; their outcomes go to `outcomes`.
 async fn alongside<T, C: Future<Output = Option<Change>>>(
     work: impl Future<Output = T>,
     calls: &mut FuturesUnordered<C>,

@@ -1,9 +1,10 @@
-//! The selected dataflows of a sandbox, and what is in force for each.
+//! The selected dataflows of a sandbox, each with the policy in force.
 //!
-//! Listing every dataflow is the most expensive read there is (a page per hundred), so the catalog
-//! is kept between passes and read again only with a sweep. A single dataflow is read again by id:
-//! when one of its runs may call, because that depends on whether it is enabled; when a failed run
-//! of it belongs to no recovery yet, because it may be new; and when it holds recoveries up.
+//! Listing every dataflow is the most expensive read there is (one page per hundred). So the
+//! catalog is kept between passes, and only a sweep reads all of it again. A single dataflow is
+//! read again by id: when one of its runs may be re-triggered, because that requires an enabled
+//! dataflow; when one of its failed runs has no recovery yet, because the dataflow may be new; and
+//! when it is the cause of a hold.
 
 use super::error::PassError;
 use crate::domain::model::flow::{Flow, FlowKind, FlowSpec, classify};
@@ -32,7 +33,7 @@ impl Catalog {
         &self.flows
     }
 
-    /// True once the whole sandbox was read.
+    /// True once the whole sandbox has been read.
     pub(super) fn is_read(&self) -> bool {
         self.is_read
     }
@@ -45,7 +46,7 @@ impl Catalog {
     /// Reads every dataflow of `sandbox` again, and the flow specs not known yet.
     ///
     /// # Errors
-    /// If the listing is incomplete; then the catalog is as before.
+    /// If the listing is incomplete; then the catalog is unchanged.
     pub async fn refresh(
         &mut self,
         service: &FlowService,
@@ -104,8 +105,8 @@ impl Catalog {
         self.flows.values().filter(|dataflow| dataflow.kind == kind).count()
     }
 
-    /// Reads the flow specs of `flows` that are not known yet. One that cannot be read leaves the
-    /// kind of its dataflows unknown, and is asked for again the next time.
+    /// Reads the unknown flow specs of `flows`. If one cannot be read, the kind of its dataflows is
+    /// unknown, and the next pass tries again.
     async fn read_specs(&mut self, service: &FlowService, sandbox: &SandboxName, flows: &[Flow]) {
         let mut tried = HashSet::new();
         for flow in flows.iter().filter(|flow| !flow.is_destination) {

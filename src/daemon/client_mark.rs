@@ -1,4 +1,4 @@
-//! Whether `createdClient` shows which runs are ours. The first run that is created for us shows it.
+//! Whether `createdClient` identifies our runs. The first run that a re-trigger creates shows it.
 
 use super::findings::Findings;
 use super::memory::Memory;
@@ -9,7 +9,7 @@ use crate::store::{ClientMark, Progress};
 use jiff::Timestamp;
 
 impl SandboxReader<'_> {
-    /// What is known of our client's mark; nothing yet where we have just become another client.
+    /// What is known about our client id in runs; nothing yet if the client id has just changed.
     pub(super) fn client(
         &self,
         memory: &mut Memory,
@@ -28,7 +28,7 @@ impl SandboxReader<'_> {
         }
     }
 
-    /// A run that was created for us is ours: whether it names our client shows whether the field
+    /// Takes a run that a re-trigger created. Whether it names our client shows whether the field
     /// can be used to find the run of a call in doubt.
     pub(super) fn check_client(
         &self,

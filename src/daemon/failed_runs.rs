@@ -1,5 +1,5 @@
-//! Which failed runs there are: a listing of what changed, and in a sweep a second one of the whole
-//! look-back window, which is compared with the last run that each dataflow names.
+//! Finds failed runs: lists what changed, and in a sweep also the whole look-back window, which is
+//! compared with the last run of each dataflow.
 
 use super::memory::Memory;
 use super::sandbox_reader::SandboxReader;
@@ -10,7 +10,7 @@ use crate::flow_service::{Listing, Window};
 use jiff::Timestamp;
 use std::collections::HashSet;
 
-/// From when on failed runs are listed.
+/// Since when failed runs are listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Since {
     /// Those that changed since then.
@@ -20,9 +20,9 @@ pub(super) struct Since {
 }
 
 impl SandboxReader<'_> {
-    /// Lists failed runs. In a sweep each dataflow has just named its last run: if that failed in
-    /// the window and the listing does not show it, Adobe understands our filter differently. That
-    /// form of the listing is not used again, and the runs are listed in another form.
+    /// Lists failed runs. In a sweep, each dataflow has just reported its last run. If that failed
+    /// in the window and is not in the listing, Adobe reads our filter differently. Then this form
+    /// of the listing is not used any more, and the runs are listed in another form.
     pub(super) async fn list_failed(&self, memory: &Memory, since: Since) -> Listing<Run> {
         loop {
             let mut listing = self.list(memory, since).await;
@@ -50,7 +50,7 @@ impl SandboxReader<'_> {
         let others: Option<&dyn Fn(&FlowId) -> bool> =
             if self.sandbox.may_select_more(known) { Some(&is_unknown) } else { None };
         let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, others, window);
-        // What is too long for one listing is read part by part, to the end.
+        // A listing that is too long is read in parts, to the end.
         let parts = async |since, window: fn(Timestamp) -> Window| {
             let mut all = list(window(since)).await;
             while let Some(rest) = all.until {
@@ -69,7 +69,7 @@ impl SandboxReader<'_> {
         changed
     }
 
-    /// The failed last runs of dataflows that `listing` does not hold.
+    /// The failed last runs of dataflows that are missing in `listing`.
     async fn omitted(&self, memory: &Memory, since: Timestamp, listing: &Listing<Run>) -> Vec<Run> {
         let listed: HashSet<&RunId> = listing.items.iter().map(|run| &run.id).collect();
         let dataflows = memory.catalog.flows().values();

@@ -1,5 +1,5 @@
-//! Logs failures that last, without noise: once when they begin, again every ten minutes while they
-//! last, once when they are over.
+//! Logs lasting failures without noise: when they start, every ten minutes while they last, and
+//! when they are over.
 
 use super::error::PassError;
 use super::report::Report;
@@ -31,7 +31,7 @@ struct Lasting {
 
 #[derive(Debug)]
 struct Failure {
-    /// The outermost error; its causes may hold request ids that differ each time.
+    /// The outermost error; its causes may contain request ids that differ each time.
     kind: String,
     logged_at: Duration,
     passes: u64,
@@ -80,7 +80,7 @@ impl FailureLog {
         }
     }
 
-    /// Logs once that another daemon acts.
+    /// Logs once that another daemon holds the store.
     pub(super) fn lease_held_by(&self, owner: &Owner, until: Timestamp) {
         let mut lasting = self.lasting();
         lasting.store = None;
@@ -91,7 +91,7 @@ impl FailureLog {
         lasting.holder = Some(owner.clone());
     }
 
-    /// Logs that this daemon acts again, if it did not before.
+    /// Logs that this daemon holds the store again, if it did not before.
     pub(super) fn lease_held(&self) {
         let mut lasting = self.lasting();
         if lasting.store.take().is_some() {
@@ -112,7 +112,7 @@ impl Failure {
         Self { kind: String::new(), logged_at: Duration::ZERO, passes: 0 }
     }
 
-    /// Counts one more pass that failed; true if it has to be logged.
+    /// Counts one more failed pass; true if it must be logged.
     fn is_due(&mut self, kind: &str, now: Duration) -> bool {
         self.passes += 1;
         let due = self.kind != kind || now >= self.logged_at + REPEAT;

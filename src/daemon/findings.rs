@@ -1,17 +1,17 @@
-//! What a reading found that the log should say. The pass logs it.
+//! What a reading found that should be logged. The pass logs it.
 
 use crate::domain::model::ids::{FlowId, FlowSpecId, RunId};
 use crate::domain::policy::pause_order::Order;
 use crate::flow_service::ApiError;
 
-/// What a reading found that the log should say.
+/// What a reading found that should be logged.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     /// The dataflows were read for the first time.
     pub(super) first_catalog: bool,
-    /// Operators' orders that were not known before.
+    /// Pauses and resumes that were not known before.
     pub(super) new_orders: Vec<Order>,
-    /// The first run that was created for us and names another client.
+    /// The first run that a re-trigger created and that names another client.
     pub(super) foreign_run: Option<RunId>,
     /// Flow specs that could not be read.
     pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,

@@ -1,10 +1,10 @@
-//! Step one of a pass: read everything the plan may need. Nothing is stored and nothing is logged
-//! here; what the log should say goes into [`Findings`].
+//! Step one of a pass: read everything that the plan may need. Nothing is stored or logged here;
+//! what should be logged goes into [`Findings`].
 //!
-//! Requests are the scarce thing. A quiet sandbox costs one request a pass: its failed runs since
-//! the last complete listing. Runs that are followed and runs that may call are read by id, many per
-//! request; a failure that is already known costs nothing. A pass that follows another at once reads
-//! only what that one did not.
+//! Requests are scarce. A quiet sandbox costs one request per pass: its failed runs since the last
+//! complete listing. Runs that are followed and runs that may be re-triggered are read by id, many
+//! per request. A failure that is already known costs nothing. A pass that follows another one at
+//! once reads only what that one did not read.
 
 use super::error::PassError;
 use super::failed_runs::Since;
@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The most held recoveries that are looked at in one pass.
+/// The maximum number of held recoveries that one pass checks.
 const HELD_PER_PASS: u32 = 500;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -38,28 +38,28 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
-    /// When reading what may be acted on began.
+    /// When reading the data behind any calls began.
     pub(super) read_at: Timestamp,
     /// What to remember once the plan is stored; `None` if the failed runs were not all read.
     pub(super) progress: Option<Progress>,
-    /// All that operators have ordered.
+    /// All pauses and resumes.
     pub(super) orders: Vec<Order>,
-    /// What the log should say.
+    /// What to log.
     pub(super) findings: Findings,
     /// There is more to read at once.
     pub(super) more: bool,
-    /// Why the reading is incomplete, where it is.
+    /// Why the reading is incomplete, if it is.
     pub(super) fault: Option<PassError>,
 }
 
 /// What is known before runs are read.
 struct Start {
-    /// What is sent has to be sent soon after this.
+    /// Calls must be sent soon after this.
     begun: Timestamp,
     now: Timestamp,
-    /// Something was just read by the pass before.
+    /// True if the previous pass has just read something.
     follows: bool,
-    /// The whole look-back window is read.
+    /// True if the whole look-back window is read.
     sweep: bool,
     first_pass: bool,
     progress: Option<Progress>,
@@ -71,7 +71,7 @@ struct Start {
     fault: Option<PassError>,
 }
 
-/// What the store says before runs are read by id.
+/// What the store contributes before runs are read by id.
 struct Stored {
     recoveries: Vec<Recovery>,
     turns: Turns,
@@ -82,8 +82,8 @@ impl SandboxReader<'_> {
     /// Reads what one pass over the sandbox needs.
     ///
     /// # Errors
-    /// If the store, or the list of dataflows, cannot be read at all, or the time is not known. A
-    /// listing of runs that broke off is not an error: the plan works with what there is, see
+    /// If the store, or the list of dataflows, cannot be read at all, or the time is unknown. A
+    /// listing of runs that broke off is not an error: the plan works with what was read, see
     /// [`Gathered::fault`].
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         let (mut start, mut reading) = self.start(memory).await?;
@@ -91,14 +91,14 @@ impl SandboxReader<'_> {
         self.find_owned(&mut reading, memory, &start).await?;
         let stored = self.stored(memory, &start).await?;
         let listings = self.read_wanted(memory, &mut start, &stored, &mut reading).await;
-        // The answers may have shown that the time this pass began with was wrong.
+        // The answers may have shown that the pass started with a wrong time.
         let now = self.service.trusted_now()?;
         self.check_client(&mut start.client, memory, &reading, &mut start.findings);
         self.find_owned(&mut reading, memory, &start).await?;
         start.findings.unread_specs = std::mem::take(&mut memory.catalog.unread_specs);
 
         let complete = start.fault.is_none();
-        // A hold that was lifted is forgotten once a complete sweep has listed what it kept back.
+        // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
         let held = start.holds.holds.keys().cloned();
         memory.held = match start.sweep && complete {
             true => held.collect(),
@@ -139,12 +139,12 @@ impl SandboxReader<'_> {
         })
     }
 
-    /// Reads the time, the record, and the dataflows where that is due, and decides how much this
-    /// pass reads.
+    /// Reads the time and the record, and the dataflows if that is due. Decides how much this pass
+    /// reads.
     async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
-        // First where the time is in doubt, because the answer shows Adobe's time.
+        // First, if the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,
             false => None,
@@ -159,7 +159,7 @@ impl SandboxReader<'_> {
         let record = Record::read(self.store, &self.sandbox.name, self.settings, now).await?;
         let new_orders = record.orders_since(memory.orders.as_deref());
         let mut holds = self.holds(&record, memory);
-        // What failed while its dataflow was held was skipped, and has to be listed again.
+        // Runs that failed while their dataflow was held were skipped, and must be listed again.
         let lifted = memory.held.iter().any(|flow| holds.why(flow).is_none());
         if lifted || !new_orders.is_empty() {
             memory.check = Check::Due;
@@ -196,8 +196,8 @@ impl SandboxReader<'_> {
         Ok((start, reading))
     }
 
-    /// Lists the failed runs, unless the pass before has just done so; gives the time at which the
-    /// listing began.
+    /// Lists the failed runs, unless the previous pass has just done so. Returns the time at which
+    /// the listing began.
     async fn read_failed(
         &self,
         memory: &Memory,
@@ -221,7 +221,7 @@ impl SandboxReader<'_> {
         Some(listing.begun_at)
     }
 
-    /// What the store holds that this pass looks at.
+    /// The stored recoveries that this pass looks at.
     async fn stored(&self, memory: &mut Memory, start: &Start) -> Result<Stored, PassError> {
         let (name, now) = (&self.sandbox.name, start.now);
         let mut recoveries = self.store.under_way(name).await?;
@@ -294,8 +294,8 @@ impl SandboxReader<'_> {
         listings
     }
 
-    /// What is to be read from Adobe. A pass that follows at once looks only at what may call or is
-    /// held.
+    /// What to read from Adobe. A pass that follows at once reads only for recoveries that may call
+    /// or are held.
     fn wanted(
         &self,
         memory: &Memory,
@@ -309,11 +309,11 @@ impl SandboxReader<'_> {
         };
         let recoveries: Vec<&Recovery> = stored.recoveries.iter().filter(is_wanted).collect();
         let calls: HashSet<RunId> = stored.turns.calls.iter().cloned().collect();
-        // Runs that a rule holds are not looked at any more after a day: there may be very many.
+        // Runs that a rule holds are not read any more after a day: there may be very many.
         let held_since = start.sweep.then(|| before(start.now, DAY));
         let flows = memory.catalog.flows();
         let policy_of = |it: &Recovery| {
-            // By its name of today, as the plan does: both must mean the same run.
+            // By its current name, as in the plan: both must mean the same run.
             let name = flows.get(&it.flow_id).map_or(&it.flow_name, |dataflow| &dataflow.flow.name);
             start.policies.in_force(&it.sandbox, &it.flow_id, name, &it.failure).retry
         };
@@ -329,7 +329,8 @@ impl SandboxReader<'_> {
         record.holds(&self.sandbox.name, &memory.catalog, self.settings)
     }
 
-    /// Reads the catalog again. Where that fails, an older catalog stays in use; a first one is required.
+    /// Reads the catalog again. If that fails, an older catalog stays in use; a first one is
+    /// required.
     async fn refresh_catalog(&self, memory: &mut Memory) -> Result<Option<PassError>, PassError> {
         match memory.catalog.refresh(self.service, self.settings, self.sandbox).await {
             Ok(()) => Ok(None),
@@ -338,8 +339,8 @@ impl SandboxReader<'_> {
         }
     }
 
-    /// Those of the runs read so far that belong to a recovery; where it matters, the last runs that
-    /// the dataflows name are among them. No run is looked up twice in a pass.
+    /// The runs read so far that belong to a recovery, including the last runs of the dataflows if
+    /// they matter. No run is looked up twice in a pass.
     async fn find_owned(
         &self,
         reading: &mut Reading,
@@ -369,7 +370,7 @@ impl SandboxReader<'_> {
 }
 
 impl Start {
-    /// How far the sandbox is read once a listing that began at `listed_at` is complete.
+    /// How far the sandbox has been read once a listing that began at `listed_at` is complete.
     fn progress_at(&self, listed_at: Timestamp) -> Progress {
         Progress {
             client: Some(self.client.clone()),

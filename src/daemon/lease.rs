@@ -1,10 +1,10 @@
 //! The lease: at most one daemon acts on a store.
 //!
-//! The store is the authority for who holds it. This side only decides when to *stop trusting* it:
-//! a quarter of its life before the store would give it to another daemon, by the monotonic clock,
-//! so that a time of day that was set back does not prolong it. That clock may stand still while a
-//! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
-//! and a call that was begun before the sleep is dropped by its age on the platform's clock.
+//! The store decides who holds it. This side only decides when to *stop trusting* it: after three
+//! quarters of its duration, by the monotonic clock, so that a time of day that is set back does
+//! not prolong it. That clock may stop while a machine sleeps. So every write names its owner too,
+//! and the store rejects writes of a former owner. A call from before the sleep is dropped because
+//! of its age by Adobe's clock.
 
 use super::failure_log::FailureLog;
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ pub(super) struct LeaseKeeper {
     owner: Owner,
     ttl: Duration,
     trusted_until: Mutex<Option<Duration>>,
-    /// Grows whenever the lease is taken anew: another daemon may have acted in between.
+    /// Increases whenever the lease is acquired again: another daemon may have acted in between.
     epoch: AtomicU64,
     is_held: watch::Sender<bool>,
 }
@@ -59,8 +59,8 @@ impl LeaseKeeper {
         &self.owner
     }
 
-    /// Counts the uninterrupted times for which this daemon held the lease. What was read in one epoch must not be
-    /// acted on in another.
+    /// Counts the uninterrupted periods in which this daemon held the lease. What was read in one
+    /// epoch must not be used in another.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
     }
@@ -70,14 +70,14 @@ impl LeaseKeeper {
         self.ttl / 3
     }
 
-    /// How often a daemon that waits for the lease asks for it.
+    /// How often a waiting daemon tries to take the lease.
     pub(super) fn ask_interval(&self) -> Duration {
         self.renew_interval().min(Duration::from_secs(2))
     }
 
     /// Takes or renews the lease.
     pub(super) async fn renew(&self) -> Result<Standing, StoreError> {
-        // Counted from before the call: the store starts its own count no earlier.
+        // Counted from before the call: the store starts to count no earlier.
         let asked_at = self.clock.monotonic();
         let answer = self.store.lease(&self.owner, self.clock.now(), self.ttl).await;
         let mut trusted_until = self.trusted_until();
@@ -113,8 +113,7 @@ impl LeaseKeeper {
         let _ = self.is_held.subscribe().wait_for(|held| *held).await;
     }
 
-    /// Takes the lease, waits for it where another daemon has it, and keeps it for as long as this
-    /// is polled.
+    /// Takes the lease, waits if another daemon holds it, and keeps it as long as this is polled.
     pub(super) async fn hold(&self, failures: &FailureLog) -> Infallible {
         loop {
             let pause = match self.renew().await {
@@ -137,8 +136,8 @@ impl LeaseKeeper {
         }
     }
 
-    /// Drives `work` to its end and renews the lease beside it. A renewal that fails is not an
-    /// error here: trust runs out by itself, and the next write finds out.
+    /// Drives `work` to its end and renews the lease beside it. A failed renewal is not an error
+    /// here: the trust expires by itself, and the next write finds out.
     pub(super) async fn held_while<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
@@ -146,7 +145,7 @@ impl LeaseKeeper {
         }
     }
 
-    /// Renews the lease for as long as it is polled.
+    /// Renews the lease as long as it is polled.
     async fn keep(&self) -> Infallible {
         loop {
             self.clock.sleep(self.renew_interval()).await;
@@ -156,7 +155,7 @@ impl LeaseKeeper {
         }
     }
 
-    /// Gives the lease back, so that a successor need not wait for it to run out.
+    /// Releases the lease, so that a successor need not wait until it expires.
     pub(super) async fn release(&self) {
         *self.trusted_until() = None;
         self.is_held.send_replace(false);

@@ -1,5 +1,5 @@
-//! From a journal entry to its log line: one entry, one line, once. What a person reads, what the
-//! store keeps and what the commands show come from the same value.
+//! Logs journal entries: one entry, one line, once. The log, the store and the commands show the
+//! same value.
 
 use super::catalog::Catalog;
 use super::findings::Findings;
@@ -61,11 +61,11 @@ pub(super) fn log_entry(entry: &Entry) {
         Event::Held if [Reason::KeepsFailing, Reason::Paused].contains(&entry.reason) => {
             line!(debug, entry);
         }
-        // The run that showed it has Adobe's message in its detail.
+        // The run that showed this has Adobe's message in its detail.
         Event::Held if entry.reason == Reason::ActionUnsupported && entry.detail.is_none() => {
             line!(debug, entry);
         }
-        // The author of the configuration or of the rule knows.
+        // The author of the configuration or of the rule knows about it.
         Event::Held if entry.reason == Reason::NotSelected => line!(info, entry),
         Event::GivenUp if entry.reason == Reason::IgnoredByRule => line!(info, entry),
         Event::Held | Event::GivenUp | Event::InDoubt => line!(warn, entry),
@@ -87,7 +87,7 @@ pub(super) fn log_dry_run(intent: &Entry) {
     );
 }
 
-/// Logs an outcome that could not be stored, so that the id of the new run is not lost with it.
+/// Logs an outcome that could not be stored, so that the id of the new run is not lost.
 pub(super) fn log_unstored(entry: &Entry, kept: bool) {
     let message = match kept {
         true => "outcome not stored yet, kept in memory",

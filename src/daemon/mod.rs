@@ -1,8 +1,8 @@
-//! The daemon: it holds the lease, and makes passes over each sandbox until it is stopped.
+//! The daemon: it holds the lease and makes passes over each sandbox until it is stopped.
 //!
-//! A worker wakes by time or by the stop signal only, and each wake does the same thing: one pass,
-//! in `pass.rs`, which a reader should open next. A pass that fails or panics is logged, and the
-//! next one follows; while Adobe or the store cannot be reached, passes come less often.
+//! A worker wakes only by time or by the stop signal, and each wake does the same: one pass, in
+//! `pass.rs`, which is the file to read next. A pass that fails or panics is logged, and the next
+//! one follows. While Adobe or the store cannot be reached, passes are less frequent.
 
 mod calls;
 mod catalog;

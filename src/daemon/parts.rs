@@ -1,4 +1,4 @@
-//! What a daemon is made of.
+//! The parts of a daemon.
 
 use crate::clock::Clock;
 use crate::domain::policy::schedule::Jitter;
@@ -7,24 +7,24 @@ use crate::settings::Settings;
 use crate::store::{Owner, Store};
 use std::sync::Arc;
 
-/// What a daemon is made of.
+/// The parts of a daemon.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The configuration.
     pub settings: Arc<Settings>,
-    /// Where recoveries live.
+    /// The store of the recoveries.
     pub store: Arc<dyn Store>,
     /// Adobe's API.
     pub service: FlowService,
-    /// The clock of this machine.
+    /// This machine's clock.
     pub clock: Arc<dyn Clock>,
     /// The name of this daemon, unique per process start.
     pub owner: Owner,
-    /// Where the chance in due times comes from.
+    /// The source of randomness in due times.
     pub jitter: Jitter,
     /// Whether calls are made.
     pub mode: Mode,
-    /// Called at each step of the loop, and at every answer of Adobe's, because reading a large
+    /// Called at each step of the loop and at every answer from Adobe, because reading a large
     /// sandbox takes long.
     pub watchdog: fn(),
 }

@@ -10,10 +10,10 @@
 //! log      each journal entry, once it is stored
 //! ```
 //!
-//! A crash between any two lines is safe: before *begin* nothing was sent; after it the intent is
-//! stored, and a pass that finds an intent without an outcome puts it in doubt and asks Adobe.
-//! An operator who acts between any two lines wins: every step names the revision it started from,
-//! and no intent is begun after an order that the plan did not know.
+//! A crash between any two lines is safe. Before *begin* nothing was sent. After it the intent is
+//! stored, and a pass that finds an intent without an outcome puts it in doubt and looks for the
+//! new run. An operator who acts between any two lines wins: every step names the revision that it
+//! started from, and no intent is stored after a pause or resume that the plan did not know.
 
 use super::calls::{Calls, keep_unstored, report_stored};
 use super::error::PassError;
@@ -36,11 +36,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Reading for one pass takes no longer than this. Every request has a limit of its own; this one
-/// is for a sandbox that has to be read dataflow by dataflow, slowly.
+/// The maximum time for the reads of one pass. Every request has a limit of its own; this one is
+/// for a sandbox that must be read dataflow by dataflow, slowly.
 const GATHER_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// One pass, about to run.
+/// One pass that has not run yet.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     pub(super) reader: SandboxReader<'a>,
@@ -60,7 +60,7 @@ impl Pass<'_> {
         self.finish(unfinished, &mut report).await?;
         let epoch = self.lease.epoch();
         let mut gathered = self.gather(memory).await?;
-        // Another holder of the lease may have acted in between: what was read is stale.
+        // Another holder of the lease may have acted in between, so the data is stale.
         if self.lease.epoch() != epoch {
             return Err(PassError::LeaseRanOut);
         }
@@ -81,7 +81,8 @@ impl Pass<'_> {
         let made = calls.make(intents, unfinished, &mut report).await;
         memory.issued.extend(report.issued.iter().cloned());
         if !made? {
-            // The rest goes in the next pass: at once, or when the pause that Adobe asked for ends.
+            // The rest follows in the next pass: at once, or when the pause that Adobe asked for
+            // ends.
             let service = self.reader.service;
             report.next_due =
                 Some(after(service.now(), service.throttle_left().unwrap_or_default()));
@@ -110,8 +111,8 @@ impl Pass<'_> {
     ) -> Result<(), PassError> {
         let snapshot = &gathered.snapshot;
         let sandbox = &self.reader.sandbox.name;
-        // The first reading of a sandbox is over once everything in it is decided on, but for what
-        // waits for a doubt.
+        // The first reading of a sandbox is over when everything in it is decided on, except runs
+        // that wait for a call in doubt.
         let decided = snapshot.first_since.is_none() || !plan.more_to_adopt;
         let progress = gathered.progress.clone().or(memory.withheld.take());
         let (progress, withheld) = if decided { (progress, None) } else { (None, progress) };
@@ -144,7 +145,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Keeps the listed runs that were not decided on for good.
+    /// Keeps the listed runs without a final decision.
     fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
         let listed = gathered.snapshot.listed.iter();
         let runs: HashMap<&RunId, &Run> = listed.map(|run| (&run.id, run)).collect();
@@ -171,8 +172,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Stores the outcomes that an earlier pass could not store. None is kept if the lease was lost:
-    /// its new holder finds the intents and asks Adobe.
+    /// Stores the outcomes that an earlier pass could not store. If the lease was lost, none is
+    /// kept: its new holder finds the intents and looks for the new runs.
     async fn finish(
         &self,
         unfinished: &mut Vec<Change>,

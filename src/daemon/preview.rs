@@ -15,19 +15,19 @@ use std::collections::HashMap;
 /// What the next pass over one sandbox would do.
 #[derive(Debug)]
 pub struct Preview {
-    /// When the sandbox was read, by the platform's clock.
+    /// When the sandbox was read, by Adobe's clock.
     pub read_at: Timestamp,
-    /// One line for each open recovery and each failed run that is skipped, most urgent first.
+    /// One line per open recovery and per failed run that is skipped, most urgent first.
     pub lines: Vec<Line>,
-    /// True if failed runs are left over for a later pass.
+    /// True if failed runs are left for a later pass.
     pub unfinished: bool,
-    /// When the pass after that has something to do.
+    /// When the pass after that has work to do.
     pub next_due: Option<Timestamp>,
-    /// Why the reading is incomplete, where it is.
+    /// Why the reading is incomplete, if it is.
     pub fault: Option<PassError>,
 }
 
-/// What would become of one failed run.
+/// What would happen to one failed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// What would be done.
@@ -38,13 +38,13 @@ pub struct Line {
     pub flow_name: String,
     /// The failed run: the root run of a recovery, or the run that is skipped.
     pub run_id: RunId,
-    /// The run that would be re-triggered, or that is followed, where that is another one.
+    /// The run that would be re-triggered, or that is followed, if it is not the failed run.
     pub other_run_id: Option<RunId>,
-    /// The attempt it is about.
+    /// The number of the attempt.
     pub attempt: Option<u32>,
-    /// The budget of attempts.
+    /// The maximum number of attempts.
     pub max_attempts: Option<u32>,
-    /// When the re-trigger is due; drawn by chance where the run is newly scheduled.
+    /// When the re-trigger is due; partly random if the run is newly scheduled.
     pub due: Option<Timestamp>,
     /// Why.
     pub reason: Option<Reason>,
@@ -63,7 +63,7 @@ macro_rules! actions {
         }
 
         impl Action {
-            /// The word for it.
+            /// Its name.
             pub fn as_str(self) -> &'static str {
                 match self { $(Action::$variant => $word,)* }
             }
@@ -76,7 +76,7 @@ actions! {
     Retrigger = "re-trigger";
     /// It is due, and delayed.
     Delay = "delay";
-    /// Adobe would be asked whether it accepted a call.
+    /// The new run of a call in doubt would be looked for.
     Reconcile = "reconcile";
     /// It would be held until a person acts or the cause is gone.
     Hold = "hold";
@@ -84,11 +84,11 @@ actions! {
     GiveUp = "give up";
     /// It would be adopted, with a due time for its first re-trigger.
     Adopt = "adopt";
-    /// Its next re-trigger would be due at a named time.
+    /// Its next re-trigger would be due at a known time.
     Schedule = "schedule";
-    /// It would end without a further re-trigger.
+    /// It would end without another re-trigger.
     Settle = "settle";
-    /// An issued run would be followed.
+    /// A new run would be followed.
     Follow = "follow";
     /// It would keep waiting until it is due.
     Wait = "wait";
@@ -99,7 +99,7 @@ actions! {
 }
 
 impl Pass<'_> {
-    /// Gathers and plans, and does nothing else.
+    /// Gathers and plans, and nothing else.
     pub(super) async fn preview(&self, memory: &mut Memory) -> Result<Preview, PassError> {
         let gathered = self.gather(memory).await?;
         let plan = plan(&gathered.snapshot);
@@ -114,7 +114,7 @@ impl Pass<'_> {
     }
 }
 
-/// One line for each open recovery, old or new, and for each run that is skipped.
+/// One line per open recovery, old or new, and per run that is skipped.
 fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
     let (changes, intents) = (by_root(&plan.changes), by_root(&plan.intents));
     let read = plan.postponed.iter();
@@ -153,7 +153,7 @@ fn by_root(changes: &[Change]) -> HashMap<&RunId, &Change> {
     changes.iter().map(|change| (&change.recovery.root_run_id, change)).collect()
 }
 
-/// Where a recovery stands once `change`, if there is one, is stored.
+/// The state of a recovery after `change`, if there is one.
 fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> Line {
     let recovery = change.map_or(before, |change| &change.recovery);
     let entry = change.map(|change| &change.entry);
@@ -187,7 +187,7 @@ fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> 
     }
 }
 
-/// The run that is asked for or followed, unless it is the root run.
+/// The run to re-trigger or to follow, unless it is the root run.
 fn other_run(recovery: &Recovery) -> Option<RunId> {
     let run = match &recovery.state {
         State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked,

@@ -1,4 +1,4 @@
-//! Removing old history from time to time.
+//! Removes old history from time to time.
 
 use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
@@ -18,11 +18,11 @@ pub(super) struct Pruner {
 }
 
 impl Pruner {
-    /// Removes what is too old, if it is time. To be called only after a complete pass: the time
-    /// that a failed pass assumes may be wrong by years.
+    /// Removes what is too old, if it is time. Call this only after a complete pass: the time that
+    /// a failed pass assumes may be wrong by years.
     pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, failures: &FailureLog) {
         let Ok(now) = parts.service.trusted_now() else { return };
-        // The pass of another sandbox does it.
+        // The pass of another sandbox does it now.
         let Ok(mut done_at) = self.done_at.try_lock() else { return };
         let clock = parts.clock.monotonic();
         if done_at.is_some_and(|at| clock < at + INTERVAL) {

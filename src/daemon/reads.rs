@@ -1,4 +1,4 @@
-//! Reading things by id, and the runs of dataflows in doubt.
+//! Reads runs and dataflows by id, and the runs of dataflows in doubt.
 
 use super::catalog::Catalog;
 use super::error::PassError;
@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
 impl SandboxReader<'_> {
-    /// Reads dataflows again that something may be sent for, and those not known yet; gives those
-    /// that were read.
+    /// Reads dataflows for which something may be sent, and unknown ones. Returns those that were
+    /// read.
     pub(super) async fn read_flows(
         &self,
         memory: &mut Memory,
@@ -75,8 +75,8 @@ impl SandboxReader<'_> {
             let complete = listing.fault.is_none();
             let begun_at = listing.begun_at;
             let listed = FlowListing { runs: listing.items, complete, begun_at };
-            // A dataflow that cannot be read any more must not block the others: its call stays in
-            // doubt, and the failed runs of the sandbox were read all the same.
+            // A dataflow that cannot be read any more must not block the others. Its call stays in
+            // doubt, and the failed runs of the sandbox were read anyway.
             findings.unlisted.extend(listing.fault.map(|error| (flow.clone(), error)));
             listings.insert(flow, listed);
         }
@@ -93,14 +93,14 @@ pub(super) struct Reading {
     pub(super) fresh: HashSet<FlowId>,
     /// Runs that belong to a recovery.
     pub(super) owned: HashSet<RunId>,
-    /// Runs of which it is known whether they belong to one.
+    /// Runs for which it is known whether they belong to a recovery.
     pub(super) looked_up: HashSet<RunId>,
-    /// When the pass before began to read what is taken over from it.
+    /// When the previous pass began to read what this pass reuses.
     pub(super) carried_at: Option<Timestamp>,
 }
 
 impl Reading {
-    /// From what the pass before has just read, and what is still to be decided on.
+    /// Starts with what the previous pass has just read, and with runs that are not decided on yet.
     pub(super) fn of<'a>(
         carried: Option<Carried>,
         deferred: impl Iterator<Item = &'a Run>,
@@ -116,7 +116,7 @@ impl Reading {
         reading
     }
 
-    /// Takes in the listing of failed runs.
+    /// Adds the listing of failed runs.
     pub(super) fn list(&mut self, items: Vec<Run>) {
         for run in items {
             self.listed.push(run.clone());

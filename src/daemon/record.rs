@@ -1,5 +1,5 @@
-//! What the store knows of whole dataflows and of the sandbox: holds and outages. There are no
-//! running counts; each pass reads it anew.
+//! What the store knows about whole dataflows and about the sandbox: holds and outages. There are
+//! no counters; each pass computes it again.
 
 use super::catalog::Catalog;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How far back streaks and outages are derived from, if the store keeps that.
+/// How far back streaks and outages are computed, if the store keeps that much.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The record of one sandbox.
@@ -28,7 +28,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Reads the record as it is at `now`.
+    /// Reads the record at `now`.
     pub(super) async fn read(
         store: &dyn Store,
         sandbox: &SandboxName,
@@ -66,14 +66,14 @@ impl Record {
         Holds::of(flows, grounds)
     }
 
-    /// The orders that are not among `known`; none before any were known.
+    /// The pauses and resumes that are not in `known`; none if nothing was known before.
     pub(super) fn orders_since(&self, known: Option<&[Order]>) -> Vec<Order> {
         let known = known.unwrap_or(&self.orders);
         self.orders.iter().filter(|order| !known.contains(order)).cloned().collect()
     }
 }
 
-/// What is on record of the last outage of each extent, and the outcomes since the oldest that lasts.
+/// The last recorded outage of each extent, and the outcomes since the oldest current one.
 async fn read_outages(
     store: &dyn Store,
     sandbox: &SandboxName,

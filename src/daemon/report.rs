@@ -1,4 +1,4 @@
-//! What a pass did, and a round of passes.
+//! What a pass, or a round of passes, did.
 
 use super::error::PassError;
 use crate::domain::model::ids::{RunId, SandboxName};
@@ -12,18 +12,18 @@ use std::collections::HashMap;
 pub struct Report {
     /// How many journal entries of each kind were written.
     pub events: HashMap<Event, u32>,
-    /// New runs that our re-triggers created, from answers or listings.
+    /// New runs that our re-triggers created, from answers or from listings.
     pub issued: Vec<RunId>,
     /// Due recoveries that are delayed, each with its reason.
     pub delayed: Vec<Entry>,
     /// When the next thing is due.
     pub next_due: Option<Timestamp>,
-    /// Why the reading is incomplete, if it is; the pass used what there was.
+    /// Why the reading is incomplete, if it is; the pass used what was read.
     pub fault: Option<PassError>,
 }
 
 impl Report {
-    /// True if the next pass has something to do at once.
+    /// True if the next pass has work to do at once.
     pub fn is_more_to_do(&self, now: Timestamp) -> bool {
         self.next_due.is_some_and(|due| due <= now)
     }

@@ -1,4 +1,4 @@
-//! What reading a sandbox needs. What it reads is in `gather.rs` and the files that it uses.
+//! What is needed to read a sandbox. What it reads is in `gather.rs` and the files that it uses.
 
 use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;

@@ -1,4 +1,4 @@
-//! The daemon itself: it holds the lease, and runs a worker for each sandbox.
+//! The daemon: it holds the lease and runs one worker per sandbox.
 
 use super::catalog::Catalog;
 use super::error::PassError;
@@ -27,11 +27,11 @@ pub struct Daemon {
     lease: Arc<LeaseKeeper>,
     failures: Arc<FailureLog>,
     pruner: Arc<Pruner>,
-    /// One for each sandbox, in the order of the configuration.
+    /// One per sandbox, in the order of the configuration.
     workers: Vec<Worker>,
 }
 
-/// Feeds the watchdog at every answer of Adobe's.
+/// Feeds the watchdog at every answer from Adobe.
 #[derive(Debug)]
 struct AnswerWatchdog(fn());
 
@@ -44,7 +44,7 @@ impl Observer for AnswerWatchdog {
 }
 
 impl Daemon {
-    /// A daemon that has done nothing yet.
+    /// A daemon that has not run yet.
     pub fn new(parts: Parts) -> Self {
         let lease = LeaseKeeper::new(
             parts.store.clone(),
@@ -59,16 +59,16 @@ impl Daemon {
         daemon
     }
 
-    /// Applies another configuration, read and checked. What is remembered between passes is read
-    /// again; outcomes that are not stored yet are kept. Store and lease stay as they are.
+    /// Applies another configuration that is read and checked. What is remembered between passes is
+    /// read again. Outcomes that are not stored yet, the store and the lease are kept.
     pub fn reload(&mut self, settings: Arc<Settings>, service: FlowService) {
         self.parts.settings = settings;
         self.parts.service = service;
         self.start_workers();
     }
 
-    /// A new worker for each sandbox of the configuration. Outcomes that the old ones could not
-    /// store yet go to the first one: where they are stored from makes no difference.
+    /// A new worker for each sandbox of the configuration. The first one takes over the outcomes
+    /// that the old ones could not store yet: it does not matter which worker stores them.
     fn start_workers(&mut self) {
         self.parts.service.observe(Arc::new(AnswerWatchdog(self.parts.watchdog)));
         let mut unfinished: Vec<_> =
@@ -87,8 +87,8 @@ impl Daemon {
             .collect();
     }
 
-    /// Runs until `stop`, all sandboxes at the same time. Then it waits for the calls under way and
-    /// begins nothing new. The lease is kept: [`release`](Self::release) gives it back.
+    /// Runs all sandboxes at the same time until `stop`. Then it starts nothing new and waits for
+    /// the calls in flight. The lease is kept; [`release`](Self::release) releases it.
     pub async fn run(&mut self, stop: &CancellationToken) {
         let work = join_all(self.workers.iter_mut().map(|worker| worker.run(stop)));
         tokio::select! {
@@ -112,15 +112,15 @@ impl Daemon {
         Ok(Round { reports: self.lease.held_while(join_all(passes)).await })
     }
 
-    /// True if another pass has something to do at once.
+    /// True if another pass has work to do at once.
     pub fn is_more_to_do(&self, round: &Round) -> bool {
         let now = self.parts.service.now();
         let reports = round.reports.iter().filter_map(|(_, result)| result.as_ref().ok());
         reports.into_iter().any(|report| report.is_more_to_do(now))
     }
 
-    /// What the next pass over each sandbox would do. It only reads, the platform and the store, and
-    /// so needs no lease.
+    /// What the next pass over each sandbox would do. It only reads from Adobe and the store, so it
+    /// needs no lease.
     pub async fn preview(
         &mut self,
         stop: &CancellationToken,
@@ -132,7 +132,7 @@ impl Daemon {
         join_all(previews).await
     }
 
-    /// Gives the lease back.
+    /// Releases the lease.
     pub async fn release(&self) {
         self.lease.release().await;
     }

@@ -1,5 +1,5 @@
-//! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has a loop of its own, so
-//! that one that is slow or cannot be read delays no other.
+//! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has its own loop, so a
+//! slow or unreadable one delays no other.
 
 use super::error::PassError;
 use super::failure_log::FailureLog;
@@ -36,7 +36,7 @@ pub(super) struct Worker {
     pub(super) pruner: Arc<Pruner>,
     pub(super) sandbox: SandboxSettings,
     pub(super) memory: Memory,
-    /// Outcomes that are yet to be stored.
+    /// Outcomes that are not stored yet.
     pub(super) unfinished: Vec<Change>,
 }
 
@@ -45,7 +45,7 @@ impl Worker {
         &self.sandbox.name
     }
 
-    /// Makes passes until `stop`. Then it waits for the calls under way and begins nothing new.
+    /// Makes passes until `stop`. Then it starts nothing new and waits for the calls in flight.
     pub(super) async fn run(&mut self, stop: &CancellationToken) {
         let mut failures = 0;
         loop {
@@ -76,7 +76,7 @@ impl Worker {
         }
     }
 
-    /// A pass that survives its own panic: the store is as the last commit left it, and what is
+    /// A pass whose panic does no harm: the store is as the last commit left it, and what is
     /// remembered between passes can be read again.
     async fn caught_pass(&mut self, stop: &CancellationToken) -> Option<Result<Report, PassError>> {
         let result = AssertUnwindSafe(self.pass(stop)).catch_unwind().await;
@@ -114,7 +114,7 @@ impl Worker {
             Duration::try_from(wait).unwrap_or_default()
         });
         let wait = until_due.unwrap_or(interval).min(interval);
-        // Never a busy loop: a pass that did nothing is followed by a short wait.
+        // Never a busy loop: after a pass that did nothing comes a short wait.
         if report.events.is_empty() { wait.max(SHORTEST_WAIT) } else { wait }
     }
 

@@ -97,7 +97,7 @@ pub enum ApiError {
     Answered(#[from] Box<Answered>),
     /// The identity service refused the credentials.
     #[error(
-        "Adobe's identity service refused the credentials ({error}): {message}; check {setting}"
+        "Adobe's identity service rejected the credentials ({error}): {message}; check {setting}"
     )]
     Credentials {
         /// Its error code, for example `invalid_client`.
@@ -198,7 +198,7 @@ impl Answered {
 
     fn advice(&self) -> &'static str {
         match self.status {
-            300..=399 => "flowmend follows no redirects; check the configured address",
+            300..=399 => "flowmend does not follow redirects; check the configured address",
             401 => "check adobe.client_id, adobe.client_secret and adobe.org_id",
             403 => {
                 "check adobe.client_id, and that the credential has the product profile and \

@@ -2,7 +2,7 @@
 //!
 //! Three writers are documented: the Flow Service (`type`, `title`, `report`, `errorMessage`), the
 //! gateway in front of it (`error_code`, `message`), and the token service (`error`,
-//! `error_description`). Adobe's two catalogues of Flow Service errors use some numbers twice with
+//! `error_description`). Adobe's two catalogs of Flow Service errors use some numbers twice with
 //! different meanings, so a number alone never decides: see [`ErrorBody::has_code`].
 
 use super::text::clean;
@@ -16,7 +16,7 @@ const MESSAGE: usize = 500;
 pub(super) struct ErrorBody {
     /// The error's full name, the last part of its `type`: `FLOW-1439-404`.
     pub(super) name: Option<String>,
-    /// The catalogue's number within `name`: 1439.
+    /// The catalog's number within `name`: 1439.
     pub(super) number: Option<u16>,
     /// The gateway's `error_code`: the Flow Service never received the request.
     pub(super) gateway_code: Option<String>,
@@ -77,8 +77,8 @@ impl ErrorBody {
         }
     }
 
-    /// True if the error has one of `numbers` *and* its message contains one of `texts`
-    /// (lower case): both catalogues use some numbers, never with the same message.
+    /// True if the error has one of `numbers` *and* its message contains one of `texts` (lower
+    /// case): both catalogs use some numbers, never with the same message.
     pub(super) fn has_code(&self, numbers: &[u16], texts: &[&str]) -> bool {
         self.number.is_some_and(|number| numbers.contains(&number))
             && texts.iter().any(|text| self.message_contains(&[text]))

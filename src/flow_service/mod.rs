@@ -11,7 +11,7 @@
 //!   answer that does not prove that no run was created is *in doubt*, not failed.
 //!
 //! Answers are judged by HTTP status, the full name of the error and its message, never by a number
-//! alone: Adobe's two error catalogues use some numbers twice. Comments say what Adobe documents,
+//! alone: Adobe's two error catalogs use some numbers twice. Comments say what Adobe documents,
 //! what has been seen in public code and what is inferred. What is documented nowhere is tried and,
 //! if refused, remembered (`reads::forms`).
 //!
@@ -57,7 +57,7 @@ pub struct Connection {
     pub client_secret: SecretString,
     /// The scopes of the token; sent joined by commas.
     pub scopes: Vec<String>,
-    /// `re-trigger`. Adobe's tutorial spells it like that, its API description `RE_TRIGGER`.
+    /// `re-trigger`, as in Adobe's tutorial; its API description has `RE_TRIGGER`.
     pub retrigger_op: String,
     /// Send the run's etag as `If-Match` with the re-trigger.
     pub send_if_match: bool,

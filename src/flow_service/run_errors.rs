@@ -1,6 +1,6 @@
 //! The errors of a run, from all the places where Adobe reports them.
 //!
-//! The run's status has the umbrella codes. The cause is often only in an activity: in a list of
+//! The run's status has generic codes. The cause is often only in an activity: in a list of
 //! details, in the failed records, or in one long text of the connector that copies the data
 //! (`ErrorCode=SftpNetworkIssue,'Type=…,Message=…`). The name in such a text counts as a code.
 
@@ -18,8 +18,8 @@ const ERRORS: usize = 50;
 /// Precedes the name of the connector's error in a text.
 const ERROR_CODE: &str = "ErrorCode=";
 
-/// The errors of the run: umbrella codes first, then those of its activities, then their details, each
-/// once. Adobe's API description misspells `activities`.
+/// The errors of the run: generic codes first, then those of its activities, then their details,
+/// each once. Adobe's API description misspells `activities`.
 pub(super) fn run_errors(item: &Value) -> Vec<RunError> {
     let activities = ["/activities", "/activites"].into_iter().flat_map(|name| list(item, name));
     let parts: Vec<&Value> = [item].into_iter().chain(activities).collect();

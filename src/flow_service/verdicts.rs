@@ -1,8 +1,8 @@
 //! The result of a re-trigger: one table, read from top to bottom.
 //!
-//! Adobe documents only 401 and 500 for this call, and its two error catalogues use some numbers
-//! twice. So an answer is judged by its HTTP status *and* the error's full name *and* its message; an
-//! answer that does not prove that no run was created is [`Verdict::InDoubt`].
+//! Adobe documents only 401 and 500 for this call, and its two error catalogs use some numbers
+//! twice. So an answer is judged by its HTTP status *and* the error's full name *and* its message;
+//! an answer that does not prove that no run was created is [`Verdict::InDoubt`].
 
 use super::error::{Answered, ApiError, Service};
 use super::error_body::ErrorBody;
@@ -48,7 +48,7 @@ enum Then {
     Renew,
     /// Read the run again before retrying.
     Reread(Reason),
-    /// A person has to act first.
+    /// A person must act first.
     Hold(Reason),
     /// It is unknown whether a run was created.
     Doubt(Reason),
@@ -59,7 +59,7 @@ const fn row(status: RangeInclusive<u16>, sign: Sign, then: Then) -> Row {
 }
 
 /// Every answer except a success; the first row that matches decides. Numbers are those of Adobe's
-/// catalogues (`flow-service-errors`, `sources-errors`), texts are parts of their messages.
+/// catalogs (`flow-service-errors`, `sources-errors`), texts are parts of their messages.
 const TABLE: &[Row] = {
     use Sign::{Any, Code, Gateway, Json, Message};
     use Then::{Doubt, Hold, Later, Renew, Reread};
@@ -238,7 +238,7 @@ fn accepted(answer: Answer) -> Verdict {
             return in_doubt(Reason::UnreadableAnswer, detail);
         }
         Err(BodyFault::Broken(error)) => {
-            let detail = format!("{status}, but its body broke off: {}", cause(&error));
+            let detail = format!("{status}, but its body was cut off: {}", cause(&error));
             return in_doubt(Reason::UnreadableAnswer, detail);
         }
     };
@@ -250,7 +250,7 @@ fn accepted(answer: Answer) -> Verdict {
     };
     match wire::new_run(&body) {
         Some((run, etag)) => Verdict::Accepted { run, etag: etag.or(answer.etag.map(Etag::new)) },
-        None => in_doubt(Reason::NoRunId, format!("{status}, but its body names no run")),
+        None => in_doubt(Reason::NoRunId, format!("{status}, but its body contains no run id")),
     }
 }
 

@@ -54,13 +54,13 @@ pub struct Settings {
     pub http: Http,
     /// `[log]`.
     pub log: Log,
-    /// What is legal but risky, one sentence each, to be logged at the start.
+    /// Warnings about valid but risky settings, one sentence each, to be logged at the start.
     pub warnings: Vec<String>,
     effective: EffectiveConfig,
 }
 
 impl Settings {
-    /// What is in force for which failure.
+    /// The policies in force.
     pub fn policies(&self) -> Policies {
         let default = DataflowPolicy {
             scope: Scope::default(),

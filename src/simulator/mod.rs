@@ -18,9 +18,9 @@
 //! * **Faults are real.** A [`FaultRule`] can close the connection instead of answering, which is not
 //!   the same as an error status. The ledger records whether an answer was delivered.
 //!
-//! # Rooms
+//! # Modules
 //!
-//! | room | holds |
+//! | module | contains |
 //! |---|---|
 //! | `world` | flows, runs, the re-trigger, and the record of what happened; read [`World`] first |
 //! | `query` | filters and pages of lists |

@@ -5,8 +5,8 @@
 //! stored; the result lists which did. This conditional write records a plan, begins an intent and
 //! stores an outcome. No transaction is open while a request is in flight.
 //!
-//! Every implementation must pass `tests/store_conformance.rs`; a behavior that is not in that suite is
-//! not guaranteed.
+//! Every implementation must pass the tests in `tests/integration/store/conformance/`. Behavior
+//! that these do not test is not guaranteed.
 
 mod sqlite;
 

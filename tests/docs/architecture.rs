@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
-/// Which room may name which others. A room not listed here may not exist. `src/lib.rs` and
+/// Which module may name which others. A module not listed here may not exist. `src/lib.rs` and
 /// `docs/ARCHITECTURE.md` show the same picture.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain::model", &[]),
@@ -51,16 +51,17 @@ const DOMAIN_CRATES: &[&str] = &["std", "serde", "thiserror", "jiff"];
 const LONGEST_FILE: usize = 450;
 
 #[test]
-fn the_arrows_between_rooms_point_one_way() {
+fn the_arrows_between_modules_point_one_way() {
     let house = House::read();
     let mut wrong = Vec::new();
     for file in &house.files {
-        let room = file.room();
-        let allowed = ARROWS.iter().find(|(name, _)| *name == room);
-        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{room} is not part of the house"));
-        for target in house.named_by(file).iter().map(|file| file.room()) {
+        let module = file.top_module();
+        let allowed = ARROWS.iter().find(|(name, _)| *name == module);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} is not in ARROWS"));
+        for target in house.named_by(file).iter().map(|file| file.top_module()) {
             let whole = target.split("::").next().unwrap();
-            if target != room && !allowed.contains(&target.as_str()) && !allowed.contains(&whole) {
+            if target != module && !allowed.contains(&target.as_str()) && !allowed.contains(&whole)
+            {
                 wrong.push(format!("{} names {target}", file.path.display()));
             }
         }
@@ -73,26 +74,26 @@ fn the_pictures_show_these_arrows_and_no_others() {
     let arrows: BTreeMap<String, BTreeSet<String>> = ARROWS
         .iter()
         .filter(|(_, named)| !named.is_empty())
-        .map(|(room, named)| (room.to_string(), named.iter().map(|it| it.to_string()).collect()))
+        .map(|(name, named)| (name.to_string(), named.iter().map(|it| it.to_string()).collect()))
         .collect();
     for page in ["src/lib.rs", "docs/ARCHITECTURE.md"] {
         assert_eq!(picture(&std::fs::read_to_string(page).unwrap()), arrows, "{page}");
     }
 }
 
-/// The lines `room → a, b, c` of the first text block; a line may go on in the next one.
+/// The lines `module → a, b, c` of the first text block; a line may go on in the next one.
 fn picture(page: &str) -> BTreeMap<String, BTreeSet<String>> {
     let lines = page.lines().map(|line| line.trim_start_matches("//!").trim());
     let block = lines.skip_while(|line| *line != "```text").skip(1);
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut room = String::new();
+    let mut module = String::new();
     for line in block.take_while(|line| *line != "```") {
         let named = line.split_once(" → ").map_or(line, |(name, named)| {
-            name.clone_into(&mut room);
+            name.clone_into(&mut module);
             named
         });
         let named = named.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
-        arrows.entry(room.clone()).or_default().extend(named);
+        arrows.entry(module.clone()).or_default().extend(named);
     }
     arrows
 }
@@ -130,7 +131,7 @@ fn reached<'a>(arrows: &BTreeMap<&'a Path, BTreeSet<&'a Path>>, path: &Path) -> 
 #[test]
 fn the_core_knows_no_io_no_clock_and_no_chance() {
     let mut wrong = Vec::new();
-    for file in sources().into_iter().filter(|file| file.room().starts_with("domain")) {
+    for file in sources().into_iter().filter(|file| file.top_module().starts_with("domain")) {
         for (root, path) in file.paths() {
             let foreign = !["crate", "super", "self", "Self"].contains(&root.as_str())
                 && external_crates().contains(&root)
@@ -238,8 +239,8 @@ impl Source {
         parts.filter(|part| part != "mod").collect()
     }
 
-    /// The room the file belongs to: its top-level module, or a room of the core.
-    fn room(&self) -> String {
+    /// The top-level module of the file, or its module of the core.
+    fn top_module(&self) -> String {
         let module = self.module();
         let depth = if module[0] == "domain" { 2 } else { 1 };
         module[..depth.min(module.len())].join("::")

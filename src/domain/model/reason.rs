@@ -152,7 +152,8 @@ reasons! {
     WatchTimeout = "watch_timeout",
     /// `retry.when_in_doubt = "hold"`: check whether Adobe accepted the call, then retry or dismiss.
     HeldInDoubt = "held_in_doubt",
-    /// The time budget ended before it was known whether Adobe accepted the call.
+    /// The time budget ended, and it stayed unknown for the same time again whether Adobe accepted
+    /// the call.
     StillInDoubt = "still_in_doubt",
     /// The dataflow is no longer selected.
     NotSelected = "not_selected",

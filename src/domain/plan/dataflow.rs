@@ -3,14 +3,14 @@
 use crate::domain::model::flow::{Flow, FlowKind, FlowState};
 use crate::domain::model::reason::Reason;
 
-/// A selected dataflow and what is in force for it.
+/// A selected dataflow and its limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataflow {
-    /// The dataflow as it was read last.
+    /// The dataflow as last read.
     pub flow: Flow,
     /// Its kind.
     pub kind: FlowKind,
-    /// How many of its re-triggered runs may be under way at a time.
+    /// How many of its re-triggered runs may be in progress at a time.
     pub per_dataflow: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What the runs that were read say about a recovery.
+//! What the runs that were read show about a recovery.
 
 use crate::domain::model::ids::RunId;
 use crate::domain::model::run::{Run, RunStatus};
@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::snapshot::{CLOCK_SKEW, ClientIdTrust, Snapshot};
 
-/// `createdClient` of what people make in Adobe's user interface, as Adobe documents it.
+/// `createdClient` of runs that people start in Adobe's user interface, as Adobe documents it.
 const UI_CLIENT: &str = "exc_app";
 
 impl Snapshot {
-    /// True if a run of the dataflow that began after the root run failed, and is none of our own,
-    /// succeeded.
+    /// True if a later run of the dataflow succeeded: it began after the root run failed, and
+    /// flowmend did not cause it.
     pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
             status.is_success()
@@ -30,8 +30,7 @@ impl Snapshot {
             })
     }
 
-    /// True if a run of the dataflow that began after `run`, and is none of our own, is seen to have
-    /// succeeded.
+    /// True if the runs that were read show a success after `run` that flowmend did not cause.
     pub(super) fn succeeded_since(&self, run: &Run) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
             status.is_success() && begun_at > run.begun_at() && !self.known.contains(id)
@@ -42,9 +41,9 @@ impl Snapshot {
             || listed.iter().any(|run| later(&run.id, &run.status, run.begun_at()))
     }
 
-    /// The run that somebody else's re-trigger of `asked` made, if there seems to be one: the newest
-    /// that belongs to nobody, is younger than the failure, and was made in the user interface, which
-    /// the failed run was not. Otherwise nobody can tell it from a run of the schedule.
+    /// The run that someone else's re-trigger of `asked` seems to have created: the newest run
+    /// without a recovery that is younger than the failure and was created in the user interface,
+    /// unless the failed run was created there too. Any other run could be a scheduled one.
     pub(super) fn retriggered_elsewhere(
         &self,
         asked: &Run,
@@ -53,7 +52,7 @@ impl Snapshot {
         let unanswered = |recovery: &Recovery| {
             recovery.flow_id == asked.flow_id && recovery.state.is_unanswered()
         };
-        // The run may be that of a call of ours in doubt.
+        // The run may belong to a call of our own that is in doubt.
         if self.recoveries.iter().any(unanswered) {
             return None;
         }
@@ -71,7 +70,7 @@ impl Snapshot {
         foreign.max_by_key(|run| (run.created_at, &run.id))
     }
 
-    /// What the listing of its dataflow says about the call in doubt; `None` where none was taken.
+    /// What the listing of its dataflow shows about the call in doubt; `None` without a listing.
     pub(super) fn listing_evidence(
         &self,
         recovery: &Recovery,
@@ -99,7 +98,7 @@ impl Snapshot {
         };
         let (foreign_candidates, candidates): (Vec<&Run>, Vec<&Run>) =
             listing.runs.iter().filter(younger).partition(|run| names_another(run));
-        // BTreeMap: oldest first, and each run once however often the pages repeat it.
+        // BTreeMap: oldest first, and each run once even if the pages repeat it.
         let candidates: BTreeMap<_, _> =
             candidates.into_iter().map(|run| ((run.created_at, &run.id), &run.etag)).collect();
         let candidates = candidates.into_iter().map(|((_, id), etag)| (id.clone(), etag.clone()));

@@ -1,4 +1,4 @@
-//! What has to be read before planning.
+//! What a pass must read before it plans.
 
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::{FlowId, RunId};
@@ -12,21 +12,21 @@ use crate::domain::recovery::{Recovery, State};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
-/// What the recoveries of a pass wait for.
+/// What the recoveries of a pass need to have read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadPlan {
     /// Runs to read by id.
     pub runs: Vec<RunId>,
-    /// Dataflows whose state is read again before anything is sent.
+    /// Dataflows to read again before anything is sent.
     pub flows: Vec<FlowId>,
-    /// Dataflows whose runs have to be listed, and since when: for a call in doubt, for a run that
-    /// somebody else may have re-triggered, for a later run that may have succeeded.
+    /// Dataflows whose runs must be listed, and since when: for a call in doubt, for a run that
+    /// someone else may have re-triggered, or for a later run that may have succeeded.
     pub listings: Vec<(FlowId, Timestamp)>,
 }
 
 impl ReadPlan {
-    /// What `recoveries` need if those of `calls` may call. The runs of held ones are read only with
-    /// `held_since`, and of those that a rule holds only what changed after that.
+    /// What `recoveries` need if those in `calls` may call. Runs of held recoveries are read only
+    /// with `held_since`; for those that a rule holds, only what changed after that.
     pub fn of(
         recoveries: &[&Recovery],
         calls: &HashSet<RunId>,
@@ -70,13 +70,13 @@ impl ReadPlan {
         list.runs.dedup();
         list.flows.sort();
         list.flows.dedup();
-        // Of each dataflow the longest listing.
+        // For each dataflow, the longest listing.
         list.listings.sort();
         list.listings.dedup_by(|later, first| later.0 == first.0);
         list
     }
 
-    /// Adds the dataflows of failed runs that no recovery owns yet: they may be due at once.
+    /// Adds the dataflows of failed runs without a recovery: they may be due at once.
     pub fn add_flows_of_new(&mut self, listed: &[Run], owned: &HashSet<RunId>) {
         let new = listed.iter().filter(|run| !owned.contains(&run.id));
         self.flows.extend(new.map(|run| run.flow_id.clone()));
@@ -84,9 +84,9 @@ impl ReadPlan {
         self.flows.dedup();
     }
 
-    /// Adds the runs of dataflows with a failed run that no recovery owns, and that was followed by
-    /// others: one of those may have succeeded. What the dataflow says of its last run is enough
-    /// where that is the failed run itself, or a success.
+    /// Adds the dataflows that have a failed run without a recovery and later runs, one of which
+    /// may have succeeded. No listing is needed if the dataflow's last run is the failed run
+    /// itself, or a success.
     pub fn add_histories(
         &mut self,
         listed: &[Run],

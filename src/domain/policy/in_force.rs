@@ -1,5 +1,5 @@
-//! What is in force for a failure: the `[[dataflow]]` of its dataflow and the rule that matches it.
-//! Everything that decides about a failure, or shows what would be decided, asks here.
+//! The policy in force for a failure: the `[[dataflow]]` of its dataflow and the rule that matches
+//! it. Everything that decides about a failure, or shows a decision, uses this module.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::flow::FlowKind;
@@ -8,16 +8,16 @@ use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::policy::rule::{Action, Rule, Scope, first_match};
 use std::sync::Arc;
 
-/// One `[[dataflow]]`, with `[retry]` and `[limits]` for what it leaves out.
+/// One `[[dataflow]]`, completed with `[retry]` and `[limits]`.
 #[derive(Debug, Clone, Default)]
 pub struct DataflowPolicy {
-    /// Which dataflows it is for.
+    /// The dataflows it applies to.
     pub scope: Scope,
-    /// Their kind, where Adobe does not report one.
+    /// Their kind, if Adobe does not report one.
     pub kind: Option<FlowKind>,
-    /// How hard to try.
+    /// The retry policy.
     pub retry: RetryPolicy,
-    /// How many re-triggered runs of one dataflow may be under way at a time.
+    /// How many re-triggered runs of one dataflow may be in progress at a time.
     pub per_dataflow: u32,
 }
 
@@ -37,12 +37,12 @@ pub struct Policies {
 pub struct InForce<'a> {
     /// The rule that matches.
     pub rule: Option<&'a Rule>,
-    /// The policy, including what the rule changes.
+    /// The policy, with the keys that the rule overrides.
     pub retry: RetryPolicy,
 }
 
 impl Policies {
-    /// The first `[[dataflow]]` that matches, whether or not the dataflow is selected.
+    /// The first `[[dataflow]]` that matches, even if the dataflow is not selected.
     pub fn of(&self, sandbox: &SandboxName, id: &FlowId, name: &str) -> &DataflowPolicy {
         let mut dataflows = self.dataflows.iter();
         dataflows.find(|it| it.scope.covers(sandbox, id, name)).unwrap_or(&self.default)
@@ -63,7 +63,7 @@ impl Policies {
 }
 
 impl InForce<'_> {
-    /// What the rule says to do; without a rule, to re-trigger.
+    /// The action of the rule; without a rule, to re-trigger.
     pub fn action(&self) -> Action {
         self.rule.map_or(Action::Retry, |rule| rule.action)
     }

@@ -1,8 +1,7 @@
 //! Quiet windows: times of the week in which nothing is re-triggered.
 //!
-//! A window is written in the time of a place, so it moves with that place's daylight saving time.
-//! A [`TimeZone`] is a value (its rules were loaded with the configuration), so this is as pure as
-//! the rest of the core.
+//! A window is in local time, so it follows daylight saving time. A [`TimeZone`] is a value (its
+//! rules were loaded with the configuration), so this module is pure.
 
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::time::after;
@@ -12,26 +11,26 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use std::time::Duration;
 
-/// Windows that follow one another without a gap are taken for one, up to this long; a calendar
-/// that is quiet all week puts a re-trigger off so far and no further at a time.
+/// Windows that follow each other without a gap count as one, up to this long. If the whole week is
+/// quiet, a re-trigger is delayed by this much at a time.
 const LONGEST: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
-/// `[[quiet]]`: a window that comes back every week.
+/// `[[quiet]]`: a weekly window.
 #[derive(Debug, Clone)]
 pub struct Quiet {
-    /// Which dataflows it is for.
+    /// The dataflows it applies to.
     pub scope: Scope,
     /// The days on which it begins.
     pub days: Vec<Weekday>,
     /// When it begins.
     pub from: Time,
-    /// When it ends, on the next day where that is not after `from`.
+    /// When it ends: on the next day if that is not after `from`.
     pub to: Time,
-    /// Where these times are told.
+    /// The time zone of these times.
     pub time_zone: TimeZone,
-    /// After its end, what was put off falls due within this time, spread by chance.
+    /// Delayed attempts become due within this time after its end, at random.
     pub spread: Duration,
-    /// Whether the time that a recovery is put off is added to its budget of time.
+    /// Whether the delay is added to the time budget.
     pub extends_budget: bool,
 }
 
@@ -40,13 +39,13 @@ pub struct Quiet {
 pub struct Pause {
     /// When it ends.
     pub until: Timestamp,
-    /// Within which time after that things fall due.
+    /// How long after that delayed attempts become due.
     pub spread: Duration,
-    /// Whether the time until then is added to the budget.
+    /// Whether the time until then is added to the time budget.
     pub extends_budget: bool,
 }
 
-/// The quiet in force for a dataflow at `now`; `None` if there is none.
+/// The quiet window of a dataflow at `now`; `None` if there is none.
 pub fn pause(
     windows: &[Quiet],
     sandbox: &SandboxName,
@@ -64,7 +63,7 @@ pub fn pause(
     // Another window may cover the end of this one.
     while let Some((end, window)) = covering(until).filter(|_| until < limit) {
         until = end;
-        // One that eats the budget makes all of them eat it.
+        // If one of the windows uses up the budget, all of them do.
         let extends_budget = pause.extends_budget && window.extends_budget;
         pause = Pause { until: end.min(limit), spread: window.spread, extends_budget };
     }

@@ -1,9 +1,9 @@
 //! The steps of a recovery: every arrow of the picture in [`crate::domain::recovery`] is one method here.
 //!
-//! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
-//! entry that says why. Nothing here knows how a change is stored. Those of rules are in
-//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`], those an operator orders in
-//! [`crate::domain::recovery::operator`].
+//! Each takes what was read and returns a [`Change`]: the new recovery and the journal entry that
+//! says why. Nothing here knows how a change is stored. The transitions of rules are in
+//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`],
+//! those of operators in [`crate::domain::recovery::operator`].
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{Etag, RunId, SandboxName};
@@ -17,12 +17,12 @@ use crate::domain::recovery::{Attempt, Change, ListingEvidence, Recovery, State,
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// How many late and complete listings must agree that no run was issued.
+/// How many late and complete listings must show that there is no new run.
 pub const ABSENCES_NEEDED: u32 = 2;
 
 impl Recovery {
-    /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
-    /// so, or given up at once where the budget is spent before that.
+    /// Adopts `run`, which failed at `failed_at`: due after the first delay, held if a rule holds
+    /// it, or given up at once if a budget is used up before it is due.
     pub fn adopt(
         run: &Run,
         failed_at: Timestamp,
@@ -64,11 +64,11 @@ impl Recovery {
         Some(self.become_state(state, Event::Begun, Reason::Due, terms))
     }
 
-    /// `triggering` → what the platform's answer makes of it. `None` in any other state.
+    /// `triggering` → the state that follows from Adobe's answer. `None` in any other state.
     pub fn settle(&self, verdict: &Verdict, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
         let mut change = match verdict {
-            // The answer may be the "updated" run itself: accepted, but the new run is not named.
+            // The answer may name the failed run itself: accepted, but the new run is unknown.
             Verdict::Accepted { run, .. } if run == asked => {
                 self.doubt(*attempt, asked, *since, Reason::NoRunId, terms)
             }
@@ -81,7 +81,7 @@ impl Recovery {
                 change
             }
             Verdict::Refused(refusal) => self.refused(*attempt, asked, refusal, terms),
-            // It was due when it was begun, and it is due still.
+            // It was due when the call began, and it still is.
             Verdict::NotSent { reason, detail } => {
                 let state = State::Waiting { attempt: *attempt, due: *since };
                 let mut change = self.become_state(state, Event::Postponed, *reason, terms);
@@ -94,16 +94,16 @@ impl Recovery {
         Some(change)
     }
 
-    /// `triggering` → `in doubt`, for an intent that was found without an outcome. `None` in any other state.
+    /// `triggering` → `in doubt`, for an intent without an outcome. `None` in any other state.
     pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
         Some(self.doubt(*attempt, asked, *since, Reason::Interrupted, terms))
     }
 
-    /// `in doubt` → what the listing says. `None` while there is nothing new to say.
+    /// `in doubt` → the state that follows from the listing. `None` if it shows nothing new.
     ///
-    /// A candidate is adopted whenever it is seen. Absence is believed only from listings that were
-    /// complete and begun at least `confirm_window` after the intent, and only from two of them.
+    /// A candidate is adopted as soon as it is seen. Absence counts only if two listings show it,
+    /// both complete and begun at least `confirm_window` after the intent.
     pub fn reconcile(
         &self,
         listing_evidence: &ListingEvidence,
@@ -145,15 +145,15 @@ impl Recovery {
         Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
     }
 
-    /// `in doubt` → `given up`, when listings have told nothing new for as long as the whole budget of
-    /// time, and that is spent: the dataflow was hidden or deleted, say.
+    /// `in doubt` → `given up`, if the time budget has ended and listings have shown nothing new
+    /// for as long as the whole budget. The dataflow may be hidden or deleted, for example.
     fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
         let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
         (long && self.is_out_of_time(terms.now, terms))
             .then(|| self.given_up(Reason::StillInDoubt, terms))
     }
 
-    /// `waiting` or `held` → `given up`, when the time for another attempt has passed; `None` before.
+    /// `waiting` or `held` → `given up`, if the time for another attempt is over; otherwise `None`.
     pub fn run_out(&self, terms: Terms<'_>) -> Option<Change> {
         let idle = match self.state {
             State::Waiting { due, .. } => due <= terms.now,
@@ -164,8 +164,8 @@ impl Recovery {
         (idle && spent).then(|| self.given_up(Reason::TimeSpent, terms))
     }
 
-    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way. The
-    /// recovery has to be [`facing`](Self::facing) the run.
+    /// `watching` → the state that follows from the new run, which was just read. `None` while it
+    /// is in progress. The recovery must be [`facing`](Self::facing) the run.
     pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
         let State::Watching { attempt, since, .. } = &self.state else { return None };
         match run.map(|run| (&run.status, run)) {
@@ -189,8 +189,9 @@ impl Recovery {
         }
     }
 
-    /// `waiting` or `held` → `recovered`, when the run to ask for is read and no longer failed.
-    /// A run that somebody else set to work again is left alone until it ends. `None` otherwise.
+    /// `waiting` or `held` → `recovered`, if the run to re-trigger was read and is no longer
+    /// failed. If someone else re-triggered it and it is in progress, it is left until it ends.
+    /// `None` otherwise.
     pub fn healed_elsewhere(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
         let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
         (open && is_healed(run, terms)).then(|| self.recovered(Reason::HealedElsewhere, terms))
@@ -202,8 +203,8 @@ impl Recovery {
             .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
     }
 
-    /// `waiting` → `watching` a run that somebody else set to work, as if the re-trigger were ours: it
-    /// is an attempt like any other. `None` in any other state.
+    /// `waiting` → `watching` a run that someone else's re-trigger created, as if it were ours: it
+    /// counts as an attempt. `None` in any other state.
     pub fn watch_elsewhere(&self, run: &Run, why: Reason, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { .. } = self.state else { return None };
         let mut change = self.watch(&run.id, run.etag.clone(), why, terms);
@@ -216,8 +217,9 @@ impl Recovery {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
     }
 
-    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the wait of its
-    /// last refusal, in case the platform's word and its deed differ. `None` in any other state.
+    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the delay of
+    /// its last refusal, in case what Adobe reports and what it does differ. `None` in any other
+    /// state.
     pub fn resume(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Held { attempt, .. } = self.state else { return None };
         let wait = match self.refusals {
@@ -238,7 +240,7 @@ impl Recovery {
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
             }
-            // Adobe does not say whether an issued run may be re-triggered itself: ask for the root run once.
+            // Adobe does not document whether a new run may be re-triggered: try the root run once.
             Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
                 refused.ask_root = true;
                 refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
@@ -292,7 +294,8 @@ impl Recovery {
         self.become_state(state, Event::InDoubt, reason, terms)
     }
 
-    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up where a budget is spent.
+    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up if a budget
+    /// is used up.
     pub(super) fn schedule_attempt(
         &self,
         attempt: u32,
@@ -374,7 +377,7 @@ impl Recovery {
             State::Held { why: Reason::KeepsFailing | Reason::Paused, .. } => Some(terms.now),
             _ => None,
         };
-        // An excused wait ends with the waiting.
+        // An excused wait ends when the recovery stops waiting.
         let waits =
             matches!(self.state, State::Waiting { .. }) && matches!(state, State::Waiting { .. });
         let recovery = if waits { self.clone() } else { self.with_wait_ended(terms.now) };
@@ -385,7 +388,7 @@ impl Recovery {
     }
 }
 
-/// True for a run that calls for no re-trigger any more.
+/// True for a run that needs no re-trigger any more.
 fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
     run.status.is_success() && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }

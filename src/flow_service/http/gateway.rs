@@ -32,9 +32,10 @@ pub(crate) fn reading_client(connection: &Connection) -> Result<Client, ApiError
 
 /// An HTTP client for the one call that must not be repeated, not even by the libraries below.
 ///
-/// Each call has its own connection: on a kept one that the server has just closed, a call would end
-/// in doubt that was never received. HTTP/1.1 only, and no retry of any kind, because reqwest repeats
-/// a request when an HTTP/2 server sends GOAWAY, which may name a request that was already served.
+/// Each call has its own connection: on a kept one that the server has just closed, a call that was
+/// never received would end in doubt. HTTP/1.1 only, and no retry of any kind, because reqwest
+/// repeats a request when an HTTP/2 server sends GOAWAY, which may name a request that was already
+/// served.
 fn calling_client(connection: &Connection) -> Result<Client, ApiError> {
     let retry = reqwest::retry::never();
     build(Client::builder().pool_max_idle_per_host(0).http1_only().retry(retry), connection)

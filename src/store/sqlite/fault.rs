@@ -1,4 +1,4 @@
-//! Translates SQLite's errors to what the operator has to do.
+//! Translates SQLite's errors to what the operator must do.
 
 use crate::store::StoreError;
 

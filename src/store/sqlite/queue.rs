@@ -1,5 +1,6 @@
-//! A pass's queries about recoveries: which are under way, due, or on hold. The history grows, the
-//! indexes of these queries do not. SQLite uses them only if a condition is written as in its index.
+//! A pass's queries about recoveries: which are in progress, due, or on hold. The history grows,
+//! the indexes of these queries do not. SQLite uses them only if a condition is written as in its
+//! index.
 
 use super::fault::cannot;
 use super::read::{json_array, load};

@@ -51,8 +51,8 @@ async fn what_was_is_shown_beside_what_would_have_been() {
         ("recovered", "recovered 2 1 -1"),
         ("given up", "given up 1 2 +1"),
         // What recovers no more took longest: that makes nothing faster.
-        ("time to recovery, 90 %", "% 11m 30s 2m 30s"),
-        ("the 1 recovered in both, 90 %", "% 2m 30s 2m 30s 0"),
+        ("time to recovery, 90%", "11m 30s 2m 30s"),
+        ("the 1 recovered in both, 90%", "2m 30s 2m 30s 0"),
         ("2 of 3", "would have ended differently or after more or fewer re-triggers:"),
         ("erp-orders", "erp-orders 1 of 1 3 → 2 1 → 0"),
         ("web-clicks", "web-clicks 1 of 1 5 → 2 0 → 0"),

@@ -150,5 +150,5 @@ async fn the_observing_policy_records_everything_and_sends_nothing() {
     assert_eq!(app.ledger().retriggers.len(), 0);
     let told = app.flowmend(&["explain", runs[0].as_str()]).await;
     assert!(told.out.contains("rule      \"observe only\": hold\n"), "{told:?}");
-    assert!(told.out.contains("; run flowmend retry"), "{told:?}");
+    assert!(told.out.contains("; to continue: flowmend retry"), "{told:?}");
 }

@@ -133,7 +133,7 @@ async fn refused_credentials_name_the_setting_and_are_sent_once() {
         assert!(fault.is_credentials() && !fault.is_transient() && !fault.is_unreachable());
         assert_eq!(
             fault.to_string(),
-            "Adobe's identity service refused the credentials (invalid_client): invalid \
+            "Adobe's identity service rejected the credentials (invalid_client): invalid \
              client_secret parameter; check adobe.client_secret (it may have been rotated)"
         );
     }
