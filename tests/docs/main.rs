@@ -13,7 +13,7 @@ use syn::visit::Visit;
 
 const LOGGING: &str = include_str!("../../docs/LOGGING.md");
 
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("README", include_str!("../../README.md")),
     ("CONTRIBUTING", include_str!("../../CONTRIBUTING.md")),
     ("CHANGELOG", include_str!("../../CHANGELOG.md")),
@@ -21,6 +21,7 @@ const PAGES: [(&str, &str); 7] = [
     ("LOGGING", LOGGING),
     ("POLICY", include_str!("../../docs/POLICY.md")),
     ("STORE", include_str!("../../docs/STORE.md")),
+    ("ADOBE", include_str!("../../docs/ADOBE.md")),
 ];
 
 #[test]
