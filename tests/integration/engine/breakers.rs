@@ -131,7 +131,7 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
     assert!(called.out.contains("check the spelling"), "{called:?}");
     let called = app.flowmend(&["pause", "--sandbox", "pord"]).await;
     assert_eq!(called.code, Some(1), "{called:?}");
-    assert!(called.err.contains("sandbox pord is not configured; there is prod"), "{called:?}");
+    assert!(called.err.contains("sandbox pord is not configured; configured: prod"), "{called:?}");
 
     app.flowmend(&["resume"]).await;
     app.run_for(10 * MINUTE, MINUTE).await;
