@@ -15,7 +15,7 @@
 //!              └───────────────── failed, budget left ───────────┘  else ─► given up
 //! ```
 //!
-//! The transitions are in [`crate::domain::recovery::transitions`].
+//! The transitions are in `transitions.rs`.
 
 mod evidence;
 mod operator;

@@ -165,7 +165,7 @@ impl Recovery {
     }
 
     /// `watching` → the state that follows from the new run, which was just read. `None` while it
-    /// is in progress. The recovery must be [`facing`](Self::facing) the run.
+    /// is in progress. Call it on [`with_latest_failure`](Self::with_latest_failure).
     pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
         let State::Watching { attempt, since, .. } = &self.state else { return None };
         match run.map(|run| (&run.status, run)) {
