@@ -1,7 +1,9 @@
 //! The re-trigger: exactly one POST, from permission to verdict.
 
 use super::error_body::ErrorBody;
+use super::http::exchange::Answer;
 use super::reads::reader::Reader;
+use super::verdicts::TokenSign;
 use super::{query, verdicts, wire};
 use crate::domain::model::ids::{Etag, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
@@ -44,13 +46,13 @@ impl Retrigger {
         };
         let url = query::action_url(&reader.platform, run.as_str(), &self.op);
         let answer = gateway.call("retrigger", url, headers, if_match, &token, &permit).await;
-        let mut renewable = false;
-        if let Ok(answer) = &answer
-            && let Ok(body) = &answer.body
-            && verdicts::wants_new_token(answer, &ErrorBody::read(body))
-        {
-            renewable = reader.auth.drop_refused(token.generation);
-        }
+        let sign = match &answer {
+            Ok(answer @ Answer { body: Ok(body), .. }) => {
+                verdicts::token_sign(answer, &ErrorBody::read(body))
+            }
+            _ => TokenSign::None,
+        };
+        let renewable = sign != TokenSign::None && reader.auth.drop_refused(token.generation);
         drop(permit);
         let mut verdict = verdicts::judge(answer, gateway.timeout);
         if let Verdict::Refused(refusal) = &mut verdict
@@ -58,6 +60,9 @@ impl Retrigger {
             && !renewable
         {
             refusal.remedy = Remedy::Later(None);
+            if sign == TokenSign::Suspect && reader.accepts(sandbox, run, &token).await {
+                (refusal.remedy, refusal.reason) = (Remedy::Hold, Reason::Forbidden);
+            }
         }
         verdict
     }

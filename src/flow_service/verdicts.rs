@@ -33,6 +33,8 @@ enum Sign {
     Gateway(&'static [&'static str]),
     /// The error has one of these numbers, and its message contains one of these texts.
     Code(&'static [u16], &'static [&'static str]),
+    /// The error has a number of Adobe's catalogues.
+    Numbered,
     /// The message contains all of these texts.
     Message(&'static [&'static str]),
     /// The body is a JSON object, as every answer of the Flow Service is: not a page, not empty.
@@ -46,6 +48,8 @@ enum Then {
     Later(Reason),
     /// Renew the token and retry.
     Renew,
+    /// The token may have ended: renew it and retry; then it is a missing permission.
+    Suspect,
     /// Read the run again before retrying.
     Reread(Reason),
     /// A person has to act first.
@@ -61,8 +65,8 @@ const fn row(status: RangeInclusive<u16>, sign: Sign, then: Then) -> Row {
 /// Every answer except a success; the first row that matches decides. Numbers are those of Adobe's
 /// catalogues (`flow-service-errors`, `sources-errors`), texts are parts of their messages.
 const TABLE: &[Row] = {
-    use Sign::{Any, Code, Gateway, Json, Message};
-    use Then::{Doubt, Hold, Later, Renew, Reread};
+    use Sign::{Any, Code, Gateway, Json, Message, Numbered};
+    use Then::{Doubt, Hold, Later, Renew, Reread, Suspect};
     &[
         // Redirected: it is unknown what the first address did with the call.
         row(300..=399, Any, Doubt(Reason::Redirected)),
@@ -102,9 +106,12 @@ const TABLE: &[Row] = {
             Hold(Reason::NotFound),
         ),
         // Permissions.
-        row(403..=403, Json, Hold(Reason::Forbidden)),
+        row(403..=403, Gateway(&["403000", "403003", "403025", "403027"]), Hold(Reason::Forbidden)),
+        row(403..=403, Numbered, Hold(Reason::Forbidden)),
+        // In practice, a token that has ended is answered like this.
+        row(403..=403, Any, Suspect),
         // A page of something in front of Adobe, such as a proxy: it is not about the run.
-        row(403..=404, Any, Later(Reason::Unavailable)),
+        row(404..=404, Any, Later(Reason::Unavailable)),
         row(400..=400, Code(&[1427], &["user token"]), Hold(Reason::Forbidden)),
         row(400..=400, Code(&[1100], &["not entitled"]), Hold(Reason::Forbidden)),
         // The request itself.
@@ -143,6 +150,7 @@ impl Row {
             (Sign::Any, _) => true,
             (_, None) => false,
             (Sign::Json, Some(error_body)) => error_body.is_json,
+            (Sign::Numbered, Some(error_body)) => error_body.number.is_some(),
             (Sign::Gateway(codes), Some(error_body)) => error_body
                 .gateway_code
                 .as_deref()
@@ -191,12 +199,26 @@ pub(super) fn gave_up(limit: Duration, throttled: Option<Duration>) -> Verdict {
     Verdict::NotSent { reason: Reason::NotSent, detail }
 }
 
-/// True if Adobe did not accept the token and a new one may help. A valid token of another
-/// organization is not renewed.
-pub(super) fn wants_new_token(answer: &Answer, error_body: &ErrorBody) -> bool {
+/// What an answer says about the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenSign {
+    /// Nothing, or that a new one would not help: it belongs to another organization.
+    None,
+    /// It was refused.
+    Refused,
+    /// It has ended, or the credential lacks a permission.
+    Suspect,
+}
+
+/// What `answer` says about the token. All but [`TokenSign::None`] want a new one.
+pub(super) fn token_sign(answer: &Answer, error_body: &ErrorBody) -> TokenSign {
     let row = TABLE.iter().find(|row| row.matches(answer.status, Some(error_body)));
     let wrong_org = error_body.number.is_some_and(|number| (2000..=2002).contains(&number));
-    row.is_some_and(|row| matches!(row.then, Then::Renew)) && !wrong_org
+    match row.map(|row| row.then) {
+        Some(Then::Renew) if !wrong_org => TokenSign::Refused,
+        Some(Then::Suspect) => TokenSign::Suspect,
+        _ => TokenSign::None,
+    }
 }
 
 fn answered(answer: &Answer) -> Verdict {
@@ -209,7 +231,7 @@ fn answered(answer: &Answer) -> Verdict {
         Then::Later(reason) => {
             Verdict::Refused(Refusal { remedy: Remedy::Later(answer.retry_after), reason, detail })
         }
-        Then::Renew => Verdict::Refused(Refusal {
+        Then::Renew | Then::Suspect => Verdict::Refused(Refusal {
             remedy: Remedy::Later(Some(Duration::ZERO)),
             reason: Reason::Unauthorized,
             detail,
@@ -260,9 +282,11 @@ fn in_doubt(reason: Reason, detail: String) -> Verdict {
 
 fn describe(answer: &Answer, error_body: ErrorBody) -> String {
     let answered = Answered::new(Service::Platform, answer, error_body);
+    let advice = answered.header_advice().map(|advice| format!("; {advice}")).unwrap_or_default();
     let code = answered.code.map(|code| format!(" ({code})")).unwrap_or_default();
     let id = answered.request_id.map(|id| format!(" [request id {id}]")).unwrap_or_default();
-    clean(&format!("{}{code}{id} {}", answered.status, answered.message), DETAIL)
+    let said = clean(&format!("{}{code}{id} {}", answered.status, answered.message), DETAIL);
+    format!("{said}{advice}")
 }
 
 /// The innermost cause, which is the specific one: *connection refused*.

@@ -253,12 +253,16 @@ impl Form {
 }
 
 /// True for a refusal that may be about the form of the request: a 400 that comes neither from the
-/// gateway nor from the checks of token, organization and sandbox (2000 and up), or a URL too long.
+/// gateway nor from the checks of token, organization and sandbox (2000 and up, or a header's name), or a
+/// URL too long.
 pub(crate) fn concerns_form(error: &ApiError) -> bool {
     let ApiError::Answered(answered) = error else { return false };
     let Answered { status, body, .. } = answered.as_ref();
     match status {
-        400 => body.gateway_code.is_none() && body.number.is_none_or(|number| number < 2000),
+        400 => {
+            let of_service = body.gateway_code.is_none() && !body.names_header();
+            of_service && body.number.is_none_or(|number| number < 2000)
+        }
         414 | 431 => true,
         _ => false,
     }

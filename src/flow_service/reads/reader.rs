@@ -2,7 +2,7 @@
 
 use super::forms::Forms;
 use super::listing::{Identified, PageAccumulator};
-use crate::domain::model::ids::SandboxName;
+use crate::domain::model::ids::{RunId, SandboxName};
 use crate::flow_service::error::{Answered, ApiError, Service};
 use crate::flow_service::error_body::ErrorBody;
 use crate::flow_service::http::auth::Auth;
@@ -10,6 +10,7 @@ use crate::flow_service::http::exchange::BodyFault;
 use crate::flow_service::http::gateway::{Gateway, Permit};
 use crate::flow_service::http::token::Token;
 use crate::flow_service::query::{self, PropertyFilter};
+use crate::flow_service::verdicts::TokenSign;
 use crate::flow_service::{verdicts, wire};
 use futures_util::{StreamExt, stream};
 use reqwest::Url;
@@ -65,12 +66,21 @@ impl Reader {
                 return serde_json::from_slice(&body).map_err(|_| unreadable("it is not JSON"));
             }
             let error = ErrorBody::read(&body.unwrap_or_default());
-            let stale = !renewed && verdicts::wants_new_token(&answer, &error);
+            let stale = !renewed && verdicts::token_sign(&answer, &error) != TokenSign::None;
             if !(stale && self.auth.drop_refused(token.generation)) {
                 return Err(Box::new(Answered::new(Service::Platform, &answer, error)).into());
             }
             renewed = true;
         }
+    }
+
+    /// True if Adobe accepts `token` for reading `run`: what it then refuses is a matter of permissions.
+    pub(crate) async fn accepts(&self, sandbox: &SandboxName, run: &RunId, token: &Token) -> bool {
+        let url = query::resource_url(&self.platform, &["runs", run.as_str()]);
+        let Ok(headers) = self.gateway.headers(sandbox, token) else { return false };
+        let Ok(Some(permit)) = self.gateway.permit(|| true).await else { return false };
+        let answer = self.gateway.read("run", url, headers, token, &permit).await;
+        answer.is_ok_and(|answer| answer.is_success())
     }
 
     /// The token for one exchange and the permission to make it. Keep the permit until a refused token

@@ -1,10 +1,13 @@
 //! The one call that must not be repeated: what is sent, and every verdict.
 
-use crate::flow_service::server::{Reply, SECRET, Server, TOKEN, error, json, ok, prod};
+use crate::flow_service::server::{
+    Reply, SECRET, Server, TOKEN, TestClock, error, json, ok, page, prod, run,
+};
 use flowmend::domain::model::ids::{Etag, RunId};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
-use flowmend::flow_service::Connection;
+use flowmend::flow_service::{Connection, FlowService};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -246,7 +249,10 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ("hold bad_request", json(400, include_str!("../../data/adobe/error_content_type.json"))),
         ("later bad_request", json(422, "")),
         ("later bad_request", json(400, "<html>a proxy</html>")),
-        ("later unavailable", json(403, "<html>a firewall</html>")),
+        ("later 0s unauthorized", json(403, "<html>a firewall</html>")),
+        ("later 0s unauthorized", json(403, "")),
+        ("later 0s unauthorized", json(403, r#"{"message":"Forbidden"}"#)),
+        ("later 0s unauthorized", gateway(403, "403999")),
         ("later unavailable", json(404, "")),
         (
             "later bad_request",
@@ -446,6 +452,53 @@ async fn a_refused_token_is_renewed_for_the_next_call_and_at_most_once_a_minute(
     }
     assert_eq!(lines, ["later 0s unauthorized", "later unauthorized", "later unauthorized"]);
     assert_eq!((server.posts(), server.tokens()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_bare_403_renews_the_token_once_and_is_then_a_missing_permission() {
+    for body in ["", "<html>denied</html>", r#"{"message":"Forbidden"}"#] {
+        let server = Server::start(move |request, _| match request.below() {
+            "/runs/r" => Some(page(&[run("r", "f", "failed")], None)),
+            target => target.contains("/action").then(|| json(403, body)),
+        });
+        let service = server.service();
+        let mut lines = Vec::new();
+        for _ in 0..2 {
+            lines.push(line(&service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await));
+        }
+        assert_eq!(lines, ["later 0s unauthorized", "hold forbidden"], "{body}");
+        assert_eq!((server.posts(), server.tokens()), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_again_within_the_minute_is_no_missing_permission() {
+    let server = Server::start(|request, before| match request.target.as_str() {
+        "/ims/token/v3" => Some(ok(format!(r#"{{"access_token":"t{before}"}}"#))),
+        _ if request.header("authorization") == Some("Bearer t2") => Some(ok(r#"{"id":"new"}"#)),
+        _ => Some(json(403, "")),
+    });
+    let clock = Arc::new(TestClock::default());
+    let service = FlowService::new(server.connection(), clock.clone()).unwrap();
+    let mut lines = Vec::new();
+    for _ in 0..4 {
+        lines.push(line(&service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await));
+        clock.advance(25);
+    }
+    let expected = ["later 0s unauthorized", "later unauthorized", "later unauthorized"];
+    assert_eq!(lines[..3], expected);
+    assert_eq!(lines[3], "later 0s unauthorized", "a minute later it is renewed again");
+    let verdict = service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await;
+    assert_eq!(line(&verdict), "accepted new");
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_a_header_says_what_to_check() {
+    let message = "x-sandbox-id header is missing or empty";
+    let server = answering(error(400, "FLOW-2105-400", message));
+    let verdict = retrigger(&server, |_| {}).await;
+    assert!(detail(&verdict).contains("check the name in [[sandbox]]"), "{verdict:?}");
+    assert!(detail(&verdict).contains("OAuth server-to-server"), "{verdict:?}");
 }
 
 #[tokio::test]
