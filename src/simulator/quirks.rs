@@ -47,6 +47,10 @@ pub struct Quirks {
     pub listing_delay_ms: u64,
     /// How long a token is valid, in seconds (`expires_in`).
     pub token_lifetime_s: u32,
+    /// A token ends after this many seconds, whatever `expires_in` says.
+    pub token_ends_early_s: Option<u32>,
+    /// The answer to a call with a token that has ended.
+    pub ended_token: EndedToken,
 }
 
 impl Default for Quirks {
@@ -71,6 +75,8 @@ impl Default for Quirks {
             clock_skew_ms: 0,
             listing_delay_ms: 0,
             token_lifetime_s: 86_399,
+            token_ends_early_s: None,
+            ended_token: EndedToken::Unauthorized,
         }
     }
 }
@@ -80,6 +86,18 @@ impl Quirks {
     pub(crate) fn publish_time(&self, at: i64) -> i64 {
         if self.times_in_seconds { at / 1000 } else { at }
     }
+}
+
+/// The answer to a call with a token that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedToken {
+    /// 401 of the gateway, with its code.
+    Unauthorized,
+    /// 403 without a body.
+    EmptyForbidden,
+    /// 403 with an HTML page.
+    HtmlForbidden,
 }
 
 /// The body of a successful re-trigger.
