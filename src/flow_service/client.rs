@@ -94,8 +94,8 @@ impl FlowService {
         self.0.reader.gateway.clock.trusted_now()
     }
 
-    /// How much longer Adobe throttles us (429, or 503 with `Retry-After`). Until then a call waits for
-    /// a few seconds at most; if that is not enough, it is not sent.
+    /// How much longer re-triggers are held back: Adobe throttles us (429 or 503), or the last ones
+    /// ended in doubt. Until then none is sent.
     pub fn throttle_left(&self) -> Option<Duration> {
         self.0.reader.gateway.throttle_left()
     }

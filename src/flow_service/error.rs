@@ -124,8 +124,11 @@ pub enum ApiError {
         /// How many.
         count: usize,
     },
-    /// Adobe throttles us, so nothing was sent.
-    #[error("Adobe throttles requests for another {} s", .left.as_secs())]
+    /// Adobe throttles us, or the last calls ended in doubt, so nothing was sent.
+    #[error(
+        "not sent: Adobe throttles requests or gives no clear answer; waiting for another {} s",
+        .left.as_secs()
+    )]
     Throttled {
         /// How much longer.
         left: Duration,
@@ -206,9 +209,9 @@ impl Answered {
                  removes headers, and that adobe.client_id is an OAuth server-to-server credential \
                  (older kinds need x-sandbox-id)",
             ),
-            400..=499 if names("x-sandbox-name") => Some(
-                "check the name in [[sandbox]] and any proxy that removes headers",
-            ),
+            400..=499 if names("x-sandbox-name") => {
+                Some("check the name in [[sandbox]] and any proxy that removes headers")
+            }
             400..=499 if names("x-gw-ims-org-id") || (2000..=2002).contains(&number) => Some(
                 "check adobe.org_id, that adobe.client_id belongs to it, and any proxy that removes headers",
             ),

@@ -1,5 +1,6 @@
 //! The re-trigger: exactly one POST, from permission to verdict.
 
+use super::error::ApiError;
 use super::error_body::ErrorBody;
 use super::http::exchange::Answer;
 use super::reads::reader::Reader;
@@ -41,6 +42,10 @@ impl Retrigger {
             Ok(Err(error)) => return verdicts::not_sent(&error),
             Err(_) => return verdicts::gave_up(give_up_after, gateway.throttle_left()),
         };
+        // The calls before this one may have ended in doubt while it waited.
+        if let Some(left) = gateway.throttle_left() {
+            return verdicts::not_sent(&ApiError::Throttled { left });
+        }
         let Ok(headers) = gateway.headers(sandbox, &token) else {
             return hold("not sent: this sandbox name is not valid in a header");
         };
@@ -53,8 +58,9 @@ impl Retrigger {
             _ => TokenSign::None,
         };
         let renewable = sign != TokenSign::None && reader.auth.drop_refused(token.generation);
-        drop(permit);
         let mut verdict = verdicts::judge(answer, gateway.timeout);
+        gateway.called(verdicts::is_trouble(&verdict));
+        drop(permit);
         if let Verdict::Refused(refusal) = &mut verdict
             && refusal.reason == Reason::Unauthorized
             && !renewable

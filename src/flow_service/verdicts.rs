@@ -37,6 +37,8 @@ enum Sign {
     Numbered,
     /// The message contains all of these texts.
     Message(&'static [&'static str]),
+    /// `Retry-After`: the server itself did not take the request on.
+    RetryAfter,
     /// The body is a JSON object, as every answer of the Flow Service is: not a page, not empty.
     Json,
 }
@@ -65,7 +67,7 @@ const fn row(status: RangeInclusive<u16>, sign: Sign, then: Then) -> Row {
 /// Every answer except a success; the first row that matches decides. Numbers are those of Adobe's
 /// catalogues (`flow-service-errors`, `sources-errors`), texts are parts of their messages.
 const TABLE: &[Row] = {
-    use Sign::{Any, Code, Gateway, Json, Message, Numbered};
+    use Sign::{Any, Code, Gateway, Json, Message, Numbered, RetryAfter};
     use Then::{Doubt, Hold, Later, Renew, Reread, Suspect};
     &[
         // Redirected: it is unknown what the first address did with the call.
@@ -88,6 +90,7 @@ const TABLE: &[Row] = {
         row(425..=425, Any, Later(Reason::Unavailable)),
         row(429..=429, Any, Later(Reason::Throttled)),
         row(503..=503, Gateway(&[]), Later(Reason::Unavailable)),
+        row(503..=503, RetryAfter, Later(Reason::Throttled)),
         // The server gave up waiting, or failed at an unknown point.
         row(408..=408, Any, Doubt(Reason::Timeout)),
         row(500..=599, Any, Doubt(Reason::ServerError)),
@@ -145,9 +148,10 @@ const TABLE: &[Row] = {
 };
 
 impl Row {
-    fn matches(&self, status: u16, error_body: Option<&ErrorBody>) -> bool {
+    fn matches(&self, answer: &Answer, error_body: Option<&ErrorBody>) -> bool {
         let has_sign = match (&self.sign, error_body) {
             (Sign::Any, _) => true,
+            (Sign::RetryAfter, _) => answer.has_retry_after,
             (_, None) => false,
             (Sign::Json, Some(error_body)) => error_body.is_json,
             (Sign::Numbered, Some(error_body)) => error_body.number.is_some(),
@@ -158,7 +162,7 @@ impl Row {
             (Sign::Code(numbers, words), Some(error_body)) => error_body.has_code(numbers, words),
             (Sign::Message(texts), Some(error_body)) => error_body.message_contains(texts),
         };
-        has_sign && self.status.contains(&status)
+        has_sign && self.status.contains(&answer.status)
     }
 }
 
@@ -178,6 +182,12 @@ pub(super) fn judge(exchanged: Result<Answer, NoAnswer>, timeout: Duration) -> V
             in_doubt(Reason::ConnectionLost, format!("the connection broke: {}", cause(&error)))
         }
     }
+}
+
+/// True for a doubt that shows trouble at Adobe: further calls would probably end in doubt too.
+pub(super) fn is_trouble(verdict: &Verdict) -> bool {
+    use Reason::{ConnectionLost, ServerError, Timeout};
+    matches!(verdict, Verdict::InDoubt { reason: Timeout | ConnectionLost | ServerError, .. })
 }
 
 /// Judges a re-trigger that was not sent: there is no token, or Adobe throttles us.
@@ -212,7 +222,7 @@ pub(super) enum TokenSign {
 
 /// What `answer` says about the token. All but [`TokenSign::None`] want a new one.
 pub(super) fn token_sign(answer: &Answer, error_body: &ErrorBody) -> TokenSign {
-    let row = TABLE.iter().find(|row| row.matches(answer.status, Some(error_body)));
+    let row = TABLE.iter().find(|row| row.matches(answer, Some(error_body)));
     let wrong_org = error_body.number.is_some_and(|number| (2000..=2002).contains(&number));
     match row.map(|row| row.then) {
         Some(Then::Renew) if !wrong_org => TokenSign::Refused,
@@ -224,7 +234,7 @@ pub(super) fn token_sign(answer: &Answer, error_body: &ErrorBody) -> TokenSign {
 fn answered(answer: &Answer) -> Verdict {
     let body = answer.body.as_ref().ok();
     let error_body = body.map(|body| ErrorBody::read(body));
-    let row = TABLE.iter().find(|row| row.matches(answer.status, error_body.as_ref()));
+    let row = TABLE.iter().find(|row| row.matches(answer, error_body.as_ref()));
     let then = row.map_or(Then::Doubt(Reason::UnreadableAnswer), |row| row.then);
     let detail = describe(answer, error_body.unwrap_or_default());
     match then {

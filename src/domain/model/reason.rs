@@ -66,7 +66,7 @@ reasons! {
     SourceOutage = "source_outage",
 
     // Refused for now
-    /// The platform asks for fewer calls (429).
+    /// The platform asks for fewer calls (429, 503), or gave no clear answer several times in a row.
     Throttled = "throttled",
     /// The access token was not accepted, even after it was renewed.
     Unauthorized = "unauthorized",

@@ -131,6 +131,22 @@ fn rows() -> Vec<(&'static str, Reply)> {
             flow(503, "FLOW-1103-503", "The service is temporarily unavailable."),
         ),
         ("doubt server_error", gateway(504, "504000")),
+        ("doubt server_error", Reply::Answer(503, vec![], String::new())),
+        (
+            "later 9s throttled",
+            Reply::Answer(503, vec![("Retry-After", "9".into())], String::new()),
+        ),
+        (
+            "later 60s throttled",
+            Reply::Answer(
+                429,
+                vec![
+                    ("Expires", "Tue, 14 Nov 2023 22:14:20 GMT".into()),
+                    ("Date", "Tue, 14 Nov 2023 22:13:20 GMT".into()),
+                ],
+                String::new(),
+            ),
+        ),
         ("later unavailable", gateway(503, "503000")),
         ("later 7s unavailable", after(503, "7")),
         ("later 38s throttled", after(429, "38")),
@@ -393,6 +409,46 @@ async fn a_call_that_waits_when_throttling_begins_is_not_sent() {
     let lines = futures_util::future::join_all(calls).await;
     assert_eq!(lines.iter().filter(|line| *line == "not sent throttled").count(), 4, "{lines:?}");
     assert_eq!(server.posts(), 1);
+}
+
+#[tokio::test]
+async fn only_a_handful_of_calls_is_sent_into_a_wall_of_bare_503() {
+    let posts = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| {
+        let is_post = request.target.contains("/action");
+        let wall = is_post && posts.fetch_add(1, Ordering::SeqCst) >= 19;
+        let bare = || Reply::Answer(503, vec![], String::new());
+        is_post.then(|| if wall { bare() } else { ok(r#"{"id":"new"}"#) })
+    });
+    let service = server.service_with(|connection| connection.max_concurrent_requests = 4);
+    let calls = (0..100).map(|at| {
+        let (service, run) = (service.clone(), RunId::new(format!("r-{at}")));
+        async move { line(&service.retrigger(&prod(), &run, None, PATIENCE).await) }
+    });
+    let lines = futures_util::future::join_all(calls).await;
+    let count = |wanted: &str| lines.iter().filter(|line| *line == wanted).count();
+    assert_eq!(count("accepted new"), 19);
+    assert!((1..=6).contains(&count("doubt server_error")), "{lines:?}");
+    assert_eq!(count("not sent throttled"), 100 - server.posts(), "{lines:?}");
+    assert!(service.throttle_left() >= Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn calls_that_break_off_in_a_row_hold_the_next_ones_back_and_a_clear_answer_ends_the_row() {
+    let server = Server::start(|request, _| {
+        let clear = request.target.contains("clear");
+        let answer = || if clear { ok(r#"{"id":"new"}"#) } else { Reply::Raw("") };
+        request.target.contains("/action").then(answer)
+    });
+    let service = server.service();
+    let mut lines = Vec::new();
+    for run in ["a", "b", "clear", "c", "d", "e", "f"] {
+        lines.push(line(&service.retrigger(&prod(), &RunId::new(run), None, PATIENCE).await));
+    }
+    let doubt = "doubt connection_lost";
+    let held_back = "not sent throttled";
+    assert_eq!(lines, [doubt, doubt, "accepted new", doubt, doubt, doubt, held_back]);
+    assert!(service.flows(&prod()).await.is_complete(), "reads go on: they look for the runs");
 }
 
 #[tokio::test]
