@@ -182,7 +182,7 @@ impl Calls<'_> {
 /// Logs and counts those of `changes` that took effect.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
-        tell(&change.entry);
+        tell(&change.entry, report.said.is_news(&change.entry));
         report.add(&change.entry);
     }
 }

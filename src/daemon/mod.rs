@@ -17,6 +17,7 @@ mod preview;
 mod prune;
 mod reads;
 mod record;
+mod said;
 mod tell;
 mod trouble;
 mod worker;

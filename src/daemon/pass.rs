@@ -20,6 +20,7 @@ use super::error::PassError;
 use super::gather::{Gathered, Gatherer};
 use super::lease::LeaseKeeper;
 use super::memory::{Carried, Memory};
+use super::said::Said;
 use super::tell::{tell, tell_catalog, tell_order, tell_unstored};
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::{Entry, Event};
@@ -60,6 +61,8 @@ pub struct Report {
     pub next_due: Option<Timestamp>,
     /// Why the reading is incomplete, where it is; the pass went on with what there was.
     pub fault: Option<PassError>,
+    /// What was said of refusals, in this pass and before.
+    pub(super) said: Said,
 }
 
 impl Report {
@@ -108,8 +111,19 @@ impl Pass<'_> {
         memory: &mut Memory,
         unfinished: &mut Vec<Change>,
     ) -> Result<Report, PassError> {
-        let mut report = Report::default();
-        self.finish(unfinished, &mut report).await?;
+        let mut report = Report { said: std::mem::take(&mut memory.said), ..Report::default() };
+        let result = self.act(memory, unfinished, &mut report).await;
+        memory.said = std::mem::take(&mut report.said);
+        result.map(|()| report)
+    }
+
+    async fn act(
+        &self,
+        memory: &mut Memory,
+        unfinished: &mut Vec<Change>,
+        report: &mut Report,
+    ) -> Result<(), PassError> {
+        self.finish(unfinished, report).await?;
         let term = self.lease.term();
         let mut gathered = self.gather(memory).await?;
         // Whoever held the lease in between may have acted: what was read is stale.
@@ -118,7 +132,7 @@ impl Pass<'_> {
         }
         self.tell_news(&gathered, memory);
         let plan = plan(&gathered.snapshot);
-        self.record(&gathered, &plan, memory, &mut report).await?;
+        self.record(&gathered, &plan, memory, report).await?;
         report.next_due = plan.next_due;
         if gathered.more {
             report.next_due = Some(gathered.snapshot.now);
@@ -129,7 +143,7 @@ impl Pass<'_> {
         let intents = plan.intents;
         report.postponed = plan.postponed;
         let calls = self.calls(&gathered);
-        let made = calls.make(intents, unfinished, &mut report).await;
+        let made = calls.make(intents, unfinished, report).await;
         memory.issued.extend(report.issued.iter().cloned());
         if !made? {
             // The rest goes in the next pass: at once, or when the pause that Adobe asked for ends.
@@ -141,7 +155,7 @@ impl Pass<'_> {
             let Gathered { snapshot, read_at, .. } = gathered;
             memory.carried = Some(Carried { runs: snapshot.runs, fresh: snapshot.fresh, read_at });
         }
-        Ok(report)
+        Ok(())
     }
 
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
@@ -196,7 +210,7 @@ impl Pass<'_> {
         memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
-            tell(entry);
+            tell(entry, true);
             report.add(entry);
         }
         Ok(())

@@ -34,9 +34,10 @@ macro_rules! line {
 /// Tells `entry`, once its change is stored.
 ///
 /// INFO is for what an operator wants to have read by the evening, WARN for what needs a person,
-/// DEBUG for the steps in between.
-pub(super) fn tell(entry: &Entry) {
+/// DEBUG for the steps in between, and for what `is_news` no more.
+pub(super) fn tell(entry: &Entry, is_news: bool) {
     match entry.event {
+        _ if !is_news => line!(debug, entry),
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
             line!(info, entry);

@@ -140,7 +140,7 @@ const TABLE: &[Row] = {
             Message(&["flow run action", "not supported"]),
             Hold(Reason::ActionUnsupported),
         ),
-        row(400..=499, Json, Hold(Reason::BadRequest)),
+        // Perhaps the run has changed meanwhile: it is read before each repetition, and these are few.
         row(400..=499, Any, Later(Reason::BadRequest)),
         // No such status exists.
         row(0..=u16::MAX, Any, Doubt(Reason::UnreadableAnswer)),

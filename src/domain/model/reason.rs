@@ -199,6 +199,16 @@ impl Reason {
         )
     }
 
+    /// After how many refusals in a row such a one is held, because repeating does not change it; `None`
+    /// for one that passes.
+    pub fn most_refusals(self) -> Option<u32> {
+        match self {
+            Self::BadRequest => Some(4),
+            Self::CreateFailed | Self::VersionMismatch => Some(8),
+            _ => None,
+        }
+    }
+
     /// True for a cause of a hold that the platform or the configuration can take away again; all
     /// others wait for a person.
     pub fn passes(self) -> bool {

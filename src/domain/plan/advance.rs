@@ -85,7 +85,8 @@ fn advance_waiting(
     recovery.watch_elsewhere(elsewhere, Reason::RetriedElsewhere, terms)
 }
 
-/// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on
+/// A hold ends when its cause is seen to be gone: the run is healed, a later one succeeded and the policy
+/// says that this counts, the dataflow can be acted on
 /// again, the run is visible again. Other causes wait for a person.
 fn advance_held(
     snapshot: &Snapshot,
@@ -96,6 +97,9 @@ fn advance_held(
     let run = snapshot.runs.get(recovery.target(&terms.policy));
     if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
+    }
+    if terms.policy.skip_when_later_run_succeeded && snapshot.later_run_succeeded(recovery) {
+        return recovery.superseded(terms);
     }
     if let Some(change) = recovery.run_out(terms).or_else(|| recovery.ignored(terms)) {
         return Some(change);

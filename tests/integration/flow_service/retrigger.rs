@@ -171,7 +171,7 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ("hold forbidden", gateway(403, "403000")),
         ("hold forbidden", gateway(403, "403003")),
         ("hold forbidden", gateway(403, "403025")),
-        ("hold bad_request", gateway(400, "400003")),
+        ("later bad_request", gateway(400, "400003")),
         ("hold forbidden", json(403, include_str!("../../data/adobe/error_forbidden.json"))),
         ("hold forbidden", flow(403, "FLOW-2118-403", "The permission write is missing.")),
         (
@@ -201,7 +201,7 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ("later 0s unauthorized", gateway(403, "401013")),
         ("later create_failed", words("Failed to create flow run. Error message: x")),
         ("hold action_unsupported", words("The provided flow run action=x is not supported.")),
-        ("hold bad_request", words("Something nobody has written down yet.")),
+        ("later bad_request", words("Something nobody has written down yet.")),
         ("hold flow_disabled", flow(400, "SOURCES-1388-400", disabled)),
         ("hold flow_disabled", words(disabled)),
         ("hold flow_disabled", flow(409, "SOURCES-1388-409", disabled)),
@@ -243,11 +243,11 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ),
         // The same numbers in the other catalogue mean something else.
         (
-            "hold bad_request",
+            "later bad_request",
             flow(400, "FLOW-1401-400", "The limit and count parameters cannot be given together."),
         ),
         (
-            "hold bad_request",
+            "later bad_request",
             flow(
                 400,
                 "SOURCES-1403-400",
@@ -255,14 +255,14 @@ fn rows() -> Vec<(&'static str, Reply)> {
             ),
         ),
         (
-            "hold bad_request",
+            "later bad_request",
             flow(
                 400,
                 "SOURCES-1404-400",
                 "The start time has passed and you can no longer update backfill.",
             ),
         ),
-        ("hold bad_request", json(400, include_str!("../../data/adobe/error_content_type.json"))),
+        ("later bad_request", json(400, include_str!("../../data/adobe/error_content_type.json"))),
         ("later bad_request", json(422, "")),
         ("later bad_request", json(400, "<html>a proxy</html>")),
         ("later 0s unauthorized", json(403, "<html>a firewall</html>")),
