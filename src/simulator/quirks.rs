@@ -23,6 +23,12 @@ pub struct Quirks {
     pub runs_need_flow_id: bool,
     /// A filter on `updatedAt` is refused with 1449-400.
     pub updated_at_filter_refused: bool,
+    /// A filter on `createdAt` is refused with 1449-400.
+    pub created_at_filter_refused: bool,
+    /// Runs have no `durationSummary`, so no filter on it finds them.
+    pub duration_absent: bool,
+    /// Runs have no `updatedAt`, so no filter on it finds them.
+    pub updated_at_absent: bool,
     /// Items show times in seconds, as one published notification does; filters stay in ms.
     pub times_in_seconds: bool,
     /// Unknown counts of a failed run are published as -1; otherwise as 0.
@@ -63,6 +69,9 @@ impl Default for Quirks {
             flow_id_list: FlowIdList::Accepted,
             runs_need_flow_id: false,
             updated_at_filter_refused: false,
+            created_at_filter_refused: false,
+            duration_absent: false,
+            updated_at_absent: false,
             times_in_seconds: false,
             negative_counts: true,
             page_cap: 100,

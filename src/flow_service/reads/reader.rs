@@ -2,6 +2,7 @@
 
 use super::forms::Forms;
 use super::listing::{Identified, PageAccumulator};
+use super::spellings::Spellings;
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::flow_service::error::{Answered, ApiError, Service};
 use crate::flow_service::error_body::ErrorBody;
@@ -28,6 +29,8 @@ pub(crate) struct Reader {
     pub(crate) max_pages: usize,
     pub(crate) page_size: usize,
     pub(crate) failed_status_values: Vec<String>,
+    /// The spellings in use: those of the settings, and those learned.
+    pub(crate) spellings: Spellings,
 }
 
 impl Reader {
@@ -122,6 +125,19 @@ impl Reader {
         filters: &[PropertyFilter],
         read: fn(&Value) -> Option<T>,
     ) -> PageAccumulator<T> {
+        self.pages_until(resource, sandbox, filters, read, |_| false).await
+    }
+
+    /// Reads a listing up to the first page on which `is_past` returns true for all items, or to its last
+    /// one.
+    pub(crate) async fn pages_until<T: Identified>(
+        &self,
+        resource: &'static str,
+        sandbox: &SandboxName,
+        filters: &[PropertyFilter],
+        read: fn(&Value) -> Option<T>,
+        is_past: impl Fn(&T) -> bool,
+    ) -> PageAccumulator<T> {
         let mut found = PageAccumulator::default();
         let mut tokens = HashSet::new();
         let mut token: Option<String> = None;
@@ -132,8 +148,14 @@ impl Reader {
                 Ok(body) => match wire::page(&body) {
                     Some(page) => {
                         found.pages += 1;
-                        page.items.iter().for_each(|item| found.push_read(read(item)));
-                        page.next.map(query::continuation_token)
+                        page.items.iter().for_each(|item| self.spellings.learn(item));
+                        let items: Vec<Option<T>> = page.items.iter().map(read).collect();
+                        let next = page.next.map(query::continuation_token);
+                        let mut read = items.iter().flatten().peekable();
+                        let is_past = read.peek().is_some() && read.all(&is_past);
+                        let next = next.filter(|_| !is_past);
+                        items.into_iter().for_each(|item| found.push_read(item));
+                        next
                     }
                     None => {
                         found.fault = Some(unreadable("it contains no list of items"));
@@ -175,7 +197,10 @@ impl Reader {
         let url = query::resource_url(&self.platform, &[resource, id]);
         match self.get(endpoint, sandbox, &url).await {
             Ok(body) => match wire::single(&body) {
-                Some(items) => items.iter().for_each(|item| found.push_read(read(item))),
+                Some(items) => items.iter().for_each(|item| {
+                    self.spellings.learn(item);
+                    found.push_read(read(item));
+                }),
                 None => found.fault = Some(unreadable("it contains no list of items")),
             },
             Err(error) if error.is_not_found() => {}
