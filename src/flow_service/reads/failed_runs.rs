@@ -183,7 +183,7 @@ impl Reader {
             let mut newest = self.pages_until("runs", sandbox, &filters, wire::run, is_old).await;
             newest.retain(|run| !is_old(run));
             if newest.has_too_many_pages() {
-                tracing::debug!("runs without a start may be missing: too many pages");
+                tracing::debug!("runs without a start may be missing: there are too many pages");
                 newest.fault = None;
             }
             found.merge(newest);
