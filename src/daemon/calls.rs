@@ -169,7 +169,7 @@ impl Calls<'_> {
 /// Logs and counts the `changes` that were applied.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
-        log_entry(&change.entry);
+        log_entry(&change.entry, report.logged.is_news(&change.entry));
         report.add(&change.entry);
     }
 }

@@ -76,7 +76,8 @@ impl SandboxReader<'_> {
         let unlisted: Vec<RunId> = dataflows
             .filter_map(|dataflow| dataflow.flow.last_run.as_ref())
             .filter(|last| last.status == RunStatus::Failed && !listed.contains(&last.id))
-            .filter(|last| last.started_at.is_some_and(|at| at >= since))
+            // One without a date may be a run that no filter on a date shows.
+            .filter(|last| last.started_at.is_none_or(|at| at >= since))
             .map(|last| last.id.clone())
             .collect();
         if unlisted.is_empty() {

@@ -36,9 +36,10 @@ macro_rules! line {
 /// Logs `entry`, once its change is stored.
 ///
 /// INFO is for what an operator reads once a day, WARN for what needs a person, DEBUG for the steps
-/// in between.
-pub(super) fn log_entry(entry: &Entry) {
+/// in between, and for what is no news.
+pub(super) fn log_entry(entry: &Entry, is_news: bool) {
     match entry.event {
+        _ if !is_news => line!(debug, entry),
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
             line!(info, entry);

@@ -1,6 +1,7 @@
 //! What is remembered about a sandbox between passes; all of it can be read again.
 
 use super::catalog::Catalog;
+use super::refusal_log::RefusalLog;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::model::time::after;
@@ -33,6 +34,8 @@ pub(super) struct Memory {
     /// What a pass that follows at once need not read again.
     pub(super) carried: Option<Carried>,
     pub(super) check: Check,
+    /// The refusals that were logged.
+    pub(super) logged: RefusalLog,
     /// How far the first pass has read, until everything in it is decided on.
     pub(super) withheld: Option<Progress>,
 }

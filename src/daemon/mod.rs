@@ -21,6 +21,7 @@ mod preview;
 mod prune;
 mod reads;
 mod record;
+mod refusal_log;
 mod report;
 mod sandbox_reader;
 mod supervisor;

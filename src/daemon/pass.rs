@@ -56,8 +56,20 @@ impl Pass<'_> {
         memory: &mut Memory,
         unfinished: &mut Vec<Change>,
     ) -> Result<Report, PassError> {
-        let mut report = Report::default();
-        self.finish(unfinished, &mut report).await?;
+        let logged = std::mem::take(&mut memory.logged);
+        let mut report = Report { logged, ..Report::default() };
+        let result = self.act(memory, unfinished, &mut report).await;
+        memory.logged = std::mem::take(&mut report.logged);
+        result.map(|()| report)
+    }
+
+    async fn act(
+        &self,
+        memory: &mut Memory,
+        unfinished: &mut Vec<Change>,
+        report: &mut Report,
+    ) -> Result<(), PassError> {
+        self.finish(unfinished, report).await?;
         let epoch = self.lease.epoch();
         let mut gathered = self.gather(memory).await?;
         // Another holder of the lease may have acted in between, so the data is stale.
@@ -67,7 +79,7 @@ impl Pass<'_> {
         log_findings(&self.reader.sandbox.name, &gathered.findings, &memory.catalog);
         memory.orders = Some(std::mem::take(&mut gathered.orders));
         let plan = plan(&gathered.snapshot);
-        self.record(&gathered, &plan, memory, &mut report).await?;
+        self.record(&gathered, &plan, memory, report).await?;
         report.next_due = plan.next_due;
         if gathered.more {
             report.next_due = Some(gathered.snapshot.now);
@@ -78,7 +90,7 @@ impl Pass<'_> {
         let intents = plan.intents;
         report.delayed = plan.postponed;
         let calls = self.calls(&gathered, memory);
-        let made = calls.make(intents, unfinished, &mut report).await;
+        let made = calls.make(intents, unfinished, report).await;
         memory.issued.extend(report.issued.iter().cloned());
         if !made? {
             // The rest follows in the next pass: at once, or when the pause that Adobe asked for
@@ -91,7 +103,7 @@ impl Pass<'_> {
             let Gathered { snapshot, read_at, .. } = gathered;
             memory.carried = Some(Carried { runs: snapshot.runs, fresh: snapshot.fresh, read_at });
         }
-        Ok(report)
+        Ok(())
     }
 
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
@@ -139,7 +151,7 @@ impl Pass<'_> {
         memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
-            log_entry(entry);
+            log_entry(entry, true);
             report.add(entry);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! What a pass, or a round of passes, did.
 
 use super::error::PassError;
+use super::refusal_log::RefusalLog;
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
@@ -20,6 +21,8 @@ pub struct Report {
     pub next_due: Option<Timestamp>,
     /// Why the reading is incomplete, if it is; the pass used what was read.
     pub fault: Option<PassError>,
+    /// The refusals that were logged, in this pass and before.
+    pub(super) logged: RefusalLog,
 }
 
 impl Report {

@@ -9,6 +9,7 @@ use super::query::{self, PropertyFilter};
 use super::reads::forms::{Feature, Forms, concerns_form};
 use super::reads::listing::{Listing, PageAccumulator};
 use super::reads::reader::{Reader, unreadable};
+use super::reads::spellings::Spellings;
 use super::retrigger::Retrigger;
 use super::{Connection, Window, wire};
 use crate::clock::Clock;
@@ -68,6 +69,7 @@ impl FlowService {
             max_concurrent: connection.max_concurrent_requests.max(1),
             max_pages: connection.max_pages.max(1),
             page_size: connection.page_size.clamp(1, 100),
+            spellings: Spellings::new(connection.failed_status_values.clone()),
             failed_status_values: connection.failed_status_values,
         };
         let retrigger =
@@ -94,8 +96,8 @@ impl FlowService {
         self.0.reader.gateway.clock.trusted_now()
     }
 
-    /// How much longer Adobe throttles us (429, or 503 with `Retry-After`). Until then a call waits for
-    /// a few seconds at most; if that is not enough, it is not sent.
+    /// How much longer re-triggers are held back: Adobe throttles us (429 or 503), or the last ones
+    /// ended in doubt. Until then none is sent.
     pub fn throttle_left(&self) -> Option<Duration> {
         self.0.reader.gateway.throttle_left()
     }
@@ -207,9 +209,10 @@ impl FlowService {
     }
 
     /// Stops using the least trusted form of the listing of failed runs, because the listing, though
-    /// accepted, left out failed runs. Returns `false` if every form left is trusted.
+    /// accepted, left out failed runs; if a new spelling of *failed* was learned since, that is the cause.
+    /// Returns `false` if every form left is trusted.
     pub fn drop_least_trusted_form(&self) -> bool {
-        self.0.reader.forms.drop_least_trusted()
+        self.0.reader.spellings.has_news() || self.0.reader.forms.drop_least_trusted()
     }
 
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it cannot be sent

@@ -124,8 +124,11 @@ pub enum ApiError {
         /// How many.
         count: usize,
     },
-    /// Adobe throttles us, so nothing was sent.
-    #[error("Adobe throttles requests for another {} s", .left.as_secs())]
+    /// Adobe throttles us, or the last calls ended in doubt, so nothing was sent.
+    #[error(
+        "not sent: Adobe throttles requests or gives no clear answer; waiting for another {} s",
+        .left.as_secs()
+    )]
     Throttled {
         /// How much longer.
         left: Duration,
@@ -196,7 +199,33 @@ impl Answered {
         }
     }
 
+    /// What to check if the error is about a header of the request.
+    pub(super) fn header_advice(&self) -> Option<&'static str> {
+        let number = self.body.number.unwrap_or_default();
+        let names = |text| self.body.message_contains(&[text]);
+        match self.status {
+            400..=499 if names("x-sandbox-id") || (2105..=2113).contains(&number) => Some(
+                "flowmend sends the header x-sandbox-name: check the name in [[sandbox]], any proxy that \
+                 removes headers, and that adobe.client_id is an OAuth server-to-server credential \
+                 (older kinds need x-sandbox-id)",
+            ),
+            400..=499 if names("x-sandbox-name") => {
+                Some("check the name in [[sandbox]] and any proxy that removes headers")
+            }
+            400..=499 if names("x-gw-ims-org-id") || (2000..=2002).contains(&number) => Some(
+                "check adobe.org_id, that adobe.client_id belongs to it, and any proxy that removes headers",
+            ),
+            400..=499 if names("x-api-key") => {
+                Some("check adobe.client_id and any proxy that removes headers")
+            }
+            _ => None,
+        }
+    }
+
     fn advice(&self) -> &'static str {
+        if let Some(advice) = self.header_advice() {
+            return advice;
+        }
         match self.status {
             300..=399 => "flowmend does not follow redirects; check the configured address",
             401 => "check adobe.client_id, adobe.client_secret and adobe.org_id",

@@ -84,6 +84,12 @@ impl ErrorBody {
             && texts.iter().any(|text| self.message_contains(&[text]))
     }
 
+    /// True if the message names one of the headers that identify us and the sandbox.
+    pub(super) fn names_header(&self) -> bool {
+        let headers = ["x-sandbox-id", "x-sandbox-name", "x-gw-ims-org-id", "x-api-key"];
+        headers.iter().any(|header| self.message_contains(&[header]))
+    }
+
     /// True if the message contains all of `texts` (lower case).
     pub(super) fn message_contains(&self, texts: &[&str]) -> bool {
         let message = self.message.to_lowercase();

@@ -1,7 +1,10 @@
 //! The re-trigger: exactly one POST, from permission to verdict.
 
+use super::error::ApiError;
 use super::error_body::ErrorBody;
+use super::http::exchange::Answer;
 use super::reads::reader::Reader;
+use super::verdicts::TokenSign;
 use super::{query, verdicts, wire};
 use crate::domain::model::ids::{Etag, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
@@ -39,25 +42,33 @@ impl Retrigger {
             Ok(Err(error)) => return verdicts::not_sent(&error),
             Err(_) => return verdicts::gave_up(give_up_after, gateway.throttle_left()),
         };
+        // The calls before this one may have ended in doubt while it waited.
+        if let Some(left) = gateway.throttle_left() {
+            return verdicts::not_sent(&ApiError::Throttled { left });
+        }
         let Ok(headers) = gateway.headers(sandbox, &token) else {
             return hold("not sent: this sandbox name is not valid in a header");
         };
         let url = query::action_url(&reader.platform, run.as_str(), &self.op);
         let answer = gateway.call("retrigger", url, headers, if_match, &token, &permit).await;
-        let mut renewable = false;
-        if let Ok(answer) = &answer
-            && let Ok(body) = &answer.body
-            && verdicts::wants_new_token(answer, &ErrorBody::read(body))
-        {
-            renewable = reader.auth.drop_refused(token.generation);
-        }
-        drop(permit);
+        let sign = match &answer {
+            Ok(answer @ Answer { body: Ok(body), .. }) => {
+                verdicts::token_sign(answer, &ErrorBody::read(body))
+            }
+            _ => TokenSign::None,
+        };
+        let renewable = sign != TokenSign::None && reader.auth.drop_refused(token.generation);
         let mut verdict = verdicts::judge(answer, gateway.timeout);
+        gateway.called(verdicts::is_trouble(&verdict));
+        drop(permit);
         if let Verdict::Refused(refusal) = &mut verdict
             && refusal.reason == Reason::Unauthorized
             && !renewable
         {
             refusal.remedy = Remedy::Later(None);
+            if sign == TokenSign::Suspect && reader.accepts(sandbox, run, &token).await {
+                (refusal.remedy, refusal.reason) = (Remedy::Hold, Reason::Forbidden);
+            }
         }
         verdict
     }

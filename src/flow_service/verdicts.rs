@@ -33,8 +33,12 @@ enum Sign {
     Gateway(&'static [&'static str]),
     /// The error has one of these numbers, and its message contains one of these texts.
     Code(&'static [u16], &'static [&'static str]),
+    /// The error has a number of Adobe's catalogues.
+    Numbered,
     /// The message contains all of these texts.
     Message(&'static [&'static str]),
+    /// `Retry-After`: the server itself did not take the request on.
+    RetryAfter,
     /// The body is a JSON object, as every answer of the Flow Service is: not a page, not empty.
     Json,
 }
@@ -46,6 +50,8 @@ enum Then {
     Later(Reason),
     /// Renew the token and retry.
     Renew,
+    /// The token may have ended: renew it and retry; then it is a missing permission.
+    Suspect,
     /// Read the run again before retrying.
     Reread(Reason),
     /// A person must act first.
@@ -61,8 +67,8 @@ const fn row(status: RangeInclusive<u16>, sign: Sign, then: Then) -> Row {
 /// Every answer except a success; the first row that matches decides. Numbers are those of Adobe's
 /// catalogs (`flow-service-errors`, `sources-errors`), texts are parts of their messages.
 const TABLE: &[Row] = {
-    use Sign::{Any, Code, Gateway, Json, Message};
-    use Then::{Doubt, Hold, Later, Renew, Reread};
+    use Sign::{Any, Code, Gateway, Json, Message, Numbered, RetryAfter};
+    use Then::{Doubt, Hold, Later, Renew, Reread, Suspect};
     &[
         // Redirected: it is unknown what the first address did with the call.
         row(300..=399, Any, Doubt(Reason::Redirected)),
@@ -84,6 +90,7 @@ const TABLE: &[Row] = {
         row(425..=425, Any, Later(Reason::Unavailable)),
         row(429..=429, Any, Later(Reason::Throttled)),
         row(503..=503, Gateway(&[]), Later(Reason::Unavailable)),
+        row(503..=503, RetryAfter, Later(Reason::Throttled)),
         // The server gave up waiting, or failed at an unknown point.
         row(408..=408, Any, Doubt(Reason::Timeout)),
         row(500..=599, Any, Doubt(Reason::ServerError)),
@@ -102,9 +109,12 @@ const TABLE: &[Row] = {
             Hold(Reason::NotFound),
         ),
         // Permissions.
-        row(403..=403, Json, Hold(Reason::Forbidden)),
+        row(403..=403, Gateway(&["403000", "403003", "403025", "403027"]), Hold(Reason::Forbidden)),
+        row(403..=403, Numbered, Hold(Reason::Forbidden)),
+        // In practice, a token that has ended is answered like this.
+        row(403..=403, Any, Suspect),
         // A page of something in front of Adobe, such as a proxy: it is not about the run.
-        row(403..=404, Any, Later(Reason::Unavailable)),
+        row(404..=404, Any, Later(Reason::Unavailable)),
         row(400..=400, Code(&[1427], &["user token"]), Hold(Reason::Forbidden)),
         row(400..=400, Code(&[1100], &["not entitled"]), Hold(Reason::Forbidden)),
         // The request itself.
@@ -130,7 +140,7 @@ const TABLE: &[Row] = {
             Message(&["flow run action", "not supported"]),
             Hold(Reason::ActionUnsupported),
         ),
-        row(400..=499, Json, Hold(Reason::BadRequest)),
+        // Perhaps the run has changed meanwhile: it is read before each repetition, and these are few.
         row(400..=499, Any, Later(Reason::BadRequest)),
         // No such status exists.
         row(0..=u16::MAX, Any, Doubt(Reason::UnreadableAnswer)),
@@ -138,11 +148,13 @@ const TABLE: &[Row] = {
 };
 
 impl Row {
-    fn matches(&self, status: u16, error_body: Option<&ErrorBody>) -> bool {
+    fn matches(&self, answer: &Answer, error_body: Option<&ErrorBody>) -> bool {
         let has_sign = match (&self.sign, error_body) {
             (Sign::Any, _) => true,
+            (Sign::RetryAfter, _) => answer.has_retry_after,
             (_, None) => false,
             (Sign::Json, Some(error_body)) => error_body.is_json,
+            (Sign::Numbered, Some(error_body)) => error_body.number.is_some(),
             (Sign::Gateway(codes), Some(error_body)) => error_body
                 .gateway_code
                 .as_deref()
@@ -150,7 +162,7 @@ impl Row {
             (Sign::Code(numbers, words), Some(error_body)) => error_body.has_code(numbers, words),
             (Sign::Message(texts), Some(error_body)) => error_body.message_contains(texts),
         };
-        has_sign && self.status.contains(&status)
+        has_sign && self.status.contains(&answer.status)
     }
 }
 
@@ -172,6 +184,12 @@ pub(super) fn judge(exchanged: Result<Answer, NoAnswer>, timeout: Duration) -> V
     }
 }
 
+/// True for a doubt that shows trouble at Adobe: further calls would probably end in doubt too.
+pub(super) fn is_trouble(verdict: &Verdict) -> bool {
+    use Reason::{ConnectionLost, ServerError, Timeout};
+    matches!(verdict, Verdict::InDoubt { reason: Timeout | ConnectionLost | ServerError, .. })
+}
+
 /// Judges a re-trigger that was not sent: there is no token, or Adobe throttles us.
 pub(super) fn not_sent(error: &ApiError) -> Verdict {
     let reason = match error {
@@ -191,25 +209,39 @@ pub(super) fn gave_up(limit: Duration, throttled: Option<Duration>) -> Verdict {
     Verdict::NotSent { reason: Reason::NotSent, detail }
 }
 
-/// True if Adobe did not accept the token and a new one may help. A valid token of another
-/// organization is not renewed.
-pub(super) fn wants_new_token(answer: &Answer, error_body: &ErrorBody) -> bool {
-    let row = TABLE.iter().find(|row| row.matches(answer.status, Some(error_body)));
+/// What an answer says about the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenSign {
+    /// Nothing, or that a new one would not help: it belongs to another organization.
+    None,
+    /// It was refused.
+    Refused,
+    /// It has ended, or the credential lacks a permission.
+    Suspect,
+}
+
+/// What `answer` says about the token. All but [`TokenSign::None`] want a new one.
+pub(super) fn token_sign(answer: &Answer, error_body: &ErrorBody) -> TokenSign {
+    let row = TABLE.iter().find(|row| row.matches(answer, Some(error_body)));
     let wrong_org = error_body.number.is_some_and(|number| (2000..=2002).contains(&number));
-    row.is_some_and(|row| matches!(row.then, Then::Renew)) && !wrong_org
+    match row.map(|row| row.then) {
+        Some(Then::Renew) if !wrong_org => TokenSign::Refused,
+        Some(Then::Suspect) => TokenSign::Suspect,
+        _ => TokenSign::None,
+    }
 }
 
 fn answered(answer: &Answer) -> Verdict {
     let body = answer.body.as_ref().ok();
     let error_body = body.map(|body| ErrorBody::read(body));
-    let row = TABLE.iter().find(|row| row.matches(answer.status, error_body.as_ref()));
+    let row = TABLE.iter().find(|row| row.matches(answer, error_body.as_ref()));
     let then = row.map_or(Then::Doubt(Reason::UnreadableAnswer), |row| row.then);
     let detail = describe(answer, error_body.unwrap_or_default());
     match then {
         Then::Later(reason) => {
             Verdict::Refused(Refusal { remedy: Remedy::Later(answer.retry_after), reason, detail })
         }
-        Then::Renew => Verdict::Refused(Refusal {
+        Then::Renew | Then::Suspect => Verdict::Refused(Refusal {
             remedy: Remedy::Later(Some(Duration::ZERO)),
             reason: Reason::Unauthorized,
             detail,
@@ -260,9 +292,11 @@ fn in_doubt(reason: Reason, detail: String) -> Verdict {
 
 fn describe(answer: &Answer, error_body: ErrorBody) -> String {
     let answered = Answered::new(Service::Platform, answer, error_body);
+    let advice = answered.header_advice().map(|advice| format!("; {advice}")).unwrap_or_default();
     let code = answered.code.map(|code| format!(" ({code})")).unwrap_or_default();
     let id = answered.request_id.map(|id| format!(" [request id {id}]")).unwrap_or_default();
-    clean(&format!("{}{code}{id} {}", answered.status, answered.message), DETAIL)
+    let said = clean(&format!("{}{code}{id} {}", answered.status, answered.message), DETAIL);
+    format!("{said}{advice}")
 }
 
 /// The innermost cause, which is the specific one: *connection refused*.

@@ -81,7 +81,7 @@ impl Settings {
             || self.rules.iter().any(|rule| rule.retry.retry_empty_success == Some(true));
         let statuses = &mut connection.failed_status_values;
         if wanted && !statuses.is_empty() {
-            statuses.extend(["success", "Success"].map(str::to_owned));
+            statuses.extend(["success", "Success", "SUCCESS"].map(str::to_owned));
         }
         connection
     }

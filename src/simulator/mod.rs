@@ -48,7 +48,7 @@ mod world;
 
 pub use faults::rule::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, Faults};
 pub use http::server::Simulator;
-pub use quirks::{AnswerShape, EtagPlace, FlowIdList, Quirks, Spelling};
+pub use quirks::{AnswerShape, EndedToken, EtagPlace, FlowIdList, Quirks, Spelling};
 pub use scenarios::pace::Pace;
 pub use scenarios::scenario::{Scenario, ScenarioError};
 pub use world::World;

@@ -23,6 +23,12 @@ pub struct Quirks {
     pub runs_need_flow_id: bool,
     /// A filter on `updatedAt` is refused with 1449-400.
     pub updated_at_filter_refused: bool,
+    /// A filter on `createdAt` is refused with 1449-400.
+    pub created_at_filter_refused: bool,
+    /// Runs have no `durationSummary`, so no filter on it finds them.
+    pub duration_absent: bool,
+    /// Runs have no `updatedAt`, so no filter on it finds them.
+    pub updated_at_absent: bool,
     /// Items show times in seconds, as one published notification does; filters stay in ms.
     pub times_in_seconds: bool,
     /// Unknown counts of a failed run are published as -1; otherwise as 0.
@@ -47,6 +53,10 @@ pub struct Quirks {
     pub listing_delay_ms: u64,
     /// How long a token is valid, in seconds (`expires_in`).
     pub token_lifetime_s: u32,
+    /// A token ends after this many seconds, whatever `expires_in` says.
+    pub token_ends_early_s: Option<u32>,
+    /// The answer to a call with a token that has ended.
+    pub ended_token: EndedToken,
 }
 
 impl Default for Quirks {
@@ -59,6 +69,9 @@ impl Default for Quirks {
             flow_id_list: FlowIdList::Accepted,
             runs_need_flow_id: false,
             updated_at_filter_refused: false,
+            created_at_filter_refused: false,
+            duration_absent: false,
+            updated_at_absent: false,
             times_in_seconds: false,
             negative_counts: true,
             page_cap: 100,
@@ -71,6 +84,8 @@ impl Default for Quirks {
             clock_skew_ms: 0,
             listing_delay_ms: 0,
             token_lifetime_s: 86_399,
+            token_ends_early_s: None,
+            ended_token: EndedToken::Unauthorized,
         }
     }
 }
@@ -80,6 +95,18 @@ impl Quirks {
     pub(crate) fn publish_time(&self, at: i64) -> i64 {
         if self.times_in_seconds { at / 1000 } else { at }
     }
+}
+
+/// The answer to a call with a token that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedToken {
+    /// 401 of the gateway, with its code.
+    Unauthorized,
+    /// 403 without a body.
+    EmptyForbidden,
+    /// 403 with an HTML page.
+    HtmlForbidden,
 }
 
 /// The body of a successful re-trigger.

@@ -25,6 +25,8 @@ enum Format {
     Gateway,
     FlowService,
     Ims,
+    /// The message is the body, and not JSON.
+    Page,
 }
 
 impl Refusal {
@@ -61,6 +63,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, Format::Ims, code.to_owned(), message.to_owned())
     }
 
+    /// Something in front of the services, which answers without a code.
+    pub(crate) fn page(status: StatusCode, body: &str) -> Self {
+        Self::new(status, Format::Page, String::new(), body.to_owned())
+    }
+
     fn new(status: StatusCode, format: Format, code: String, message: String) -> Self {
         Self { status, format, code, message, about: None }
     }
@@ -76,6 +83,7 @@ impl Refusal {
             Format::Gateway => json!({ "error_code": self.code, "message": self.message }),
             Format::Ims => json!({ "error": self.code, "error_description": self.message }),
             Format::FlowService => self.problem(request_id),
+            Format::Page => return (self.status, self.message.clone()).into_response(),
         };
         let headers = [(CONTENT_TYPE, "application/json")];
         (self.status, headers, Body::from(body.to_string())).into_response()

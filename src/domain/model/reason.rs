@@ -66,7 +66,7 @@ reasons! {
     SourceOutage = "source_outage",
 
     // Refused for now
-    /// Adobe asked for fewer calls (429).
+    /// Adobe asked for fewer calls (429, 503), or gave no clear answer several times in a row.
     Throttled = "throttled",
     /// Adobe rejected the access token, even after it was renewed.
     Unauthorized = "unauthorized",
@@ -203,6 +203,16 @@ impl Reason {
                 | Self::Destination
                 | Self::InternalFlow
         )
+    }
+
+    /// After how many refusals in a row a recovery is held, because repeating does not change the
+    /// answer; `None` for a refusal that passes.
+    pub fn most_refusals(self) -> Option<u32> {
+        match self {
+            Self::BadRequest => Some(4),
+            Self::CreateFailed | Self::VersionMismatch => Some(8),
+            _ => None,
+        }
     }
 
     /// True for a cause of a hold that can go away without a decision about the recovery. All others

@@ -98,6 +98,9 @@ fn advance_held(
     if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }
+    if terms.policy.skip_when_later_run_succeeded && snapshot.later_run_succeeded(recovery) {
+        return recovery.superseded(terms);
+    }
     if let Some(change) = recovery.run_out(terms).or_else(|| recovery.ignored(terms)) {
         return Some(change);
     }

@@ -57,6 +57,10 @@ impl ReadPlan {
                     if wanted || *why == Reason::NotFound {
                         list.runs.push(target());
                     }
+                    if wanted && policy.skip_when_later_run_succeeded {
+                        let since = before(recovery.failed_at, CLOCK_SKEW);
+                        list.listings.push((recovery.flow_id.clone(), since));
+                    }
                 }
                 State::Watching { issued, .. } => list.runs.push(issued.clone()),
                 State::InDoubt { asked, since, .. } | State::Triggering { asked, since, .. } => {

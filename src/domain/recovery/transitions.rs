@@ -197,10 +197,10 @@ impl Recovery {
         (open && is_healed(run, terms)).then(|| self.recovered(Reason::HealedElsewhere, terms))
     }
 
-    /// `waiting` → `recovered`, because a later run of the same dataflow succeeded.
+    /// `waiting` or `held` → `recovered`, because a later run of the same dataflow succeeded.
     pub fn superseded(&self, terms: Terms<'_>) -> Option<Change> {
-        matches!(self.state, State::Waiting { .. })
-            .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
+        let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
+        open.then(|| self.recovered(Reason::LaterRunSucceeded, terms))
     }
 
     /// `waiting` → `watching` a run that someone else's re-trigger created, as if it were ours: it
@@ -236,7 +236,9 @@ impl Recovery {
         refused.contested = reason == Reason::StateConflict;
         let wait =
             |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
+        let lasts = reason.most_refusals().is_some_and(|most| refused.refusals >= most);
         let mut change = match refusal.remedy {
+            Remedy::Later(_) if lasts => refused.held(reason, terms),
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
             }

@@ -2,7 +2,7 @@
 //! Nothing in here retries, follows redirects or interprets the answer.
 
 use jiff::Timestamp;
-use reqwest::header::{AGE, DATE, ETAG, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{AGE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Request, Response};
 use std::time::Duration;
 
@@ -13,8 +13,11 @@ const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// `Retry-After`, seconds or a date, as a wait from now.
+    /// How long to wait from now: `Retry-After`, seconds or a date; with 429 and 503 also `Expires`, which
+    /// some of Adobe's services send in its place.
     pub(crate) retry_after: Option<Duration>,
+    /// `Retry-After` is there, whatever it says.
+    pub(crate) has_retry_after: bool,
     /// `ETag`, exactly as received.
     pub(crate) etag: Option<String>,
     /// `X-Request-Id`.
@@ -77,9 +80,14 @@ pub(crate) async fn exchange(
     let mut response = client.execute(request).await?;
     let headers = response.headers();
     let date = header(headers, &DATE).and_then(http_date);
+    let status = response.status().as_u16();
+    let throttles = matches!(status, 429 | 503);
     let mut answer = Answer {
-        status: response.status().as_u16(),
-        retry_after: header(headers, &RETRY_AFTER).and_then(|text| retry_after(text, date)),
+        status,
+        retry_after: header(headers, &RETRY_AFTER)
+            .and_then(|text| retry_after(text, date))
+            .or_else(|| expires(header(headers, &EXPIRES).filter(|_| throttles)?, date)),
+        has_retry_after: headers.contains_key(RETRY_AFTER),
         etag: header(headers, &ETAG).map(str::to_owned),
         request_id: header(headers, &HeaderName::from_static("x-request-id"))
             .map(|id| crate::flow_service::text::clean(id, 80)),
@@ -140,6 +148,12 @@ fn retry_after(text: &str, date: Option<Timestamp>) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_LIMIT))
 }
 
+/// `Expires` as a wait, compared with the answer's own `Date`. `None` unless it is later: then it only
+/// forbids to cache the answer.
+fn expires(text: &str, date: Option<Timestamp>) -> Option<Duration> {
+    retry_after(text, date).filter(|wait| !wait.is_zero() && http_date(text).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +173,16 @@ mod tests {
             assert_eq!(wait(nonsense), None, "{nonsense}");
         }
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:51:37 GMT", None), None);
+    }
+
+    #[test]
+    fn expires_is_a_wait_only_if_it_is_later_than_the_answer() {
+        let wait = |text| expires(text, http_date(DATE)).map(|wait| wait.as_secs());
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        for none in ["0", "-1", "38", DATE, "Sun, 06 Nov 1994 08:00:00 GMT", ""] {
+            assert_eq!(wait(none), None, "{none}");
+        }
+        assert_eq!(expires("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
     }
 
     #[test]

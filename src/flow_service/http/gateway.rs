@@ -96,14 +96,20 @@ impl Gateway {
             calls: calling_client(connection)?,
             identity,
             permits: Semaphore::new(permits),
-            pacer: Pacer::new(connection.requests_per_second),
-            throttle: Throttle::default(),
+            pacer: Pacer::default(),
+            throttle: Throttle::new(connection.requests_per_second),
         })
     }
 
-    /// How much longer Adobe's throttling lasts.
+    /// How much longer calls that must not be repeated are held back: Adobe throttles us, or the last ones
+    /// ended in doubt.
     pub(crate) fn throttle_left(&self) -> Option<Duration> {
-        Some(self.throttle.left(self.clock.monotonic())).filter(|left| !left.is_zero())
+        Some(self.throttle.calls_left(self.clock.monotonic())).filter(|left| !left.is_zero())
+    }
+
+    /// A call that must not be repeated ended, in doubt or not.
+    pub(crate) fn called(&self, in_doubt: bool) {
+        self.throttle.on_call(in_doubt, self.clock.monotonic());
     }
 
     /// Waits until an exchange may be made; `None` as soon as `may_go` returns false. Nothing has been
@@ -122,7 +128,7 @@ impl Gateway {
             let until = self.throttle.until();
             let wait = self.throttle.wait(self.clock.monotonic());
             tokio::time::sleep(wait.map_err(|left| ApiError::Throttled { left })?).await;
-            self.pacer.wait().await;
+            self.pacer.wait(self.throttle.interval(self.clock.monotonic())).await;
             if self.throttle.until() <= until {
                 self.throttle.waited_out(until);
                 return Ok(may_go().then_some(Permit { _permit: permit }));

@@ -8,5 +8,6 @@ pub(crate) mod gateway;
 pub(crate) mod observe;
 mod pacer;
 pub(crate) mod platform_clock;
+mod rate;
 mod throttle;
 pub(crate) mod token;

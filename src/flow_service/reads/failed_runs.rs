@@ -84,10 +84,10 @@ impl Reader {
         include_others: bool,
         window: Window,
     ) -> (Form, PageAccumulator<Run>) {
+        let spellings = &self.spellings.for_listing();
         let mut left_out = BTreeSet::new();
         let mut last: Option<(Feature, ApiError)> = None;
         loop {
-            let spellings = &self.failed_status_values;
             let form = self.forms.choose(flows.len(), include_others, window, spellings, &left_out);
             let found = self.in_form(&form, sandbox, flows).await;
             let refused = found.pages == 0;
@@ -173,8 +173,20 @@ impl Reader {
         for filters in form.filters(flows) {
             found.merge(self.pages("runs", sandbox, &filters, wire::run).await);
             if found.fault.is_some() {
-                break;
+                return found;
             }
+        }
+        let Some((requests, since)) = form.without_time(flows) else { return found };
+        let is_old = |run: &Run| run.begun_at().or(run.updated_at).is_some_and(|at| at < since);
+        for filters in requests {
+            // Newest first: after a page of old runs there are only older ones.
+            let mut newest = self.pages_until("runs", sandbox, &filters, wire::run, is_old).await;
+            newest.retain(|run| !is_old(run));
+            if newest.has_too_many_pages() {
+                tracing::debug!("runs without a start may be missing: there are too many pages");
+                newest.fault = None;
+            }
+            found.merge(newest);
         }
         found
     }

@@ -26,6 +26,9 @@ const WHOLE_SANDBOX_COST: usize = 4;
 /// took longer.
 const LONGEST_RUN: Duration = Duration::from_secs(6 * 60 * 60);
 
+/// A filter whose use is documented, on a property that some runs lack.
+const STARTED_AT: &str = "metrics.durationSummary.startedAtUTC";
+
 /// Something that Adobe may not support, the least trusted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feature {
@@ -76,6 +79,8 @@ struct Span {
     until: Option<Timestamp>,
     /// How much earlier than requested it starts; see [`LONGEST_RUN`].
     lead: Duration,
+    /// Runs that lack the property have to be found too.
+    finds_all: bool,
 }
 
 /// Which features Adobe refused.
@@ -115,10 +120,14 @@ impl Forms {
         };
         let time = match window {
             Window::UpdatedSince(since) if with(Feature::UpdatedAt) => {
-                Span { property: "updatedAt", since, until: None, lead: Duration::ZERO }
+                let lead = Duration::ZERO;
+                Span { property: "updatedAt", since, until: None, lead, finds_all: false }
             }
             Window::UpdatedSince(since) => created_since(since, LONGEST_RUN, &mut with),
-            Window::CreatedSince(since) => created_since(since, Duration::ZERO, &mut with),
+            Window::CreatedSince(since) => {
+                let span = created_since(since, Duration::ZERO, &mut with);
+                Span { finds_all: true, ..span }
+            }
         };
         const STATUS: &str = "metrics.statusSummary.status";
         let one = |spelling: &String| Some(PropertyFilter::one_of(STATUS, [spelling.as_str()]));
@@ -144,10 +153,15 @@ impl Forms {
     }
 
     /// Drops the least trusted feature that may have caused a listing with omissions; `false` if none is
-    /// left. The window's own filters stay: without them a listing has no bounds.
+    /// left.
     pub(crate) fn drop_least_trusted(&self) -> bool {
-        const SILENT: [Feature; 4] =
-            [Feature::StatusList, Feature::FlowList, Feature::WholeSandbox, Feature::Status];
+        const SILENT: [Feature; 5] = [
+            Feature::StatusList,
+            Feature::FlowList,
+            Feature::WholeSandbox,
+            Feature::Status,
+            Feature::CreatedAt,
+        ];
         let mut refused = self.lock();
         let next = SILENT.into_iter().find(|feature| !refused.contains(feature));
         if let Some(feature) = next {
@@ -170,25 +184,41 @@ impl Forms {
 fn created_since(since: Timestamp, lead: Duration, with: &mut impl FnMut(Feature) -> bool) -> Span {
     let property = match with(Feature::CreatedAt) {
         true => "createdAt",
-        false => "metrics.durationSummary.startedAtUTC",
+        false => STARTED_AT,
     };
-    Span { property, since: before(since, lead), until: None, lead }
+    Span { property, since: before(since, lead), until: None, lead, finds_all: false }
 }
 
 impl Form {
     /// The filters of each request for these flows; [`FlowSelection::WholeSandbox`] ignores them.
     pub(crate) fn filters(&self, flows: &[FlowId]) -> Vec<Vec<PropertyFilter>> {
+        let Span { property, since, until, .. } = self.time;
+        let end = until.map(|until| PropertyFilter::before(property, until));
+        let time: Vec<_> =
+            [PropertyFilter::since(property, since)].into_iter().chain(end).collect();
+        self.requests(flows, &time)
+    }
+
+    fn requests(&self, flows: &[FlowId], time: &[PropertyFilter]) -> Vec<Vec<PropertyFilter>> {
         let flows = match self.selection {
             FlowSelection::WholeSandbox => None,
             _ => Some(PropertyFilter::one_of("flowId", flows.iter().map(FlowId::as_str))),
         };
-        let Span { property, since, until, .. } = self.time;
-        let end = until.map(|until| PropertyFilter::before(property, until));
-        let since = PropertyFilter::since(property, since);
         let one = |status: &Option<PropertyFilter>| {
-            flows.iter().chain(status).chain([&since]).chain(&end).cloned().collect()
+            flows.iter().chain(status).chain(time).cloned().collect()
         };
         self.statuses.iter().map(one).collect()
+    }
+
+    /// If nothing else finds the runs that this form's filter on time leaves out, because they lack the
+    /// property: the filters of each request without it, and where reading may stop.
+    pub(crate) fn without_time(
+        &self,
+        flows: &[FlowId],
+    ) -> Option<(Vec<Vec<PropertyFilter>>, Timestamp)> {
+        let Span { property, since, finds_all, until, .. } = self.time;
+        (finds_all && property == STARTED_AT && until.is_none())
+            .then(|| (self.requests(flows, &[]), since))
     }
 
     /// The first half of this form's time span, which ends at `now` if it has no end; `None` if it is too
@@ -253,12 +283,16 @@ impl Form {
 }
 
 /// True for a refusal that may be about the form of the request: a 400 that comes neither from the
-/// gateway nor from the checks of token, organization and sandbox (2000 and up), or a URL too long.
+/// gateway nor from the checks of token, organization and sandbox (2000 and up, or a header's name), or a
+/// URL too long.
 pub(crate) fn concerns_form(error: &ApiError) -> bool {
     let ApiError::Answered(answered) = error else { return false };
     let Answered { status, body, .. } = answered.as_ref();
     match status {
-        400 => body.gateway_code.is_none() && body.number.is_none_or(|number| number < 2000),
+        400 => {
+            let of_service = body.gateway_code.is_none() && !body.names_header();
+            of_service && body.number.is_none_or(|number| number < 2000)
+        }
         414 | 431 => true,
         _ => false,
     }

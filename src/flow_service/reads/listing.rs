@@ -95,6 +95,12 @@ impl<T: Identified> PageAccumulator<T> {
         self.items.iter()
     }
 
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+        self.items.retain(is_kept);
+        let places = self.items.iter().enumerate();
+        self.places = places.map(|(place, item)| (item.id().to_owned(), place)).collect();
+    }
+
     pub(crate) fn has_too_many_pages(&self) -> bool {
         matches!(self.fault, Some(ApiError::TooManyPages { .. }))
     }

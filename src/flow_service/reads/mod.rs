@@ -7,3 +7,4 @@ mod failed_runs;
 pub(crate) mod forms;
 pub(crate) mod listing;
 pub(crate) mod reader;
+pub(crate) mod spellings;

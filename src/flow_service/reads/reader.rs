@@ -2,7 +2,8 @@
 
 use super::forms::Forms;
 use super::listing::{Identified, PageAccumulator};
-use crate::domain::model::ids::SandboxName;
+use super::spellings::Spellings;
+use crate::domain::model::ids::{RunId, SandboxName};
 use crate::flow_service::error::{Answered, ApiError, Service};
 use crate::flow_service::error_body::ErrorBody;
 use crate::flow_service::http::auth::Auth;
@@ -10,6 +11,7 @@ use crate::flow_service::http::exchange::BodyFault;
 use crate::flow_service::http::gateway::{Gateway, Permit};
 use crate::flow_service::http::token::Token;
 use crate::flow_service::query::{self, PropertyFilter};
+use crate::flow_service::verdicts::TokenSign;
 use crate::flow_service::{verdicts, wire};
 use futures_util::{StreamExt, stream};
 use reqwest::Url;
@@ -27,6 +29,8 @@ pub(crate) struct Reader {
     pub(crate) max_pages: usize,
     pub(crate) page_size: usize,
     pub(crate) failed_status_values: Vec<String>,
+    /// The spellings in use: those of the settings, and those learned.
+    pub(crate) spellings: Spellings,
 }
 
 impl Reader {
@@ -65,12 +69,21 @@ impl Reader {
                 return serde_json::from_slice(&body).map_err(|_| unreadable("it is not JSON"));
             }
             let error = ErrorBody::read(&body.unwrap_or_default());
-            let stale = !renewed && verdicts::wants_new_token(&answer, &error);
+            let stale = !renewed && verdicts::token_sign(&answer, &error) != TokenSign::None;
             if !(stale && self.auth.drop_refused(token.generation)) {
                 return Err(Box::new(Answered::new(Service::Platform, &answer, error)).into());
             }
             renewed = true;
         }
+    }
+
+    /// True if Adobe accepts `token` for reading `run`: what it then refuses is a matter of permissions.
+    pub(crate) async fn accepts(&self, sandbox: &SandboxName, run: &RunId, token: &Token) -> bool {
+        let url = query::resource_url(&self.platform, &["runs", run.as_str()]);
+        let Ok(headers) = self.gateway.headers(sandbox, token) else { return false };
+        let Ok(Some(permit)) = self.gateway.permit(|| true).await else { return false };
+        let answer = self.gateway.read("run", url, headers, token, &permit).await;
+        answer.is_ok_and(|answer| answer.is_success())
     }
 
     /// The token for one exchange and the permission to make it. Keep the permit until a refused token
@@ -112,6 +125,19 @@ impl Reader {
         filters: &[PropertyFilter],
         read: fn(&Value) -> Option<T>,
     ) -> PageAccumulator<T> {
+        self.pages_until(resource, sandbox, filters, read, |_| false).await
+    }
+
+    /// Reads a listing up to the first page on which `is_past` returns true for all items, or to its last
+    /// one.
+    pub(crate) async fn pages_until<T: Identified>(
+        &self,
+        resource: &'static str,
+        sandbox: &SandboxName,
+        filters: &[PropertyFilter],
+        read: fn(&Value) -> Option<T>,
+        is_past: impl Fn(&T) -> bool,
+    ) -> PageAccumulator<T> {
         let mut found = PageAccumulator::default();
         let mut tokens = HashSet::new();
         let mut token: Option<String> = None;
@@ -122,8 +148,14 @@ impl Reader {
                 Ok(body) => match wire::page(&body) {
                     Some(page) => {
                         found.pages += 1;
-                        page.items.iter().for_each(|item| found.push_read(read(item)));
-                        page.next.map(query::continuation_token)
+                        page.items.iter().for_each(|item| self.spellings.learn(item));
+                        let items: Vec<Option<T>> = page.items.iter().map(read).collect();
+                        let next = page.next.map(query::continuation_token);
+                        let mut read = items.iter().flatten().peekable();
+                        let is_past = read.peek().is_some() && read.all(&is_past);
+                        let next = next.filter(|_| !is_past);
+                        items.into_iter().for_each(|item| found.push_read(item));
+                        next
                     }
                     None => {
                         found.fault = Some(unreadable("it contains no list of items"));
@@ -165,7 +197,10 @@ impl Reader {
         let url = query::resource_url(&self.platform, &[resource, id]);
         match self.get(endpoint, sandbox, &url).await {
             Ok(body) => match wire::single(&body) {
-                Some(items) => items.iter().for_each(|item| found.push_read(read(item))),
+                Some(items) => items.iter().for_each(|item| {
+                    self.spellings.learn(item);
+                    found.push_read(read(item));
+                }),
                 None => found.fault = Some(unreadable("it contains no list of items")),
             },
             Err(error) if error.is_not_found() => {}

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::app::App;
+use crate::simulator::quirks::EndedToken;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::world::World;
 
@@ -49,8 +50,15 @@ fn check_token(authorization: Option<&str>, world: &World) -> Result<(), Refusal
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     if !token.is_some_and(|token| world.tokens.is_valid(token, world.now_ms())) {
-        let message = "Oauth token is not valid.";
-        return Err(Refusal::gateway(StatusCode::UNAUTHORIZED, "401013", message));
+        return Err(match world.quirks.ended_token {
+            EndedToken::Unauthorized => {
+                Refusal::gateway(StatusCode::UNAUTHORIZED, "401013", "Oauth token is not valid.")
+            }
+            EndedToken::EmptyForbidden => Refusal::page(StatusCode::FORBIDDEN, ""),
+            EndedToken::HtmlForbidden => {
+                Refusal::page(StatusCode::FORBIDDEN, "<html><h1>Forbidden</h1></html>")
+            }
+        });
     }
     Ok(())
 }

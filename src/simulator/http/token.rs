@@ -40,7 +40,8 @@ pub(crate) async fn issue_token(
     }
     let lifetime_s = world.quirks.token_lifetime_s;
     let now = world.now_ms();
-    let token = world.tokens.issue(now, lifetime_s, &mut world.noise);
+    let ends_after_s = world.quirks.token_ends_early_s.unwrap_or(lifetime_s);
+    let token = world.tokens.issue(now, ends_after_s, &mut world.noise);
     Ok(Json(json!({
         "access_token": token, "token_type": "bearer", "expires_in": lifetime_s,
     })))

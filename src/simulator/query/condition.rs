@@ -28,8 +28,13 @@ impl Condition {
         let (path, rest) = text.split_at(end);
         let (operator, values) = split_operator(rest)?;
         let field = Field::parse(resource, path)?;
-        if field == Field::Updated && quirks.updated_at_filter_refused {
-            return Err(Refusal::bad_request(1449, "updatedAt is not a valid field."));
+        let is_refused = match field {
+            Field::Updated => quirks.updated_at_filter_refused,
+            Field::Created => quirks.created_at_filter_refused,
+            _ => false,
+        };
+        if is_refused {
+            return Err(Refusal::bad_request(1449, format!("{path} is not a valid field.")));
         }
         let test = match (operator, field.kind()) {
             ("==", Kind::Text)

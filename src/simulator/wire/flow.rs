@@ -110,7 +110,8 @@ impl<'w> FlowItem<'w> {
             last_run_details: view.last_run().map(|run| LastRun {
                 id: &run.id,
                 state: run.status.spelled(quirks.status_spelling),
-                started_at: run.started_at.map(|at| quirks.publish_time(at)),
+                started_at: (run.started_at.filter(|_| !quirks.duration_absent))
+                    .map(|at| quirks.publish_time(at)),
                 completed_at: run.completed_at().map(|at| quirks.publish_time(at)),
             }),
         }

@@ -15,7 +15,8 @@ use crate::simulator::world::run::RunStatus;
 pub(crate) struct RunItem<'w> {
     id: &'w str,
     created_at: i64,
-    updated_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<&'w str>,
     updated_by: &'static str,
@@ -36,7 +37,8 @@ pub(crate) struct RunItem<'w> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Metrics<'w> {
-    duration_summary: DurationSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_summary: Option<DurationSummary>,
     size_summary: Value,
     record_summary: Value,
     file_summary: Value,
@@ -74,7 +76,8 @@ struct Activity<'w> {
     name: &'static str,
     #[serde(rename = "updatedAtUTC")]
     updated_at: i64,
-    duration_summary: DurationSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_summary: Option<DurationSummary>,
     status_summary: StatusSummary<'w>,
 }
 
@@ -88,7 +91,7 @@ impl<'w> RunItem<'w> {
         Self {
             id: &run.id,
             created_at: quirks.publish_time(run.created_at),
-            updated_at: quirks.publish_time(run.updated_at),
+            updated_at: (!quirks.updated_at_absent).then(|| quirks.publish_time(run.updated_at)),
             created_by: author,
             updated_by: "acp_flow_provider",
             created_client: author,
@@ -140,12 +143,12 @@ impl<'w> Metrics<'w> {
     }
 }
 
-fn duration(view: &RunView<'_>) -> DurationSummary {
+fn duration(view: &RunView<'_>) -> Option<DurationSummary> {
     let quirks = &view.world.quirks;
-    DurationSummary {
+    (!quirks.duration_absent).then(|| DurationSummary {
         started_at: view.run.started_at.map(|at| quirks.publish_time(at)),
         completed_at: view.run.completed_at().map(|at| quirks.publish_time(at)),
-    }
+    })
 }
 
 /// One activity: the promotion if that failed, else the copy.

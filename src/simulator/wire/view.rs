@@ -48,8 +48,10 @@ impl Filterable for RunView<'_> {
             Field::Id => Value::Text(&self.run.id),
             Field::FlowId => Value::Text(&self.flow.id),
             Field::Status => Value::Text(self.status()),
+            Field::Started if self.world.quirks.duration_absent => Value::Absent,
             Field::Started => self.run.started_at.map_or(Value::Absent, Value::Time),
             Field::Created => Value::Time(self.run.created_at),
+            Field::Updated if self.world.quirks.updated_at_absent => Value::Absent,
             Field::Updated => Value::Time(self.run.updated_at),
             _ => Value::Absent,
         }

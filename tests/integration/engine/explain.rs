@@ -83,7 +83,7 @@ async fn a_refusal_is_told_with_what_the_platform_said_and_with_what_comes_next(
             "budget    0 of 5 attempts used; no attempt after 2026-03-02 00:00:00Z",
             "next      waiting: attempt 1 of 5 was due 2026-03-01 00:01:",
             "1/5      re-trigger refused",
-            "throttled: Adobe asked for fewer calls (429).",
+            "throttled: Adobe asked for fewer calls (429, 503)",
             "answer: ",
             "429",
             "due: ",

@@ -5,7 +5,9 @@ use crate::kit::simulator::TestActions;
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
-use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowState};
+use flowmend::simulator::{
+    Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, FlowState, RunSetup, RunStatus,
+};
 
 #[tokio::test]
 async fn a_dataflow_that_is_disabled_is_held_and_goes_on_when_it_is_enabled() {
@@ -33,6 +35,57 @@ async fn a_refusal_that_needs_a_person_is_held_and_not_repeated() {
     let State::Held { why, .. } = app.state(&root).await else { panic!() };
     assert_eq!(why, Reason::Forbidden);
     assert_eq!(app.ledger().requests(Endpoint::Retrigger), 1);
+}
+
+fn nameless_400() -> Effect {
+    Effect::Status(ErrorAnswer { body: ErrorBody::FlowService, ..ErrorAnswer::new(400) })
+}
+
+#[tokio::test]
+async fn a_refusal_that_repeating_does_not_change_is_held_after_a_few_repeats() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let root = app.failed_run(&flow, 1);
+    app.fault(FaultRule::always(Endpoint::Retrigger, nameless_400()));
+    app.run_for(60 * MINUTE, MINUTE / 2).await;
+    assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::BadRequest });
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 4);
+}
+
+#[tokio::test]
+async fn a_run_that_turned_fine_before_the_call_was_refused_has_recovered() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let root = app.failed_run(&flow, 1);
+    app.fault(FaultRule::once(Endpoint::Retrigger, nameless_400()));
+    app.pass().await;
+    app.advance(MINUTE);
+    app.pass().await;
+    app.world(|world| world.set_run_status(root.as_str(), RunStatus::Success));
+    app.run_for(5 * MINUTE, MINUTE / 2).await;
+    assert_eq!(app.state(&root).await, State::Recovered { why: Reason::HealedElsewhere });
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 1);
+}
+
+#[tokio::test]
+async fn a_hold_ends_when_a_later_run_succeeded_if_the_policy_says_that_this_counts() {
+    for counts in [true, false] {
+        let config = format!("skip_when_later_run_succeeded = {counts}");
+        let mut app = Setup::new().config(&format!("[retry]\n{config}")).start().await;
+        let flow = app.batch_flow("crm-accounts");
+        let root = app.failed_run(&flow, 1);
+        app.fault(FaultRule::always(Endpoint::Retrigger, Effect::Status(ErrorAnswer::new(403))));
+        app.fault(FaultRule::always(Endpoint::Retrigger, nameless_400()));
+        app.run_for(5 * MINUTE, MINUTE).await;
+        assert!(matches!(app.state(&root).await, State::Held { .. }));
+        // The dataflow itself names only the last of them.
+        app.world(|world| world.add_run(RunSetup::succeeded(&flow)));
+        app.advance(MINUTE);
+        app.failed_run(&flow, 1);
+        app.run_for(40 * MINUTE, MINUTE).await;
+        let ended = State::Recovered { why: Reason::LaterRunSucceeded };
+        assert_eq!(app.state(&root).await == ended, counts);
+    }
 }
 
 #[tokio::test]

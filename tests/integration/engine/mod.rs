@@ -25,3 +25,4 @@ mod policies;
 mod quirks;
 mod restart;
 mod rules;
+mod throttling;

@@ -2,7 +2,7 @@
 
 use crate::engine::support::{MINUTE, Setup};
 use flowmend::domain::recovery::State;
-use flowmend::simulator::{AnswerShape, EtagPlace, FlowIdList, Quirks, Spelling};
+use flowmend::simulator::{AnswerShape, EtagPlace, FlowIdList, Quirks, RunSetup, Spelling};
 
 async fn heals_under(name: &str, quirks: Quirks, config: &str, flows: usize) {
     let mut app = Setup::new().config(config).start_in(|world| world.quirks = quirks).await;
@@ -45,6 +45,55 @@ async fn a_status_is_found_however_it_is_spelled_and_filtered() {
             let name = format!("{quirks:?}");
             heals_under(&name, quirks, "", 1).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn the_filter_learns_the_spelling_of_the_service_and_misses_nothing_between_sweeps() {
+    for (status_spelling, configured) in
+        [(Spelling::Upper, "failed"), (Spelling::Pascal, "failed"), (Spelling::Lower, "FAILED")]
+    {
+        let quirks =
+            Quirks { status_spelling, status_filter_case_sensitive: true, ..Quirks::default() };
+        let config = format!("[adobe]\nfailed_status_values = [\"{configured}\"]");
+        let mut app = Setup::new().config(&config).start_in(|world| world.quirks = quirks).await;
+        let flow = app.batch_flow("crm-accounts");
+        app.world(|world| world.add_run(RunSetup::succeeded(&flow)));
+        app.pass().await;
+        app.advance(MINUTE);
+        let root = app.failed_run(&flow, 1);
+        app.advance(MINUTE);
+        app.pass().await;
+        assert!(app.try_recovery(&root).await.is_some(), "{status_spelling:?} {configured}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_without_a_start_or_a_change_is_found_by_the_next_sweep_whatever_filter_is_refused() {
+    for case in 0..32_u8 {
+        let has = |bit: u8| case & (1 << bit) != 0;
+        let quirks = Quirks {
+            duration_absent: has(0),
+            updated_at_absent: has(1),
+            created_at_filter_refused: has(2),
+            updated_at_filter_refused: has(3),
+            runs_need_flow_id: has(4),
+            page_cap: 5,
+            ..Quirks::default()
+        };
+        let name = format!("{quirks:?}");
+        let mut app = Setup::new().start_in(|world| world.quirks = quirks).await;
+        let flow = app.batch_flow("crm-accounts");
+        app.pass().await;
+        app.advance(MINUTE);
+        let root = app.failed_run(&flow, 1);
+        // The dataflow itself names only its last run.
+        (0..7).for_each(|_| drop(app.world(|world| world.add_run(RunSetup::succeeded(&flow)))));
+        for _ in 0..4 {
+            app.advance(10 * MINUTE);
+            app.pass().await;
+        }
+        assert!(app.try_recovery(&root).await.is_some(), "{name}");
     }
 }
 

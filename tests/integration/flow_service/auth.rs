@@ -91,6 +91,37 @@ async fn a_missing_token_is_a_403_at_the_gateway_and_renews_too() {
 }
 
 #[tokio::test]
+async fn a_403_without_a_known_code_renews_the_token_and_is_repeated_once() {
+    for body in ["", "<html>denied</html>", r#"{"message":"Forbidden"}"#] {
+        let server = Server::start(move |request, before| {
+            (request.target.contains("/flows") && before == 0).then(|| json(403, body))
+        });
+        assert!(server.service().flows(&prod()).await.is_complete(), "{body}");
+        assert_eq!((server.asked().len(), server.tokens()), (2, 2), "{body}");
+
+        let server = Server::start(move |request, _| {
+            request.target.contains("/flows").then(|| json(403, body))
+        });
+        let service = server.service();
+        for expected in [2, 3] {
+            let fault = service.flows(&prod()).await.fault.unwrap();
+            assert!(fault.is_credentials(), "{fault}");
+            assert_eq!((server.asked().len(), server.tokens()), (expected, 2), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_permission_with_its_code_costs_no_token() {
+    let server = Server::start(|request, _| {
+        let body = include_str!("../../data/adobe/error_forbidden.json");
+        request.target.contains("/flows").then(|| json(403, body))
+    });
+    assert!(server.service().flows(&prod()).await.fault.unwrap().is_credentials());
+    assert_eq!((server.asked().len(), server.tokens()), (1, 1));
+}
+
+#[tokio::test]
 async fn if_adobe_refuses_every_token_no_more_are_requested() {
     let server = Server::start(|request, _| {
         let body = include_str!("../../data/adobe/error_gateway_token_invalid.json");
@@ -168,7 +199,9 @@ async fn no_secret_is_shown_even_if_the_answer_quotes_it() {
             return None;
         }
         count.fetch_add(1, Ordering::SeqCst);
-        let body = format!(r#"{{"error":"x","message":"seen: {TOKEN} and {SECRET}"}}"#);
+        let body = format!(
+            r#"{{"error":"x","error_code":"403003","message":"seen: {TOKEN} and {SECRET}"}}"#
+        );
         Some(json(if token { 400 } else { 403 }, body))
     });
     let clock = Arc::new(TestClock::default());

@@ -161,13 +161,16 @@ async fn a_400_to_every_form_drops_no_feature_and_ends() {
 async fn a_400_about_something_else_does_not_concern_the_form() {
     for reply in [
         error(400, "FLOW-2105-400", "The header x-sandbox-name is missing in the request."),
+        json(400, r#"{"errorMessage":"x-sandbox-id header is missing or empty"}"#),
         json(400, r#"{"error_code":"400003","message":"Missing header"}"#),
     ] {
         let server = Server::start(move |request, _| {
             request.target.contains("/runs").then(|| reply.clone())
         });
-        assert!(!changed(&server.service(), 3).await.is_complete());
+        let fault = changed(&server.service(), 3).await.fault.unwrap().to_string();
         assert_eq!(server.asked().len(), 1);
+        let names_header = fault.contains("x-sandbox");
+        assert_eq!(fault.contains("check the name in [[sandbox]]"), names_header, "{fault}");
     }
 }
 

@@ -147,7 +147,7 @@ async fn an_item_without_an_id_affects_neither_its_page_nor_the_watermark() {
 
 #[tokio::test]
 async fn a_read_is_repeated_when_that_may_help_and_only_then() {
-    for (status, expected) in [(503, 2), (429, 2), (500, 2), (403, 1), (404, 1), (400, 1)] {
+    for (status, expected) in [(503, 2), (429, 2), (500, 2), (403, 2), (404, 1), (400, 1)] {
         let server = Server::start(move |request, before| {
             (request.target.contains("/flows") && before == 0).then(|| json(status, "{}"))
         });

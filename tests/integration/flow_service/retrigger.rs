@@ -1,10 +1,13 @@
 //! The one call that must not be repeated: what is sent, and every verdict.
 
-use crate::flow_service::server::{Reply, SECRET, Server, TOKEN, error, json, ok, prod};
+use crate::flow_service::server::{
+    Reply, SECRET, Server, TOKEN, TestClock, error, json, ok, page, prod, run,
+};
 use flowmend::domain::model::ids::{Etag, RunId};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
-use flowmend::flow_service::Connection;
+use flowmend::flow_service::{Connection, FlowService};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -128,6 +131,22 @@ fn rows() -> Vec<(&'static str, Reply)> {
             flow(503, "FLOW-1103-503", "The service is temporarily unavailable."),
         ),
         ("doubt server_error", gateway(504, "504000")),
+        ("doubt server_error", Reply::Answer(503, vec![], String::new())),
+        (
+            "later 9s throttled",
+            Reply::Answer(503, vec![("Retry-After", "9".into())], String::new()),
+        ),
+        (
+            "later 60s throttled",
+            Reply::Answer(
+                429,
+                vec![
+                    ("Expires", "Tue, 14 Nov 2023 22:14:20 GMT".into()),
+                    ("Date", "Tue, 14 Nov 2023 22:13:20 GMT".into()),
+                ],
+                String::new(),
+            ),
+        ),
         ("later unavailable", gateway(503, "503000")),
         ("later 7s unavailable", after(503, "7")),
         ("later 38s throttled", after(429, "38")),
@@ -152,7 +171,7 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ("hold forbidden", gateway(403, "403000")),
         ("hold forbidden", gateway(403, "403003")),
         ("hold forbidden", gateway(403, "403025")),
-        ("hold bad_request", gateway(400, "400003")),
+        ("later bad_request", gateway(400, "400003")),
         ("hold forbidden", json(403, include_str!("../../data/adobe/error_forbidden.json"))),
         ("hold forbidden", flow(403, "FLOW-2118-403", "The permission write is missing.")),
         (
@@ -182,7 +201,7 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ("later 0s unauthorized", gateway(403, "401013")),
         ("later create_failed", words("Failed to create flow run. Error message: x")),
         ("hold action_unsupported", words("The provided flow run action=x is not supported.")),
-        ("hold bad_request", words("Something nobody has written down yet.")),
+        ("later bad_request", words("Something nobody has written down yet.")),
         ("hold flow_disabled", flow(400, "SOURCES-1388-400", disabled)),
         ("hold flow_disabled", words(disabled)),
         ("hold flow_disabled", flow(409, "SOURCES-1388-409", disabled)),
@@ -224,11 +243,11 @@ fn rows() -> Vec<(&'static str, Reply)> {
         ),
         // The same numbers in the other catalogue mean something else.
         (
-            "hold bad_request",
+            "later bad_request",
             flow(400, "FLOW-1401-400", "The limit and count parameters cannot be given together."),
         ),
         (
-            "hold bad_request",
+            "later bad_request",
             flow(
                 400,
                 "SOURCES-1403-400",
@@ -236,17 +255,20 @@ fn rows() -> Vec<(&'static str, Reply)> {
             ),
         ),
         (
-            "hold bad_request",
+            "later bad_request",
             flow(
                 400,
                 "SOURCES-1404-400",
                 "The start time has passed and you can no longer update backfill.",
             ),
         ),
-        ("hold bad_request", json(400, include_str!("../../data/adobe/error_content_type.json"))),
+        ("later bad_request", json(400, include_str!("../../data/adobe/error_content_type.json"))),
         ("later bad_request", json(422, "")),
         ("later bad_request", json(400, "<html>a proxy</html>")),
-        ("later unavailable", json(403, "<html>a firewall</html>")),
+        ("later 0s unauthorized", json(403, "<html>a firewall</html>")),
+        ("later 0s unauthorized", json(403, "")),
+        ("later 0s unauthorized", json(403, r#"{"message":"Forbidden"}"#)),
+        ("later 0s unauthorized", gateway(403, "403999")),
         ("later unavailable", json(404, "")),
         (
             "later bad_request",
@@ -390,6 +412,46 @@ async fn a_call_that_waits_when_throttling_begins_is_not_sent() {
 }
 
 #[tokio::test]
+async fn only_a_handful_of_calls_is_sent_into_a_wall_of_bare_503() {
+    let posts = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| {
+        let is_post = request.target.contains("/action");
+        let wall = is_post && posts.fetch_add(1, Ordering::SeqCst) >= 19;
+        let bare = || Reply::Answer(503, vec![], String::new());
+        is_post.then(|| if wall { bare() } else { ok(r#"{"id":"new"}"#) })
+    });
+    let service = server.service_with(|connection| connection.max_concurrent_requests = 4);
+    let calls = (0..100).map(|at| {
+        let (service, run) = (service.clone(), RunId::new(format!("r-{at}")));
+        async move { line(&service.retrigger(&prod(), &run, None, PATIENCE).await) }
+    });
+    let lines = futures_util::future::join_all(calls).await;
+    let count = |wanted: &str| lines.iter().filter(|line| *line == wanted).count();
+    assert_eq!(count("accepted new"), 19);
+    assert!((1..=6).contains(&count("doubt server_error")), "{lines:?}");
+    assert_eq!(count("not sent throttled"), 100 - server.posts(), "{lines:?}");
+    assert!(service.throttle_left() >= Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn calls_that_break_off_in_a_row_hold_the_next_ones_back_and_a_clear_answer_ends_the_row() {
+    let server = Server::start(|request, _| {
+        let clear = request.target.contains("clear");
+        let answer = || if clear { ok(r#"{"id":"new"}"#) } else { Reply::Raw("") };
+        request.target.contains("/action").then(answer)
+    });
+    let service = server.service();
+    let mut lines = Vec::new();
+    for run in ["a", "b", "clear", "c", "d", "e", "f"] {
+        lines.push(line(&service.retrigger(&prod(), &RunId::new(run), None, PATIENCE).await));
+    }
+    let doubt = "doubt connection_lost";
+    let held_back = "not sent throttled";
+    assert_eq!(lines, [doubt, doubt, "accepted new", doubt, doubt, doubt, held_back]);
+    assert!(service.flows(&prod()).await.is_complete(), "reads go on: they look for the runs");
+}
+
+#[tokio::test]
 async fn a_call_that_gives_up_during_short_throttling_is_throttled() {
     let server = answering(after(429, "3"));
     let service = server.service();
@@ -446,6 +508,53 @@ async fn a_refused_token_is_renewed_for_the_next_call_and_at_most_once_a_minute(
     }
     assert_eq!(lines, ["later 0s unauthorized", "later unauthorized", "later unauthorized"]);
     assert_eq!((server.posts(), server.tokens()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_bare_403_renews_the_token_once_and_is_then_a_missing_permission() {
+    for body in ["", "<html>denied</html>", r#"{"message":"Forbidden"}"#] {
+        let server = Server::start(move |request, _| match request.below() {
+            "/runs/r" => Some(page(&[run("r", "f", "failed")], None)),
+            target => target.contains("/action").then(|| json(403, body)),
+        });
+        let service = server.service();
+        let mut lines = Vec::new();
+        for _ in 0..2 {
+            lines.push(line(&service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await));
+        }
+        assert_eq!(lines, ["later 0s unauthorized", "hold forbidden"], "{body}");
+        assert_eq!((server.posts(), server.tokens()), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_again_within_the_minute_is_no_missing_permission() {
+    let server = Server::start(|request, before| match request.target.as_str() {
+        "/ims/token/v3" => Some(ok(format!(r#"{{"access_token":"t{before}"}}"#))),
+        _ if request.header("authorization") == Some("Bearer t2") => Some(ok(r#"{"id":"new"}"#)),
+        _ => Some(json(403, "")),
+    });
+    let clock = Arc::new(TestClock::default());
+    let service = FlowService::new(server.connection(), clock.clone()).unwrap();
+    let mut lines = Vec::new();
+    for _ in 0..4 {
+        lines.push(line(&service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await));
+        clock.advance(25);
+    }
+    let expected = ["later 0s unauthorized", "later unauthorized", "later unauthorized"];
+    assert_eq!(lines[..3], expected);
+    assert_eq!(lines[3], "later 0s unauthorized", "a minute later it is renewed again");
+    let verdict = service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await;
+    assert_eq!(line(&verdict), "accepted new");
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_a_header_says_what_to_check() {
+    let message = "x-sandbox-id header is missing or empty";
+    let server = answering(error(400, "FLOW-2105-400", message));
+    let verdict = retrigger(&server, |_| {}).await;
+    assert!(detail(&verdict).contains("check the name in [[sandbox]]"), "{verdict:?}");
+    assert!(detail(&verdict).contains("OAuth server-to-server"), "{verdict:?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn everything_else_has_the_defaults_of_the_reference() {
     assert_eq!(settings.adobe.connection.request_timeout, seconds(30));
     assert_eq!(settings.adobe.connection.requests_per_second, 5.0);
     assert_eq!(settings.adobe.connection.max_response_bytes, 16 * 1024 * 1024);
-    assert_eq!(settings.adobe.connection.failed_status_values, ["failed", "Failed"]);
+    assert_eq!(settings.adobe.connection.failed_status_values, ["failed", "Failed", "FAILED"]);
     assert!(settings.adobe.match_created_client && !settings.adobe.connection.send_if_match);
     assert_eq!(settings.poll.interval, seconds(60));
     assert_eq!(settings.poll.lookback, seconds(24 * 60 * 60));
