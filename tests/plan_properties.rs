@@ -187,6 +187,8 @@ impl World {
             started_at: Some(self.now),
             completed_at: failed.then_some(self.now),
             created_client: Some(client.to_owned()),
+            window: None,
+            provider_ref: None,
             etag: None,
             input_records: None,
             errors: Vec::new(),
@@ -322,6 +324,7 @@ impl World {
             is_source: Some(true),
             is_destination: false,
             source_spec: None,
+            schedule: None,
             last_run: None,
         };
         Dataflow { flow, kind: FlowKind::Batch, retry: self.policy, per_dataflow: 1 }

@@ -98,6 +98,8 @@ fn failed_run(at: Timestamp) -> Run {
         started_at: Some(at),
         completed_at: Some(at),
         created_client: None,
+        window: None,
+        provider_ref: None,
         etag: None,
         input_records: None,
         errors: Vec::new(),

@@ -23,12 +23,25 @@ pub struct Run {
     pub completed_at: Option<Timestamp>,
     /// The IMS client that made it; our own client id for runs we caused, as far as Adobe's pages tell.
     pub created_client: Option<String>,
+    /// The time of the source data that it processes, as far as the platform tells.
+    pub window: Option<DataWindow>,
+    /// The provider's own name for it (`providerRefId`).
+    pub provider_ref: Option<String>,
     /// Its entity tag.
     pub etag: Option<Etag>,
     /// How many records went in; `None` where the platform does not know (it then says -1).
     pub input_records: Option<u64>,
     /// Every error the run carries, umbrella codes first, then those of its activities.
     pub errors: Vec<RunError>,
+}
+
+/// `windowStart` and `windowEnd` of an incremental run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataWindow {
+    /// Its beginning.
+    pub start: Timestamp,
+    /// Its end.
+    pub end: Timestamp,
 }
 
 /// One error that a run carries.
@@ -105,6 +118,11 @@ impl Run {
     /// else its beginning. Not its last change: that may come long after.
     pub fn aged_from(&self) -> Option<Timestamp> {
         self.completed_at.or(self.begun_at())
+    }
+
+    /// When the platform made it, or when it began to work where that is not told.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        self.created_at.or(self.started_at)
     }
 
     /// When the run came to be.

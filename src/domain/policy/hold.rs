@@ -136,6 +136,7 @@ mod tests {
             is_source: None,
             is_destination: false,
             source_spec: None,
+            schedule: None,
             last_run: succeeded_at.map(|second| LastRun {
                 id: RunId::new("last"),
                 status: RunStatus::Succeeded,
