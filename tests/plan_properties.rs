@@ -241,7 +241,7 @@ impl World {
             .collect();
         let listings = recoveries
             .iter()
-            .filter(|r| matches!(r.state, State::InDoubt { .. } | State::Triggering { .. }))
+            .filter(|r| !matches!(r.state, State::Held { .. } | State::Watching { .. }))
             .map(|r| {
                 let runs = seen.iter().filter(|run| run.flow_id == r.flow_id).cloned().collect();
                 (r.flow_id.clone(), FlowListing { runs, complete, begun_at: self.now })

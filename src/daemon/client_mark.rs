@@ -45,7 +45,7 @@ impl Gatherer<'_> {
                 tracing::warn!(
                     sandbox = self.sandbox.name.as_str(),
                     run_id = issued.as_str(),
-                    "issued run names another client; createdClient is not used to find runs in doubt"
+                    "issued run names another client; only the name of ours is used to find runs in doubt"
                 );
             }
             client.named = Some(ours && client.named != Some(false));
@@ -57,9 +57,8 @@ impl Gatherer<'_> {
     pub(super) fn mark(&self, client: ClientMark) -> ClientIdTrust {
         match client.named {
             _ if !self.settings.adobe.match_created_client => ClientIdTrust::Ignored,
-            Some(false) => ClientIdTrust::Ignored,
             Some(true) => ClientIdTrust::Proven { client: client.id, since: client.since },
-            None => ClientIdTrust::Supposed(client.id),
+            _ => ClientIdTrust::Supposed(client.id),
         }
     }
 }

@@ -137,7 +137,8 @@ impl Gatherer<'_> {
         if first_pass {
             wanted.add_histories(&reading.listed, &owned, memory.catalog.flows());
         }
-        let listings = self.list_doubtful(wanted.listings, &mut reading).await;
+        let mut listings = self.list_doubtful(wanted.listings, &mut reading).await;
+        self.list_peers(wanted.peers, &mut listings, &mut reading).await;
         let read_at = reading.carried_at.unwrap_or(begun);
         if sweep && fault.is_none() {
             reading.fresh = memory.catalog.flows().keys().cloned().collect();

@@ -103,6 +103,26 @@ impl Gatherer<'_> {
         }
         listings
     }
+
+    /// Lists the runs of dataflows that something may be sent for: no call is made while another run
+    /// is under way. A dataflow that cannot be read waits.
+    pub(super) async fn list_peers(
+        &self,
+        wanted: Vec<(FlowId, Timestamp)>,
+        listings: &mut HashMap<FlowId, FlowListing>,
+        reading: &mut Reading,
+    ) {
+        let unlisted = wanted.into_iter().filter(|(flow, _)| !listings.contains_key(flow));
+        let unlisted: Vec<_> = unlisted.collect();
+        for (flow, listing) in self.service.runs_of_flows(&self.sandbox.name, &unlisted).await {
+            listing.items.iter().for_each(|run| reading.take(run.clone()));
+            let (complete, begun_at) = (listing.fault.is_none(), listing.begun_at);
+            listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
+            if let Some(error) = listing.fault {
+                tracing::debug!(%error, "runs of a dataflow that is due not listed");
+            }
+        }
+    }
 }
 
 /// What was read so far.

@@ -41,6 +41,7 @@ pub(super) fn tell(entry: &Entry) {
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
             line!(info, entry);
         }
+        Event::Postponed if entry.reason == Reason::BehindDoubt => line!(info, entry),
         Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
             line!(debug, entry);
         }

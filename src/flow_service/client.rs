@@ -26,10 +26,10 @@ use std::time::Duration;
 /// Adobe's Flow Service for one organization. Cheap to clone; clones share token, pace and what was
 /// learnt about the platform.
 #[derive(Clone)]
-pub struct FlowService(Arc<Inner>);
+pub struct FlowService(pub(super) Arc<Inner>);
 
-struct Inner {
-    reader: Reader,
+pub(super) struct Inner {
+    pub(super) reader: Reader,
     client_id: String,
     retrigger_op: String,
     send_if_match: bool,

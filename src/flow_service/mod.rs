@@ -28,6 +28,7 @@ mod failed_runs;
 mod gateway;
 mod listing;
 mod pause;
+mod peers;
 mod platform_clock;
 mod query;
 mod reader;

@@ -94,6 +94,8 @@ pub enum Effect {
     ExpireTokens,
     /// Just before a re-trigger is processed, a person re-triggers the same run in the interface.
     PersonFirst,
+    /// Just before a re-trigger is processed, its run turns out to have succeeded; refused with 400.
+    HealedFirst,
     /// Processed; `next` leads to the same page once more.
     DuplicatePage,
     /// Processed; the items come in any order.
@@ -110,6 +112,7 @@ impl Effect {
             Self::Delay(_)
                 | Self::ExpireTokens
                 | Self::PersonFirst
+                | Self::HealedFirst
                 | Self::DuplicatePage
                 | Self::ShuffleItems
         )

@@ -24,6 +24,8 @@ pub(super) struct Flow {
     pub(super) stamp: u32,
     /// Goes up when the schedule changes, so that an older appointment can be told.
     pub(super) schedule_version: u32,
+    /// When its first run by the schedule is due.
+    pub(super) first_slot: Option<i64>,
     pub(super) setup: FlowSetup,
 }
 

@@ -20,7 +20,10 @@ use super::connection::Fuse;
 use super::distort;
 use super::faults::Effect;
 use super::faults::Endpoint;
+use super::faults::ErrorAnswer;
+use super::faults::ErrorBody;
 use super::refusal::Refusal;
+use super::run::RunStatus;
 use super::world::random_uuid;
 
 /// The longest that a request is left without an answer.
@@ -108,13 +111,18 @@ impl Visit {
                 self.process(request, next).await
             }
             Effect::PersonFirst => {
-                let mut segments =
-                    request.uri().path().rsplit('/').skip_while(|part| *part != "action");
-                if let Some(run_id) = segments.nth(1) {
+                if let Some(run_id) = asked_run(&request) {
                     // Whether the interface was refused changes nothing for this caller.
                     let _ = self.app.world().person_retriggers(run_id);
                 }
                 self.process(request, next).await
+            }
+            Effect::HealedFirst => {
+                if let Some(run_id) = asked_run(&request) {
+                    self.app.world().set_run_status(run_id, RunStatus::Success);
+                }
+                let refused = ErrorAnswer { body: ErrorBody::FlowService, ..ErrorAnswer::new(400) };
+                distort::error_answer(&refused, &self.request_id)
             }
             Effect::Garbage => {
                 self.process(request, next).await;
@@ -163,4 +171,9 @@ impl Visit {
         }
         response
     }
+}
+
+/// The run that a re-trigger asks for.
+fn asked_run(request: &Request) -> Option<&str> {
+    request.uri().path().rsplit('/').skip_while(|part| *part != "action").nth(1)
 }

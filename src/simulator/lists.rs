@@ -33,7 +33,8 @@ pub(super) fn runs(world: &World, sandbox: &str, query: &Query) -> String {
     let listed_before = world.now_ms().saturating_sub(delay);
     let views = candidates(world, query)
         .filter(|run| run.created_at <= listed_before && world.flows[run.flow].sandbox == sandbox)
-        .map(|run| world.view_run(run));
+        .map(|run| world.view_run(run))
+        .filter(|view| query.any_of(Field::Id).is_none() || view.is_readable());
     answer(world, Resource::Runs, query, views, RunItem::new)
 }
 

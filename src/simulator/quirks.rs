@@ -40,6 +40,16 @@ pub struct Quirks {
     pub issued_runs_refused: bool,
     /// Issued runs carry no `createdClient` and no `createdBy`.
     pub created_client_absent: bool,
+    /// Every run names the platform's connector service as its client, whoever asked for it.
+    pub one_client: bool,
+    /// Runs show the window of the data that they process; a re-trigger keeps that of the failed run.
+    pub windows: bool,
+    /// A new run is not found by its id for so many milliseconds.
+    pub unreadable_ms: u64,
+    /// An issued run reads *failed* for so many milliseconds, before it reads as what it is.
+    pub false_failure_ms: u64,
+    /// A run may be re-triggered while an earlier re-trigger of it is at work.
+    pub accepts_repeats: bool,
     /// `GET /runs/{id}` and the like answer the bare object instead of `{"items":[…]}`.
     pub bare_single_gets: bool,
     /// Adobe's clock less ours, in milliseconds; moves every time of the world and `Date`.
@@ -68,6 +78,11 @@ impl Default for Quirks {
             require_if_match: false,
             issued_runs_refused: false,
             created_client_absent: false,
+            one_client: false,
+            windows: true,
+            unreadable_ms: 0,
+            false_failure_ms: 0,
+            accepts_repeats: false,
             bare_single_gets: false,
             clock_skew_ms: 0,
             listing_delay_ms: 0,

@@ -124,7 +124,7 @@ impl World {
         let issued = run.issued.and_then(|key| self.runs.get(key));
         let being_retried = issued.is_some_and(|issued| !issued.is_finished());
         let refused_as_issued = run.lineage.is_some() && self.quirks.issued_runs_refused;
-        state_allows && !being_retried && !refused_as_issued
+        state_allows && (!being_retried || self.quirks.accepts_repeats) && !refused_as_issued
     }
 
     fn issue(&mut self, asked: RunKey, author: &Author) -> Issued {

@@ -9,6 +9,7 @@ use super::quirks::Quirks;
 use super::run::Run;
 use super::run::RunStatus;
 use super::world::World;
+use super::world::millis;
 
 /// A run and its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,28 @@ impl Quirks {
 
 impl RunView<'_> {
     pub(super) fn status(&self) -> &'static str {
-        self.world.quirks.spell(self.run.status)
+        let quirks = &self.world.quirks;
+        let age = self.world.now_ms() - self.run.created_at;
+        let seems_failed = self.run.lineage.is_some()
+            && age < i64::try_from(quirks.false_failure_ms).unwrap_or(i64::MAX);
+        quirks.spell(if seems_failed { RunStatus::Failed } else { self.run.status })
+    }
+
+    /// Whether the run is found by its id yet.
+    pub(super) fn is_readable(&self) -> bool {
+        let delay = i64::try_from(self.world.quirks.unreadable_ms).unwrap_or(i64::MAX);
+        self.world.now_ms() - self.run.created_at >= delay
+    }
+
+    /// The window of data that the run processes, in epoch milliseconds: that of the run which failed
+    /// first. No two runs of a flow share one otherwise.
+    pub(super) fn window(&self) -> Option<(i64, i64)> {
+        const HOUR: i64 = 3_600_000;
+        let key = self.world.runs.key_of(&self.run.id)?;
+        let key = self.run.lineage.as_ref().map_or(key, |lineage| lineage.root);
+        let root = self.world.runs.get(key).filter(|_| self.world.quirks.windows)?;
+        let end = root.created_at - i64::try_from(key % 3_600).unwrap_or(0) * 1_000;
+        Some((end - self.flow.setup.every.map_or(HOUR, millis), end))
     }
 }
 

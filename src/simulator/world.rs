@@ -107,6 +107,7 @@ impl World {
             state: setup.state,
             stamp: self.rng.u32(..),
             schedule_version: 0,
+            first_slot: None,
             setup,
         });
         self.appoint_first_run(key);
@@ -223,6 +224,7 @@ impl World {
         if let Some(every) = flow.setup.every {
             let wait = self.rng.i64(1..=millis(every).max(1));
             self.agenda.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
+            self.flows[key].first_slot = Some(self.now + wait);
         }
     }
 

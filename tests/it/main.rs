@@ -28,3 +28,4 @@ mod policies;
 mod quirks;
 mod restart;
 mod rules;
+mod whose;

@@ -56,6 +56,10 @@ reasons! {
     RateLimited = "rate_limited",
     /// Another re-trigger of the same dataflow is under way (`limits.per_dataflow`).
     FlowBusy = "flow_busy",
+    /// Another run of the dataflow is under way.
+    OtherRun = "other_run",
+    /// It may be the run that a call in doubt made; it waits until that is known.
+    BehindDoubt = "behind_doubt",
     /// The run could not be read just before the re-trigger, so nothing was sent.
     NotReread = "not_reread",
     /// A `[[quiet]]` window is in force.
@@ -114,6 +118,8 @@ reasons! {
     NoRunId = "no_run_id",
     /// The answer was a redirect; it is never followed.
     Redirected = "redirected",
+    /// The run is refused after a call whose answer was lost, or again: it may have been re-triggered.
+    PerhapsRetriggered = "perhaps_retriggered",
     /// flowmend stopped between the intent and the outcome.
     Interrupted = "interrupted",
 
@@ -150,6 +156,8 @@ reasons! {
     WatchTimeout = "watch_timeout",
     /// `retry.when_in_doubt = "hold"`: a person has to say whether the call was accepted.
     HeldInDoubt = "held_in_doubt",
+    /// A run is listed that the call in doubt may have made, or the schedule; a person has to decide.
+    UnclearRun = "unclear_run",
     /// Whether the call was accepted could not be told for as long as the budget lasts.
     StillInDoubt = "still_in_doubt",
     /// The dataflow is no longer among those selected.

@@ -4,10 +4,9 @@ use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
-use crate::domain::model::time::before;
-use crate::domain::plan::snapshot::{CLOCK_SKEW, Snapshot};
+use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::rule::Action;
-use crate::domain::recovery::{Recovery, State};
+use crate::domain::recovery::{Recovery, State, Whose};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -33,7 +32,11 @@ pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
         match fate(snapshot, run, &doubtful) {
             Fate::Ignore => {}
             Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
-            Fate::Later => plan.deferred.push(run.id.clone()),
+            Fate::Later => {
+                plan.deferred.push(run.id.clone());
+                let why = Reason::BehindDoubt;
+                plan.postponed.push(note(snapshot, Event::Postponed, why, &run.flow_id, &run.id));
+            }
             Fate::Adopt(..) if adopted == snapshot.max_adopted => {
                 plan.more_to_adopt = true;
                 plan.deferred.push(run.id.clone());
@@ -105,7 +108,7 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
             return Fate::Skip(Reason::SucceededSince);
         }
     }
-    if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
+    if doubtful.iter().any(|recovery| may_have_issued(snapshot, recovery, run)) {
         return Fate::Later;
     }
     Fate::Adopt(reason, failed_at.min(snapshot.now))
@@ -113,10 +116,9 @@ fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
 
 /// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for
 /// a failure of its own before the doubt is settled.
-fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
-    let State::InDoubt { since, .. } = doubtful.state else { return false };
-    let earliest = before(since, CLOCK_SKEW);
-    doubtful.flow_id == run.flow_id && run.created_at.is_none_or(|at| at >= earliest)
+fn may_have_issued(snapshot: &Snapshot, doubtful: &Recovery, run: &Run) -> bool {
+    let is_theirs = || matches!(snapshot.whose(doubtful, run), None | Some(Whose::Theirs));
+    doubtful.flow_id == run.flow_id && (run.made_at().is_none() || !is_theirs())
 }
 
 fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {

@@ -76,13 +76,10 @@ fn advance_waiting(
     let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
     let mut read = std::iter::once(run).chain(last);
     if let Some(at_work) = read.find(|run| run.status.is_under_way()) {
-        return recovery.watch_elsewhere(at_work, Reason::SameRunAtWork, terms);
+        return recovery.watch_again(at_work, terms);
     }
-    if !recovery.contested {
-        return None;
-    }
-    let elsewhere = snapshot.retriggered_elsewhere(run, claimed)?;
-    recovery.watch_elsewhere(elsewhere, Reason::RetriedElsewhere, terms)
+    let elsewhere = snapshot.retriggered_elsewhere(recovery, run, claimed)?;
+    recovery.watch_elsewhere(&elsewhere, terms)
 }
 
 /// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on

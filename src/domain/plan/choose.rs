@@ -27,13 +27,14 @@ pub(super) fn choose(
         let obstacle = || admission.obstacle(&recovery.flow_id, recovery.ordered);
         let not_ready =
             || (!snapshot.is_ready(recovery, &terms.policy)).then_some(Reason::NotReread);
+        let other_run = || snapshot.another_is_at_work(recovery).then_some(Reason::OtherRun);
         let waits_for = match (snapshot.forbids(recovery, terms), quiet) {
             (Some(held), _) => Some(held),
             (None, Some(pause)) => {
                 plan.changes.extend(recovery.put_off(pause, terms));
                 continue;
             }
-            (None, None) => obstacle().or_else(not_ready),
+            (None, None) => obstacle().or_else(not_ready).or_else(other_run),
         };
         if let Some(reason) = waits_for {
             plan.postponed.push(recovery.postponed(reason, terms));

@@ -53,7 +53,8 @@ pub struct Snapshot {
     pub runs: HashMap<RunId, Run>,
     /// Runs that were asked for by id and that a complete answer did not hold.
     pub missing: HashSet<RunId>,
-    /// For each dataflow with a call in doubt: its runs since the intent.
+    /// For each dataflow with a call in doubt, or with a run that may be re-triggered now: its runs
+    /// since then.
     pub listings: HashMap<FlowId, FlowListing>,
     /// How far the client id that a run names can be trusted to tell whose it is.
     pub client_trust: ClientIdTrust,
@@ -78,15 +79,14 @@ pub struct Snapshot {
     pub holds: Holds,
 }
 
-/// Whether `createdClient` tells the runs we caused from others. Adobe describes the field, but not
-/// for runs that a re-trigger issued.
+/// What `createdClient` can tell. That it names us is proof; that it names another never is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientIdTrust {
     /// It is not looked at.
     Ignored,
-    /// Ours would be this; no issued run has shown yet whether it is.
+    /// Ours is this. Whether the runs that we cause name it is not known, or they do not.
     Supposed(String),
-    /// Ours is this: an issued run has shown it.
+    /// Ours is this, and runs that were issued for us named it.
     Proven {
         /// Our client id.
         client: String,
@@ -151,8 +151,8 @@ impl Snapshot {
         }
     }
 
-    /// True if the dataflow and the run that this recovery would ask for were just read, and both
-    /// still call for it.
+    /// True if the dataflow, its other runs, and the run that this recovery would ask for were just
+    /// read, and all still call for it.
     pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
         let calls_for_it = |run: &Run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
@@ -161,7 +161,9 @@ impl Snapshot {
             Some(run) => !calls_for_it(run),
             None => !self.missing.contains(id),
         };
+        let listed = self.listings.get(&recovery.flow_id).is_some_and(|it| it.complete);
         self.runs.get(recovery.target(policy)).is_some_and(calls_for_it)
+            && listed
             && !recovery.unwatched(policy).is_some_and(unseen)
             && self.fresh.contains(&recovery.flow_id)
             && self.obstacle(&recovery.flow_id).is_none()

@@ -19,14 +19,15 @@
 
 mod evidence;
 mod operator;
+mod reconcile;
 mod rules;
 mod terms;
 mod transitions;
 mod waiting;
 
-pub use evidence::ListingEvidence;
+pub use evidence::{Candidate, ListingEvidence, Maker, Moment, Traits, Whose};
+pub use reconcile::ABSENCES_NEEDED;
 pub use terms::Terms;
-pub use transitions::ABSENCES_NEEDED;
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
@@ -62,8 +63,8 @@ pub struct Recovery {
     pub ask_root: bool,
     /// An operator asked for the attempt to come: budgets, rules and holds of ours do not count.
     pub ordered: bool,
-    /// The platform refused the last call because of the state of the run: perhaps somebody else
-    /// re-triggered it.
+    /// A run may exist that repeats this one: the platform refused the last call because of the state
+    /// of the run, or the run of a doubtful call was not listed.
     pub contested: bool,
     /// Waits that do not count for the budget of time: behind others, in a quiet window, in a hold on
     /// the whole dataflow.
@@ -96,6 +97,9 @@ pub const EXCUSED_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What is held stays so for this long after the failure, however short the budget of time.
 pub const HELD_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// So many confirm windows long a run is looked for whose existence a refusal suggests.
+const LONG_LOOK: u32 = 12;
 
 /// Where a recovery stands. `attempt` is always the number of the attempt that is next or under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,11 +227,25 @@ impl Recovery {
         self.attempts.last().map_or(&self.root_run_id, |last| &last.issued)
     }
 
-    /// The newest issued run, where it is not the run to ask for and an operator asks for a retry: it
-    /// may have succeeded unseen, or be at work still, if it was no longer watched when it ended.
+    /// The newest issued run, where it is not the run to ask for: it may be at work again, or have
+    /// succeeded unseen.
     pub fn unwatched(&self, policy: &RetryPolicy) -> Option<&RunId> {
         let last = &self.attempts.last()?.issued;
-        (self.ordered && last != self.target(policy)).then_some(last)
+        (last != self.target(policy)).then_some(last)
+    }
+
+    /// How long after the call a listing has to be taken to show that no run was made. After a refusal
+    /// that speaks for a run, it is looked for much longer.
+    pub fn confirmed_after(&self, policy: &RetryPolicy) -> Duration {
+        match self.contested {
+            true => policy.confirm_window.saturating_mul(LONG_LOOK),
+            false => policy.confirm_window,
+        }
+    }
+
+    /// True if a doubtful call of the attempt to come was taken for lost, and none was refused since.
+    pub(super) fn was_doubted(&self) -> bool {
+        self.contested && self.refusals == 0
     }
 
     /// The number of the attempt that is next or was last.

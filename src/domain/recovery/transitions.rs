@@ -2,7 +2,8 @@
 //!
 //! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
 //! entry that says why. Nothing here knows how a change is stored. Those of rules are in
-//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`], those an operator orders in
+//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`], those
+//! that settle a doubt in [`crate::domain::recovery::reconcile`], those an operator orders in
 //! [`crate::domain::recovery::operator`].
 
 use crate::domain::model::failure::Failure;
@@ -12,13 +13,9 @@ use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::after;
 use crate::domain::model::verdict::{Refusal, Remedy, Verdict};
-use crate::domain::policy::retry::WhenInDoubt;
-use crate::domain::recovery::{Attempt, Change, ListingEvidence, Recovery, State, Terms};
+use crate::domain::recovery::{Attempt, Change, Recovery, State, Terms};
 use jiff::Timestamp;
 use std::time::Duration;
-
-/// How many late and complete listings must agree that no run was issued.
-pub const ABSENCES_NEEDED: u32 = 2;
 
 impl Recovery {
     /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
@@ -70,13 +67,13 @@ impl Recovery {
         let mut change = match verdict {
             // The answer may be the "updated" run itself: accepted, but the new run is not named.
             Verdict::Accepted { run, .. } if run == asked => {
-                self.doubt(*attempt, asked, *since, Reason::NoRunId, terms)
+                self.new_doubt(*attempt, asked, *since, Reason::NoRunId, terms)
             }
             Verdict::Accepted { run, etag } => {
                 self.watch(run, etag.clone(), Reason::Accepted, terms)
             }
             Verdict::InDoubt { reason, detail } => {
-                let mut change = self.doubt(*attempt, asked, *since, *reason, terms);
+                let mut change = self.new_doubt(*attempt, asked, *since, *reason, terms);
                 change.entry.detail = Some(detail.clone());
                 change
             }
@@ -97,60 +94,7 @@ impl Recovery {
     /// `triggering` → `in doubt`, for an intent that was found without an outcome. `None` in any other state.
     pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
-        Some(self.doubt(*attempt, asked, *since, Reason::Interrupted, terms))
-    }
-
-    /// `in doubt` → what the listing says. `None` while there is nothing new to say.
-    ///
-    /// A candidate is adopted whenever it is seen. Absence is believed only from listings that were
-    /// complete and begun at least `confirm_window` after the intent, and only from two of them.
-    pub fn reconcile(
-        &self,
-        listing_evidence: &ListingEvidence,
-        terms: Terms<'_>,
-    ) -> Option<Change> {
-        let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
-        if let Some((found, etag)) = listing_evidence.candidates.first() {
-            let reason = match listing_evidence.candidates.len() {
-                1 => Reason::IssuedRunFound,
-                _ => Reason::SeveralCandidates,
-            };
-            let mut change = self.watch(found, etag.clone(), reason, terms);
-            change.entry.run_id = asked.clone();
-            return Some(change);
-        }
-        match &listing_evidence.asked {
-            Some(run) if is_healed(run, terms) => {
-                return Some(self.recovered(Reason::HealedElsewhere, terms));
-            }
-            Some(run) if run.status.is_under_way() => {
-                let etag = run.etag.clone();
-                return Some(self.watch(asked, etag, Reason::SameRunAtWork, terms));
-            }
-            _ => {}
-        }
-        let late = listing_evidence.listed_at >= after(*since, terms.policy.confirm_window);
-        if !(listing_evidence.complete && late) || listing_evidence.foreign_candidates {
-            return self.doubted_too_long(terms);
-        }
-        let absences = absences + 1;
-        if absences < ABSENCES_NEEDED {
-            let state =
-                State::InDoubt { attempt: *attempt, asked: asked.clone(), since: *since, absences };
-            return Some(self.become_state(state, Event::Unlisted, Reason::NotListedOnce, terms));
-        }
-        if terms.policy.when_in_doubt == WhenInDoubt::Hold {
-            return Some(self.held(Reason::HeldInDoubt, terms));
-        }
-        Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
-    }
-
-    /// `in doubt` → `given up`, when listings have told nothing new for as long as the whole budget of
-    /// time, and that is spent: the dataflow was hidden or deleted, say.
-    fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
-        let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
-        (long && self.is_out_of_time(terms.now, terms))
-            .then(|| self.given_up(Reason::StillInDoubt, terms))
+        Some(self.new_doubt(*attempt, asked, *since, Reason::Interrupted, terms))
     }
 
     /// `waiting` or `held` → `given up`, when the time for another attempt has passed; `None` before.
@@ -198,15 +142,6 @@ impl Recovery {
             .then(|| self.recovered(Reason::LaterRunSucceeded, terms))
     }
 
-    /// `waiting` → `watching` a run that somebody else set to work, as if the re-trigger were ours: it
-    /// is an attempt like any other. `None` in any other state.
-    pub fn watch_elsewhere(&self, run: &Run, why: Reason, terms: Terms<'_>) -> Option<Change> {
-        let State::Waiting { .. } = self.state else { return None };
-        let mut change = self.watch(&run.id, run.etag.clone(), why, terms);
-        change.entry.event = Event::Followed;
-        Some(change)
-    }
-
     /// `waiting` → `held`. `None` in any other state.
     pub fn hold(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
@@ -227,12 +162,18 @@ impl Recovery {
         let reason = refusal.reason;
         let mut refused = self.clone();
         refused.refusals = self.refusals.saturating_add(1);
-        refused.contested = reason == Reason::StateConflict;
+        refused.contested |= reason == Reason::StateConflict;
+        let is_root = *asked == self.root_run_id && !self.ask_root;
         let wait =
             |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
         let mut change = match refusal.remedy {
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
+            }
+            // A refusal of a repeat is evidence: something has re-triggered the run.
+            Remedy::Reread if self.was_doubted() || (self.contested && is_root) => {
+                refused.ask_root |= !is_root;
+                refused.doubt(attempt, asked, terms.now, Reason::PerhapsRetriggered, terms)
             }
             // Adobe does not say whether an issued run may be re-triggered itself: ask for the root run once.
             Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
@@ -252,15 +193,18 @@ impl Recovery {
         change
     }
 
-    fn watch(&self, run: &RunId, etag: Option<Etag>, reason: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn watch(
+        &self,
+        run: &RunId,
+        etag: Option<Etag>,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
         let attempt = self.attempt();
         let mut next = self.clone();
         next.attempts.push(Attempt {
             number: attempt,
-            asked: match &self.state {
-                State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
-                _ => self.target(&terms.policy).clone(),
-            },
+            asked: self.asked(terms),
             issued: run.clone(),
             etag: etag.clone(),
             accepted_at: terms.now,
@@ -274,6 +218,19 @@ impl Recovery {
         change.entry.new_run_id = Some(run.clone());
         change.entry.etag = etag;
         change
+    }
+
+    /// A doubt about the call just made, whatever was suspected before.
+    fn new_doubt(
+        &self,
+        attempt: u32,
+        asked: &RunId,
+        since: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let unsuspected = Self { contested: false, ..self.clone() };
+        unsuspected.doubt(attempt, asked, since, reason, terms)
     }
 
     fn doubt(
@@ -319,11 +276,11 @@ impl Recovery {
         change
     }
 
-    fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
+    pub(super) fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
         !self.ordered && at > self.deadline(&terms.policy, at)
     }
 
-    fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
         self.become_state(State::Recovered { why }, Event::Recovered, why, terms)
     }
 
@@ -382,7 +339,7 @@ impl Recovery {
 }
 
 /// True for a run that calls for no re-trigger any more.
-fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
+pub(super) fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
     run.status == RunStatus::Succeeded
         && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }

@@ -50,6 +50,15 @@ struct DurationSummary {
     started_at: Option<i64>,
     #[serde(rename = "completedAtUTC", skip_serializing_if = "Option::is_none")]
     completed_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Window>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Window {
+    window_start: i64,
+    window_end: i64,
 }
 
 #[derive(Serialize)]
@@ -83,7 +92,8 @@ impl<'w> RunItem<'w> {
     pub(in crate::simulator) fn new(view: &RunView<'w>) -> Self {
         let RunView { run, flow, world } = *view;
         let quirks = &world.quirks;
-        let author = run.author.client();
+        let author =
+            if quirks.one_client { "acp_foundation_connectors" } else { run.author.client() };
         let author =
             Some(author).filter(|_| run.lineage.is_none() || !quirks.created_client_absent);
         Self {
@@ -146,6 +156,10 @@ fn duration(view: &RunView<'_>) -> DurationSummary {
     DurationSummary {
         started_at: view.run.started_at.map(|at| quirks.publish_time(at)),
         completed_at: view.run.completed_at().map(|at| quirks.publish_time(at)),
+        extensions: view.window().map(|(start, end)| Window {
+            window_start: quirks.publish_time(start),
+            window_end: quirks.publish_time(end),
+        }),
     }
 }
 
