@@ -6,7 +6,7 @@
 use flowmend::domain::model::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::reason::Reason;
-use flowmend::domain::model::run::{Run, RunError, RunStatus};
+use flowmend::domain::model::run::{DataWindow, Run, RunError, RunStatus};
 use flowmend::domain::model::time::{after, before};
 use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
 use flowmend::domain::plan::admission::{Admission, Allowance, Facts};
@@ -178,6 +178,7 @@ impl World {
         self.next_id += 1;
         let id = RunId::new(format!("run-{:04}", self.next_id));
         let failed = status == RunStatus::Failed;
+        let length = Duration::from_secs(u64::from(self.next_id));
         let run = Run {
             id: id.clone(),
             flow_id: flow_id(flow),
@@ -187,7 +188,8 @@ impl World {
             started_at: Some(self.now),
             completed_at: failed.then_some(self.now),
             created_client: Some(client.to_owned()),
-            window: None,
+            // A window of its own.
+            window: Some(DataWindow { start: self.now, end: after(self.now, length) }),
             provider_ref: None,
             etag: None,
             input_records: None,
@@ -435,6 +437,7 @@ impl World {
             let flow = self.runs[asked].flow_id.clone();
             let number = flow.as_str().trim_start_matches("flow-").parse().unwrap();
             let issued = self.make_run(number, RunStatus::InProgress, "flowmend");
+            self.runs.get_mut(&issued).unwrap().window = self.runs[asked].window;
             self.root_of.insert(issued.clone(), recovery.root_run_id.clone());
             self.accepted.push(self.now);
             issued

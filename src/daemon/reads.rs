@@ -119,7 +119,7 @@ impl Gatherer<'_> {
             let (complete, begun_at) = (listing.fault.is_none(), listing.begun_at);
             listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
             if let Some(error) = listing.fault {
-                tracing::debug!(%error, "runs of a dataflow that is due not listed");
+                tracing::debug!(%error, "runs of a dataflow not listed; it waits");
             }
         }
     }

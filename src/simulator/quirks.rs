@@ -42,7 +42,8 @@ pub struct Quirks {
     pub created_client_absent: bool,
     /// Every run names the platform's connector service as its client, whoever asked for it.
     pub one_client: bool,
-    /// Runs show the window of the data that they process; a re-trigger keeps that of the failed run.
+    /// Runs at work and later show the window of the data that they process; a re-trigger keeps that of
+    /// the failed run.
     pub windows: bool,
     /// A new run is not found by its id for so many milliseconds.
     pub unreadable_ms: u64,

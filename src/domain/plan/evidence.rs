@@ -66,6 +66,9 @@ impl Snapshot {
                 || traits.same_window == Some(true)
                 || (recovery.contested && traits.names_a_caller());
             let after = run.made_at()? >= earliest_retry(recovery);
+            // Its window will tell more once it is at work.
+            let early = run.status == RunStatus::Queued && traits.same_window.is_none();
+            let shows = shows && !(early && asked.window.is_some());
             (after && shows && traits.seems_to_repeat()).then_some((traits, run))
         });
         let (traits, run) = repeats.max_by_key(|(traits, run)| {

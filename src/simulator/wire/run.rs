@@ -156,11 +156,16 @@ fn duration(view: &RunView<'_>) -> DurationSummary {
     DurationSummary {
         started_at: view.run.started_at.map(|at| quirks.publish_time(at)),
         completed_at: view.run.completed_at().map(|at| quirks.publish_time(at)),
-        extensions: view.window().map(|(start, end)| Window {
-            window_start: quirks.publish_time(start),
-            window_end: quirks.publish_time(end),
-        }),
+        extensions: None,
     }
+}
+
+fn window(view: &RunView<'_>) -> Option<Window> {
+    let quirks = &view.world.quirks;
+    view.window().map(|(start, end)| Window {
+        window_start: quirks.publish_time(start),
+        window_end: quirks.publish_time(end),
+    })
 }
 
 /// The one activity that tells: the copy if that failed or nothing did, else the promotion.
@@ -182,7 +187,7 @@ fn activities<'w>(view: &RunView<'w>) -> Vec<Activity<'w>> {
         name,
         // As in Adobe's examples.
         updated_at: 0,
-        duration_summary: duration(view),
+        duration_summary: DurationSummary { extensions: window(view), ..duration(view) },
         status_summary: StatusSummary {
             status: view.status(),
             errors: &[],
