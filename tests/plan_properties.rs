@@ -677,7 +677,8 @@ proptest! {
         for step in steps {
             take(&mut world, step);
         }
-        for _ in 0..6 {
+        // One of each dataflow moves in a pass, and there may be as many as there were steps.
+        for _ in 0..200 {
             let decided = plan(&world.snapshot(true));
             decided.changes.iter().for_each(|change| assert!(world.apply(change)));
             if decided.changes.is_empty() {

@@ -66,9 +66,7 @@ impl Snapshot {
                 || traits.same_window == Some(true)
                 || (recovery.contested && traits.names_a_caller());
             let after = run.made_at()? >= earliest_retry(recovery);
-            // Its window will tell more once it is at work.
-            let early = run.status == RunStatus::Queued && traits.same_window.is_none();
-            let shows = shows && !(early && asked.window.is_some());
+            let shows = shows && !will_tell_more(run, Some(asked));
             (after && shows && traits.seems_to_repeat()).then_some((traits, run))
         });
         let (traits, run) = repeats.max_by_key(|(traits, run)| {
@@ -149,7 +147,13 @@ impl Snapshot {
             made if made <= after(latest, CLOCK_SKEW) => Moment::Later,
             _ => Moment::TooLate,
         };
-        Some(self.traits(run, self.runs.get(asked), *since).whose(moment))
+        let asked = self.runs.get(asked);
+        let traits = self.traits(run, asked, *since);
+        let is_open = self.now < after(*since, window);
+        match traits.maker {
+            Maker::Untold if is_open && will_tell_more(run, asked) => Some(Whose::Unclear),
+            _ => Some(traits.whose(moment)),
+        }
     }
 
     /// What is known of `run`, compared with the run that was asked for, when a call was made at `since`.
@@ -223,6 +227,12 @@ impl Snapshot {
         }
         Candidate { id: run.id.clone(), etag: run.etag.clone(), whose, seen }
     }
+}
+
+/// True if the window of `run` will tell more once it is at work.
+fn will_tell_more(run: &Run, asked: Option<&Run>) -> bool {
+    let told = asked.is_some_and(|asked| asked.window.is_some());
+    run.status == RunStatus::Queued && run.window.is_none() && told
 }
 
 /// A run that repeats the failed one, or the one issued last, is not older than this.

@@ -65,7 +65,8 @@ impl Recovery {
             self.held(Reason::HeldInDoubt, terms)
         } else {
             // Should it be listed later after all, or the next call be refused, this is remembered.
-            let doubted = Self { contested: true, refusals: 0, ..self.clone() };
+            let refusals = if self.contested { self.refusals } else { 0 };
+            let doubted = Self { contested: true, refusals, ..self.clone() };
             doubted.schedule_at(*attempt, terms.now, Reason::NotListed, terms)
         };
         change.entry.detail = listing_evidence.seen();

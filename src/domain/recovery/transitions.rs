@@ -17,6 +17,9 @@ use crate::domain::recovery::{Attempt, Change, Recovery, State, Terms};
 use jiff::Timestamp;
 use std::time::Duration;
 
+/// After so many refusals because of the state of a run, the run that may cause them was looked for.
+const LOOKED: u32 = 2;
+
 impl Recovery {
     /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
     /// so, or given up at once where the budget is spent before that.
@@ -169,6 +172,10 @@ impl Recovery {
         let mut change = match refusal.remedy {
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
+            }
+            // Looked for and not found, and refused again: for what an operator ordered no time runs out.
+            Remedy::Reread if self.ordered && self.contested && self.refusals >= LOOKED => {
+                refused.given_up(Reason::NotRetriggerable, terms)
             }
             // A refusal of a repeat is evidence: something has re-triggered the run.
             Remedy::Reread if self.was_doubted() || (self.contested && is_root) => {
