@@ -7,6 +7,7 @@ use super::memory::{Carried, Memory};
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::plan::snapshot::FlowListing;
+use crate::flow_service::ApiError;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -116,7 +117,10 @@ impl Gatherer<'_> {
         let unlisted: Vec<_> = unlisted.collect();
         for (flow, listing) in self.service.runs_of_flows(&self.sandbox.name, &unlisted).await {
             listing.items.iter().for_each(|run| reading.take(run.clone()));
-            let (complete, begun_at) = (listing.fault.is_none(), listing.begun_at);
+            // Runs come newest first: what is under way is not on the pages that were left out.
+            let is_long = matches!(listing.fault, Some(ApiError::TooManyPages { .. }));
+            let complete = listing.fault.is_none() || is_long;
+            let begun_at = listing.begun_at;
             listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
             if let Some(error) = listing.fault {
                 tracing::debug!(%error, "runs of a dataflow not listed; it waits");

@@ -59,6 +59,12 @@ async fn the_run_of_the_very_first_call_is_found_though_it_names_the_platform() 
         assert!(matches!(app.state(&root).await, State::Recovered { .. }));
         assert!(matches!(app.state(&later).await, State::Recovered { .. }));
         assert_eq!(app.books().accepted().count(), 2);
+        // What a run that is known to be ours shows is kept to compare others with.
+        for reason in [Reason::Due, Reason::IssuedRunSucceeded] {
+            let seen = entry(&app, &later, reason).await.detail.unwrap();
+            assert!(seen.contains("by acp_foundation_connectors"), "{seen}");
+            assert!(seen.contains("providerRefId M-"), "{seen}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Step 1 of a plan: recoveries move by what was read of their runs.
 
 use crate::domain::model::ids::RunId;
+use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::RunStatus;
 use crate::domain::plan::snapshot::Snapshot;
@@ -39,7 +40,12 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
             // A run that could not be read may have ended long ago: nothing is concluded from it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
             let facing = recovery.facing(run);
-            looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()
+            let mut change =
+                looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()?;
+            if change.entry.event == Event::Recovered {
+                change.entry.detail = snapshot.seen(issued);
+            }
+            Some(change)
         }
         State::Waiting { .. } => advance_waiting(snapshot, recovery, claimed, terms),
         State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),

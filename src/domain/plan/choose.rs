@@ -39,7 +39,8 @@ pub(super) fn choose(
         if let Some(reason) = waits_for {
             plan.postponed.push(recovery.postponed(reason, terms));
             plan.changes.extend(recovery.wait_for(reason, terms));
-        } else if let Some(intent) = recovery.begin(terms) {
+        } else if let Some(mut intent) = recovery.begin(terms) {
+            intent.entry.detail = snapshot.seen(recovery.target(&terms.policy));
             admission.begin(&recovery.flow_id);
             plan.intents.push(intent);
         }

@@ -79,6 +79,13 @@ impl Snapshot {
         Some(self.candidate(run, Some(asked), whose, None))
     }
 
+    /// What a run shows that might tell whose it is, for people; `None` if it was not read. That of runs
+    /// which are known to be ours shows what those of others can be compared with.
+    pub(super) fn seen(&self, run: &RunId) -> Option<String> {
+        let run = self.runs.get(run)?;
+        Some(self.candidate(run, None, Whose::Unclear, None).seen)
+    }
+
     /// True if a run of the dataflow is under way that belongs to nobody. One that has been so for longer
     /// than `retry.watch_timeout` is not waited for.
     pub(super) fn another_is_at_work(&self, recovery: &Recovery) -> bool {
@@ -210,12 +217,11 @@ impl Snapshot {
         if let Some(window) = run.window {
             let same = asked.and_then(|asked| asked.window).map(|its| its == window);
             let compared = match same {
-                Some(true) => ", the same as",
-                Some(false) => ", other than",
-                None => ", unknown for",
+                Some(true) => " as the failed run",
+                Some(false) => " unlike the failed run",
+                None => "",
             };
-            seen +=
-                &format!(", window {} to {}{compared} the failed run", window.start, window.end);
+            seen += &format!(", window {} to {}{compared}", window.start, window.end);
         }
         match self.since_slot(run) {
             Some(past) => seen += &format!(", {} after a slot", seconds(past)),
