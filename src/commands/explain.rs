@@ -226,7 +226,7 @@ impl<'a> Story<'a> {
                 "in doubt: was attempt {attempt} of {max}, begun {}, accepted? A run not listed \
                  from {} on counts as not made ({absences} of {ABSENCES_NEEDED} listings say so)",
                 at(*since),
-                at(after(*since, self.retry.confirm_window))
+                at(after(*since, recovery.confirmed_after(&self.retry)))
             ),
             State::Watching { attempt, issued, since } => format!(
                 "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",

@@ -45,13 +45,15 @@ pub(super) fn tell(entry: &Entry) {
         Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
             line!(debug, entry);
         }
+        // What their runs show is for the journal.
+        Event::Retriggered | Event::Recovered => {
+            line!(info, &Entry { detail: None, ..entry.clone() });
+        }
         Event::Scheduled
-        | Event::Retriggered
         | Event::Followed
         | Event::OutageEnded
         | Event::FlowHealed
         | Event::Refused
-        | Event::Recovered
         | Event::Dismissed => {
             line!(info, entry);
         }
