@@ -1,5 +1,5 @@
 //! The simulated platform, in a process of its own. It is asked for its counts by a line on its
-//! standard input, which costs it less than its books over HTTP, and ends when that is closed.
+//! standard input, which costs it less than its ledger over HTTP, and ends when that is closed.
 
 use crate::child::Process;
 use crate::names::{flow_id, run_id};
@@ -141,8 +141,8 @@ pub(crate) fn serve(args: &[&str]) -> anyhow::Result<()> {
     println!("{}", simulator.base_url());
     for _ in std::io::stdin().lines() {
         let (accepted, last_at, requests) = simulator.with_world(|world| {
-            let last_at = world.books.accepted().last().map_or(0, |call| call.at_ms);
-            (world.books.accepted().count(), last_at, world.books.requests(Endpoint::Any))
+            let last_at = world.ledger.accepted().last().map_or(0, |call| call.at_ms);
+            (world.ledger.accepted().count(), last_at, world.ledger.requests(Endpoint::Any))
         });
         println!("{accepted} {last_at} {requests}");
     }

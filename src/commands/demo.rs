@@ -6,7 +6,7 @@ use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::Mode;
 use crate::settings::{LogFormat, Settings, Sources};
-use crate::simulator::{Books, Endpoint, Scenario, Simulator};
+use crate::simulator::{Endpoint, Ledger, Scenario, Simulator};
 use crate::store::{Filter, SqliteStore, Store};
 use crate::telemetry;
 use anyhow::Context;
@@ -65,7 +65,7 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live)?;
     run_for(&mut daemon, &args, &stop).await;
     daemon.release().await;
-    summarize(&simulator.books(), store.as_ref()).await?;
+    summarize(&simulator.ledger(), store.as_ref()).await?;
     store.close().await;
     simulator.stop().await;
     Ok(Exit::Done)
@@ -95,12 +95,12 @@ fn introduce(url: &str, args: &DemoArgs) -> std::io::Result<()> {
     print(&format!(
         "flowmend demo: some forty dataflows on a simulated platform, some of whose runs fail.\n\
          Delays are seconds here instead of minutes. {end}\n\n\
-         The platform listens on {url}; what it saw is at {url}/simulator/books\n\n\
+         The platform listens on {url}; what it saw is at {url}/simulator/ledger\n\n\
          Watch for \"re-triggered failed run\" with new_run_id and etag, and for \"recovered\".\n\n"
     ))
 }
 
-async fn summarize(books: &Books, store: &dyn Store) -> anyhow::Result<()> {
+async fn summarize(ledger: &Ledger, store: &dyn Store) -> anyhow::Result<()> {
     let counts = store.count_by_state(&Filter::default()).await?;
     let states: Vec<String> =
         counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
@@ -110,8 +110,8 @@ async fn summarize(books: &Books, store: &dyn Store) -> anyhow::Result<()> {
          flowmend check --config FILE    try your own credentials; it changes nothing\n  \
          flowmend once --config FILE --dry-run    what would be re-triggered in your sandbox\n",
         if states.is_empty() { "none".to_owned() } else { states.join(", ") },
-        books.accepted().count(),
-        books.requests(Endpoint::Any),
+        ledger.accepted().count(),
+        ledger.requests(Endpoint::Any),
     ))?;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
     print(&format!(
         "A simulated Flow Service listens on {url}\n\n\
          # Settings that make flowmend talk to it:\n{}\n\
-         # What it was asked, and what it did: {url}/simulator/books\n\
+         # What it was asked, and what it did: {url}/simulator/ledger\n\
          # Ctrl-C ends it.\n",
         settings_for(&url, &credentials),
     ))?;

@@ -14,7 +14,7 @@ use crate::domain::model::ids::RunId;
 use crate::domain::model::time::{after, before};
 use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
 use crate::domain::plan::due::DueRecovery;
-use crate::domain::plan::read_plan::ReadingList;
+use crate::domain::plan::read_plan::ReadPlan;
 use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
@@ -274,7 +274,7 @@ impl Gatherer<'_> {
         follows: bool,
         sweep: bool,
         now: Timestamp,
-    ) -> ReadingList {
+    ) -> ReadPlan {
         let is_wanted = |it: &&Recovery| match it.state {
             State::Waiting { .. } | State::Held { .. } => true,
             _ => !follows,
@@ -284,7 +284,7 @@ impl Gatherer<'_> {
         // What a rule holds is no longer looked at after a day: there may be very many.
         let held_since = sweep.then(|| before(now, DAY));
         let policy_of = |recovery: &Recovery| self.policy_of(memory, recovery);
-        let mut wanted = ReadingList::of(&recoveries, &calls, held_since, policy_of);
+        let mut wanted = ReadPlan::of(&recoveries, &calls, held_since, policy_of);
         wanted.add_flows_of_new(&reading.listed, owned);
         wanted
     }

@@ -121,7 +121,7 @@ fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
     let read = read.filter_map(|it| Some((it.root_run_id.as_ref()?, it.reason)));
     let admission = plan.admission(snapshot);
     let queued = snapshot.queue.iter().map(|it| {
-        let why = admission.obstacle(&it.flow_id, it.ordered);
+        let why = admission.block_reason(&it.flow_id, it.ordered);
         (&it.root_run_id, why.unwrap_or(Reason::FlowBusy))
     });
     let postponed: HashMap<&RunId, Reason> = read.chain(queued).collect();

@@ -6,7 +6,7 @@ use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::journal::Event;
 use crate::domain::model::time::before;
 use crate::domain::policy::breaker::{Breaker, Outcome, Streak, streaks};
-use crate::domain::policy::hold::{Grounds, Holds};
+use crate::domain::policy::hold::{HoldInputs, Holds};
 use crate::domain::policy::outage::{Extent, OutageRecord};
 use crate::domain::policy::pause_order::{self, Order};
 use crate::settings::Settings;
@@ -56,7 +56,7 @@ impl Record {
         settings: &Settings,
     ) -> Holds {
         let flows = catalog.flows().values().map(|dataflow| &dataflow.flow);
-        let grounds = Grounds {
+        let grounds = HoldInputs {
             sandbox,
             unsupported: &self.unsupported,
             streaks: &self.streaks,

@@ -219,9 +219,9 @@ class Checks:
         assert status_of(self.aep.getRun(failed["id"])[0]) == "failed", "the old one stays as it was"
 
     def check_nothing_was_asked_that_the_simulator_does_not_have(self):
-        books = requests.get(self.simulator["platform_url"] + "/simulator/books", timeout=10).json()
-        assert books["unexpected"] == [], books["unexpected"]
-        assert books["requests"]["runs"] > 10 and books["requests"]["token"] >= 2, books["requests"]
+        ledger = requests.get(self.simulator["platform_url"] + "/simulator/ledger", timeout=10).json()
+        assert ledger["unexpected"] == [], ledger["unexpected"]
+        assert ledger["requests"]["runs"] > 10 and ledger["requests"]["token"] >= 2, ledger["requests"]
 
 
 def main(path):

@@ -40,7 +40,7 @@ async fn idle_dataflows_go_within_two_passes_though_620_busy_ones_wait_in_front_
     for _ in 0..3 {
         app.pass().await;
     }
-    assert_eq!(app.books().accepted().count(), 620);
+    assert_eq!(app.ledger().accepted().count(), 620);
     app.advance(MINUTE);
     let seconds: Vec<RunId> = flows.iter().map(|flow| app.failed_run(flow, 1)).collect();
     app.pass().await;
@@ -54,7 +54,7 @@ async fn idle_dataflows_go_within_two_passes_though_620_busy_ones_wait_in_front_
     app.pass().await;
     assert_eq!(watched(&app, &young).await, 10, "all within two passes of their due time");
     assert_eq!(watched(&app, &seconds).await, 0);
-    assert_eq!(app.books().requests(Endpoint::Retrigger), 630);
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 630);
 }
 
 #[tokio::test]
@@ -64,14 +64,14 @@ async fn what_waits_behind_a_run_of_its_dataflow_keeps_its_time_and_goes_when_th
     let flow = slow_flow(&app, "busy", 5 * HOUR);
     app.failed_run(&flow, 1);
     app.run_for(2 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
     let waiting: Vec<RunId> = (0..3).map(|_| app.failed_run(&flow, 1)).collect();
     app.run_for(4 * HOUR, 10 * MINUTE).await;
     for run in &waiting {
         assert!(matches!(app.state(run).await, State::Waiting { .. }), "{run} is not dropped");
     }
 
-    while app.books().accepted().count() == 1 {
+    while app.ledger().accepted().count() == 1 {
         app.advance(10 * MINUTE);
         let round = app.pass().await;
         let ended = round.reports[0].1.as_ref().unwrap().count(Event::Recovered) == 1;
@@ -125,7 +125,7 @@ async fn a_pause_stops_new_calls_and_what_was_not_sent_is_delayed_and_not_refuse
     app.pass().await;
     app.advance(MINUTE);
     app.pass().await;
-    assert_eq!(app.books().accepted().count(), 40);
+    assert_eq!(app.ledger().accepted().count(), 40);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn the_limit_per_minute_counts_calls_whatever_is_answered() {
         for _ in 0..180 {
             app.advance(5 * SECOND);
             app.pass().await;
-            posts.push(app.books().requests(Endpoint::Retrigger));
+            posts.push(app.ledger().requests(Endpoint::Retrigger));
             let minute = posts.len().saturating_sub(13);
             let last = posts[posts.len() - 1] - posts[minute];
             assert!(last <= 5, "{code}: {last} calls in a minute");

@@ -11,8 +11,8 @@ async fn a_token_that_expires_in_the_middle_is_renewed_and_nothing_is_lost() {
     let root = app.failed_run(&flow, 3);
     app.run_for(20 * MINUTE, MINUTE / 2).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted().count(), 3);
-    let tokens = app.books().requests(Endpoint::Token);
+    assert_eq!(app.ledger().accepted().count(), 3);
+    let tokens = app.ledger().requests(Endpoint::Token);
     assert!((7..=12).contains(&tokens), "{tokens} tokens in 20 minutes, each good for 150 s");
 }
 
@@ -25,7 +25,7 @@ async fn a_token_that_is_revoked_at_once_is_renewed_once() {
     app.fault(FaultRule::once(Endpoint::Any, Effect::ExpireTokens));
     app.run_for(5 * MINUTE, MINUTE / 2).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().requests(Endpoint::Token), 2);
+    assert_eq!(app.ledger().requests(Endpoint::Token), 2);
 }
 
 #[tokio::test]
@@ -40,5 +40,5 @@ async fn a_token_that_is_revoked_before_the_post_costs_no_attempt_and_no_second_
     assert!(matches!(app.state(&root).await, State::Waiting { attempt: 1, .. }));
     app.run_for(5 * MINUTE, MINUTE / 2).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }

@@ -25,10 +25,10 @@ async fn a_chain_of_failures_ends_after_exactly_max_attempts_each_due_on_time() 
 
         app.clock.advance(Duration::try_from(app.now().duration_until(due)).unwrap() - ms(1));
         app.pass().await;
-        assert_eq!(app.books().accepted().count() as u32, attempt - 1, "not a moment early");
+        assert_eq!(app.ledger().accepted().count() as u32, attempt - 1, "not a moment early");
         app.advance(ms(1));
         app.pass().await;
-        assert_eq!(app.books().accepted().count() as u32, attempt, "due means now");
+        assert_eq!(app.ledger().accepted().count() as u32, attempt, "due means now");
 
         let State::Watching { issued, .. } = app.state(&root).await else { panic!() };
         app.advance(2 * MINUTE);
@@ -37,7 +37,7 @@ async fn a_chain_of_failures_ends_after_exactly_max_attempts_each_due_on_time() 
     app.pass().await;
     assert_eq!(app.state(&root).await, State::GivenUp { why: Reason::AttemptsSpent });
     app.run_for(120 * MINUTE, 10 * MINUTE).await;
-    assert_eq!(app.books().accepted().count(), 5, "given up is given up");
+    assert_eq!(app.ledger().accepted().count(), 5, "given up is given up");
     let recovery = app.recovery(&root).await;
     assert_eq!(recovery.attempts.len(), 5);
     assert_eq!(app.open_count().await, 0, "no issued run became a recovery of its own");
@@ -92,9 +92,9 @@ async fn the_minutely_limit_spreads_a_burst_and_drops_nothing() {
     app.advance(MINUTE);
     for expected in [4, 8, 10] {
         app.pass().await;
-        assert_eq!(app.books().accepted().count(), expected);
+        assert_eq!(app.ledger().accepted().count(), expected);
         app.pass().await;
-        assert_eq!(app.books().accepted().count(), expected, "not before the minute is over");
+        assert_eq!(app.ledger().accepted().count(), expected, "not before the minute is over");
         app.advance(MINUTE);
     }
     app.run_for(3 * MINUTE, MINUTE).await;

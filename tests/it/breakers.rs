@@ -38,14 +38,14 @@ async fn a_dataflow_that_keeps_failing_is_warned_of_and_then_held_until_a_person
         assert_eq!(told(&app, root, Event::FlowHeld).await, 0);
     }
 
-    let calls = app.books().retriggers.len();
+    let calls = app.ledger().retriggers.len();
     let next = app.failed_run(&flow, 1);
     let other = app.failed_run(&app.batch_flow("erp"), 1);
     app.run_for(10 * MINUTE, MINUTE).await;
     assert!(app.try_recovery(&next).await.is_none());
     assert_eq!(app.journal(&next).await[0].reason, Reason::KeepsFailing);
     assert!(matches!(app.state(&other).await, State::Recovered { .. }), "others go on");
-    assert_eq!(app.books().retriggers.len(), calls + 1);
+    assert_eq!(app.ledger().retriggers.len(), calls + 1);
 
     let called = app.flowmend(&["resume", "--flow", "crm-accounts"]).await;
     assert_eq!(
@@ -118,7 +118,7 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
     app.run_for(5 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::Paused });
     assert_eq!(app.journal(&later).await[0].reason, Reason::Paused);
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
     let status = app.flowmend(&["status"]).await;
     assert!(status.out.contains("all dataflows of sandbox prod: maintenance"), "{status:?}");
 
@@ -153,7 +153,7 @@ async fn a_source_that_does_not_support_the_action_is_held_once_for_the_dataflow
     app.run_for(10 * MINUTE, MINUTE).await;
     let later = app.failed_run(&flow, 1);
     app.run_for(10 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().retriggers.len(), 1, "asked once, not for every run");
+    assert_eq!(app.ledger().retriggers.len(), 1, "asked once, not for every run");
     for run in &runs {
         let State::Held { why, .. } = app.state(run).await else { panic!("{run}") };
         assert_eq!(why, Reason::ActionUnsupported);
@@ -192,10 +192,10 @@ async fn in_an_outage_one_canary_at_a_time_is_tried_and_the_rest_is_released_gra
     for flow in &flows[4..8] {
         app.failed_run(flow, 2);
     }
-    let before = app.books().accepted().count();
+    let before = app.ledger().accepted().count();
     let storm = most_under_way(&mut app, 30 * MINUTE, run_time).await;
     assert_eq!(storm, 1, "a canary, and no storm");
-    let canaries = app.books().accepted().count() - before;
+    let canaries = app.ledger().accepted().count() - before;
     assert!((3..=5).contains(&canaries), "further and further apart: {canaries}");
 
     // The source is back.
@@ -220,7 +220,7 @@ async fn in_an_outage_one_canary_at_a_time_is_tried_and_the_rest_is_released_gra
 async fn most_under_way(app: &mut App, duration: Duration, run_time: Duration) -> usize {
     let start = app.now();
     app.run_for(duration, MINUTE / 2).await;
-    let begun: Vec<i64> = app.books().accepted().map(|call| call.at_ms).collect();
+    let begun: Vec<i64> = app.ledger().accepted().map(|call| call.at_ms).collect();
     let run_time = i64::try_from(run_time.as_millis()).unwrap();
     let overlapping =
         |at: &i64| begun.iter().filter(|it| (*at - run_time + 1..=*at).contains(it)).count();

@@ -15,7 +15,7 @@ fn failed_runs(app: &App, count: usize) -> Vec<RunId> {
 /// When each accepted call was made, in minutes since the start.
 fn minutes_of_calls(app: &App, start: jiff::Timestamp) -> Vec<i64> {
     let minute = |at_ms: i64| (at_ms - start.as_millisecond()) / 60_000;
-    app.books().accepted().map(|call| minute(call.at_ms)).collect()
+    app.ledger().accepted().map(|call| minute(call.at_ms)).collect()
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn what_waits_for_a_limit_of_the_sandbox_is_delayed_and_not_dropped() {
     assert!(calls.windows(3).all(|three| three[2] - three[0] >= 24 * 60), "{calls:?}");
 
     // It was said once when the wait began, not in every pass.
-    let last = RunId::new(app.books().accepted().last().unwrap().asked_run.clone());
+    let last = RunId::new(app.ledger().accepted().last().unwrap().asked_run.clone());
     let last = app.journal(&last).await;
     assert_eq!(last.iter().filter(|entry| entry.reason == Reason::RateLimited).count(), 1);
 }
@@ -52,7 +52,7 @@ async fn a_limit_per_minute_lets_the_oldest_failures_go_first() {
     }
     app.pass().await;
     app.run_for(5 * MINUTE, MINUTE).await;
-    let asked: Vec<String> = app.books().accepted().map(|call| call.asked_run.clone()).collect();
+    let asked: Vec<String> = app.ledger().accepted().map(|call| call.asked_run.clone()).collect();
     let expected: Vec<String> = runs.iter().map(RunId::to_string).collect();
     assert_eq!(asked.len(), 5);
     assert_eq!(asked[..2].iter().collect::<std::collections::HashSet<_>>().len(), 2);
@@ -74,7 +74,7 @@ async fn a_quiet_window_puts_off_what_falls_due_in_it_and_spreads_it_after_its_e
     app.pass().await;
     app.run_for(10 * MINUTE, MINUTE).await;
     assert!(matches!(app.state(&other).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted().count(), 1, "all others wait");
+    assert_eq!(app.ledger().accepted().count(), 1, "all others wait");
     let told = app.journal(&runs[0]).await.pop().unwrap();
     assert_eq!((told.reason, told.due), (Reason::Quiet, app.recovery(&runs[0]).await.due()));
 
@@ -98,7 +98,7 @@ async fn a_quiet_window_that_uses_up_the_budget_ends_what_it_puts_off() {
     app.pass().await;
     app.run_for(2 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::GivenUp { why: Reason::TimeSpent });
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]

@@ -24,6 +24,6 @@ async fn a_call_in_doubt_is_not_repeated_though_its_run_names_the_client_of_befo
     app.run_for(180 * MINUTE, MINUTE).await;
     assert!(matches!(app.state(&proof).await, State::Recovered { .. }));
 
-    let calls = app.books().accepted().filter(|call| call.asked_run == root.as_str()).count();
+    let calls = app.ledger().accepted().filter(|call| call.asked_run == root.as_str()).count();
     assert_eq!(calls, 1, "{:?}", app.journal(&root).await);
 }

@@ -86,7 +86,7 @@ async fn a_machine_whose_clock_is_wrong_by_days_decides_nothing_until_it_is_set(
         }
         assert_eq!(progress(&app).await, None);
         assert!(app.try_recovery(&run).await.is_none());
-        assert_eq!(app.books().requests(Endpoint::Retrigger), 0);
+        assert_eq!(app.ledger().requests(Endpoint::Retrigger), 0);
         clock.set(0);
         app.run_for(10 * MINUTE, MINUTE).await;
         assert!(matches!(app.state(&run).await, State::Recovered { .. }), "{hours} h");
@@ -112,7 +112,7 @@ async fn a_clock_that_is_set_wrong_at_work_decides_nothing_from_then_on() {
         assert_eq!(progress(&app).await, before, "{hours} h");
         assert!(app.try_recovery(&new).await.is_none(), "{hours} h: nothing is adopted");
         assert_eq!(app.recovery(&waiting).await.due(), due, "{hours} h");
-        assert_eq!(app.books().requests(Endpoint::Retrigger), 0, "{hours} h: nothing is sent");
+        assert_eq!(app.ledger().requests(Endpoint::Retrigger), 0, "{hours} h: nothing is sent");
 
         clock.set(0);
         app.run_for(10 * MINUTE, MINUTE).await;

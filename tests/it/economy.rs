@@ -34,10 +34,10 @@ async fn a_failure_that_is_already_known_costs_no_further_request() {
     app.pass().await;
     assert_eq!(app.open_count().await, 50);
     for _ in 0..10 {
-        let before = app.books();
+        let before = app.ledger();
         app.advance(MINUTE);
         app.pass().await;
-        let after = app.books();
+        let after = app.ledger();
         assert_eq!(after.requests(Endpoint::Any) - before.requests(Endpoint::Any), 1);
     }
 }
@@ -57,7 +57,7 @@ async fn runs_that_are_followed_are_read_many_per_request() {
     app.pass().await;
     app.advance(MINUTE);
     app.pass().await;
-    assert_eq!(app.books().accepted().count(), 45);
+    assert_eq!(app.ledger().accepted().count(), 45);
     let before = app.requests();
     app.advance(MINUTE);
     app.pass().await;

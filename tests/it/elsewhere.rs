@@ -26,7 +26,7 @@ async fn a_run_that_a_person_retried_meanwhile_is_followed_and_not_doubled() {
 
         app.run_for(60 * MINUTE, MINUTE).await;
         assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-        let by: Vec<String> = app.books().accepted().map(|call| call.by.clone()).collect();
+        let by: Vec<String> = app.ledger().accepted().map(|call| call.by.clone()).collect();
         assert_eq!(by, calls, "their try counts as one of ours");
     }
 }
@@ -43,9 +43,9 @@ async fn a_run_of_the_schedule_is_not_taken_for_a_retry_by_somebody_else() {
     app.run_for(20 * MINUTE, MINUTE / 2).await;
     let followed = app.journal(&root).await;
     let followed = followed.iter().find(|entry| entry.event == Event::Followed).unwrap();
-    let by_person = app.books().accepted().next().unwrap().new_run_id().unwrap().to_owned();
+    let by_person = app.ledger().accepted().next().unwrap().new_run_id().unwrap().to_owned();
     assert_eq!(followed.new_run_id, Some(RunId::new(by_person)));
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
 }
 
@@ -61,7 +61,7 @@ async fn a_run_that_is_at_work_again_is_followed() {
     app.world(|world| world.set_run_status(root.as_str(), RunStatus::Success));
     app.run_for(2 * MINUTE, MINUTE).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]
@@ -79,5 +79,5 @@ async fn a_later_success_ends_the_recovery_even_if_the_newest_run_failed_again()
     let superseded = State::Recovered { why: Reason::LaterRunSucceeded };
     assert_eq!(app.state(&first).await, superseded);
     assert_eq!(app.state(&last).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }

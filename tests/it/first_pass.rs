@@ -44,7 +44,7 @@ async fn only_the_first_pass_skips_a_failure_after_which_its_dataflow_succeeded(
     assert_eq!(fates(&app, &later).await, (3, 0));
     app.run_for(40 * MINUTE, MINUTE).await;
     assert_eq!(fates(&app, &healed).await, (0, 3), "and it stays so");
-    assert_eq!(app.books().accepted().count(), 4);
+    assert_eq!(app.ledger().accepted().count(), 4);
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_first_pass_over_more_failures_than_it_may_take_on_ends_only_when_all_
     }
     assert_eq!(fates(&app, &runs[..20]).await, (20, 0));
     assert_eq!(fates(&app, &runs[20..]).await, (0, 20));
-    assert_eq!(app.books().accepted().count(), 20);
+    assert_eq!(app.ledger().accepted().count(), 20);
     // The first pass is over now.
     app.advance(MINUTE);
     app.pass().await;
@@ -193,7 +193,7 @@ async fn what_is_held_for_its_dataflow_goes_on_within_minutes_and_is_checked_man
     set(&app, FlowState::Enabled);
     app.run_for(6 * MINUTE, MINUTE).await;
     app.pass().await;
-    assert_eq!(app.books().accepted().count(), 120);
+    assert_eq!(app.ledger().accepted().count(), 120);
 }
 
 #[tokio::test]

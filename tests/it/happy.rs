@@ -14,18 +14,18 @@ async fn a_failed_run_is_retriggered_followed_and_recovered() {
 
     app.pass().await;
     assert!(matches!(app.state(&root).await, State::Waiting { attempt: 1, .. }));
-    assert_eq!(app.books().retriggers.len(), 0, "the first delay has not passed");
+    assert_eq!(app.ledger().retriggers.len(), 0, "the first delay has not passed");
 
     app.advance(MINUTE);
     app.pass().await;
     let State::Watching { issued, .. } = app.state(&root).await else { panic!() };
-    let books = app.books();
-    let call = &books.accepted_for_root(root.as_str())[0];
+    let ledger = app.ledger();
+    let call = &ledger.accepted_for_root(root.as_str())[0];
     assert_eq!(call.new_run_id(), Some(issued.as_str()));
 
     app.run_for(2 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-    assert_eq!(app.books().retriggers.len(), 1);
+    assert_eq!(app.ledger().retriggers.len(), 1);
 }
 
 #[tokio::test]
@@ -52,9 +52,9 @@ async fn the_journal_tells_the_whole_story_in_order() {
     assert_eq!(journal[0].detail.as_deref(), Some("CONNECTOR-1001-500, CONNECTOR-1012-504"));
     let attempts: Vec<u32> = journal.iter().filter_map(|entry| entry.attempt).collect();
     assert_eq!(attempts, [1, 1, 1, 2, 2, 2, 2]);
-    let books = app.books();
+    let ledger = app.ledger();
     let issued: Vec<_> =
-        books.accepted_for_root(root.as_str()).iter().filter_map(|c| c.new_run_id()).collect();
+        ledger.accepted_for_root(root.as_str()).iter().filter_map(|c| c.new_run_id()).collect();
     let told: Vec<_> = journal
         .iter()
         .filter(|entry| entry.event == Event::Retriggered)
@@ -73,7 +73,7 @@ async fn a_run_that_somebody_else_healed_is_left_alone() {
     app.advance(MINUTE);
     app.pass().await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::HealedElsewhere });
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]
@@ -86,8 +86,8 @@ async fn many_failures_of_one_dataflow_are_healed_one_at_a_time_oldest_first() {
         app.advance(MINUTE / 10);
     }
     app.run_for(20 * MINUTE, MINUTE / 2).await;
-    let books = app.books();
-    let asked: Vec<&str> = books.accepted().map(|call| call.asked_run.as_str()).collect();
+    let ledger = app.ledger();
+    let asked: Vec<&str> = ledger.accepted().map(|call| call.asked_run.as_str()).collect();
     assert_eq!(asked, roots.iter().map(|root| root.as_str()).collect::<Vec<_>>());
     for root in &roots {
         assert!(matches!(app.state(root).await, State::Recovered { .. }));

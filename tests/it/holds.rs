@@ -14,7 +14,7 @@ async fn a_dataflow_that_is_disabled_is_held_and_goes_on_when_it_is_enabled() {
     app.world(|world| world.set_flow_state(&flow, FlowState::Disabled));
     app.run_for(10 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::FlowDisabled });
-    assert_eq!(app.books().retriggers.len(), 0, "its state was read again before the call");
+    assert_eq!(app.ledger().retriggers.len(), 0, "its state was read again before the call");
 
     app.world(|world| world.set_flow_state(&flow, FlowState::Enabled));
     app.run_for(40 * MINUTE, MINUTE).await;
@@ -30,7 +30,7 @@ async fn a_refusal_that_needs_a_person_is_held_and_not_repeated() {
     app.run_for(30 * MINUTE, MINUTE).await;
     let State::Held { why, .. } = app.state(&root).await else { panic!() };
     assert_eq!(why, Reason::Forbidden);
-    assert_eq!(app.books().requests(Endpoint::Retrigger), 1);
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 1);
 }
 
 #[tokio::test]
@@ -39,8 +39,8 @@ async fn an_issued_run_that_may_not_be_retriggered_is_replaced_by_the_root_run_o
     let flow = app.batch_flow("crm-accounts");
     let root = app.failed_run(&flow, 2);
     app.run_for(15 * MINUTE, MINUTE / 4).await;
-    let books = app.books();
-    let asked: Vec<&str> = books.accepted().map(|call| call.asked_run.as_str()).collect();
+    let ledger = app.ledger();
+    let asked: Vec<&str> = ledger.accepted().map(|call| call.asked_run.as_str()).collect();
     assert_eq!(asked, [root.as_str(), root.as_str()]);
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
 }
@@ -57,7 +57,7 @@ async fn a_run_that_never_ends_is_given_up_after_the_watch_timeout() {
     let root = app.failed_run(&flow, 1);
     app.run_for(90 * MINUTE, 5 * MINUTE).await;
     assert_eq!(app.state(&root).await, State::GivenUp { why: Reason::WatchTimeout });
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_dataflow_that_vanishes_holds_its_recoveries() {
     app.world(|world| world.move_flow(&flow, "elsewhere"));
     app.run_for(5 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::NotSelected });
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_person_who_is_a_moment_faster_leads_to_a_refusal_and_to_no_second_run
     assert!(matches!(app.state(&root).await, State::Waiting { attempt: 1, .. }));
     let refused = app.journal(&root).await.pop().unwrap();
     assert_eq!(refused.reason, Reason::StateConflict);
-    let books = app.books();
-    let by: Vec<&str> = books.accepted().map(|call| call.by.as_str()).collect();
+    let ledger = app.ledger();
+    let by: Vec<&str> = ledger.accepted().map(|call| call.by.as_str()).collect();
     assert_eq!(by, ["exc_app"]);
 }

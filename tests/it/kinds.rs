@@ -34,8 +34,8 @@ async fn only_enabled_batch_sources_receive_a_post() {
     ];
     app.run_for(10 * MINUTE, MINUTE).await;
 
-    let books = app.books();
-    let mut asked: Vec<&str> = books.retriggers.iter().map(|c| c.asked_run.as_str()).collect();
+    let ledger = app.ledger();
+    let mut asked: Vec<&str> = ledger.retriggers.iter().map(|c| c.asked_run.as_str()).collect();
     asked.sort_unstable();
     let mut expected = [batch.as_str(), crm.as_str()];
     expected.sort_unstable();

@@ -47,7 +47,7 @@ async fn a_sandbox_whose_listing_hangs_delays_no_other() {
     app.fault(FaultRule::once(Endpoint::Flows, Effect::Hang));
     let App { daemon, stop, simulator, .. } = &mut app;
     let watch = async {
-        while simulator.books().accepted().count() == 0 {
+        while simulator.ledger().accepted().count() == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -97,7 +97,7 @@ async fn a_doubt_holds_back_its_own_dataflow_alone_and_costs_no_sweeps() {
     let before = app.requests();
     let mut passes = 0;
     while matches!(app.state(&root).await, State::InDoubt { .. }) {
-        let called = app.books().retriggers.iter().any(|call| call.asked_run == own.as_str());
+        let called = app.ledger().retriggers.iter().any(|call| call.asked_run == own.as_str());
         assert!(!called, "it waits until the doubt is settled");
         app.advance(MINUTE);
         app.pass().await;

@@ -32,7 +32,7 @@ async fn meddled(app: &mut App) -> Arc<MeddledStore> {
 }
 
 fn asked(app: &App) -> HashSet<RunId> {
-    app.books().retriggers.iter().map(|call| RunId::new(call.asked_run.clone())).collect()
+    app.ledger().retriggers.iter().map(|call| RunId::new(call.asked_run.clone())).collect()
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn after_a_pause_in_the_middle_of_a_pass_nothing_more_is_begun() {
         app.pass().await;
         assert_eq!(store.done(), [true], "{moment:?}");
         app.run_for(10 * MINUTE, MINUTE).await;
-        assert_eq!(app.books().requests(Endpoint::Retrigger), 0, "{moment:?}");
+        assert_eq!(app.ledger().requests(Endpoint::Retrigger), 0, "{moment:?}");
         for run in &runs {
             let held = State::Held { attempt: 1, why: Reason::Paused };
             assert_eq!(app.state(run).await, held, "{moment:?}");
@@ -108,7 +108,7 @@ async fn after_a_pause_in_the_middle_of_a_pass_nothing_more_is_begun() {
     store.at(Moment::AfterBegin, Deed::Pause, app.now());
     app.pass().await;
     app.run_for(10 * MINUTE, MINUTE).await;
-    assert!(app.books().requests(Endpoint::Retrigger) <= 16, "only what was begun before it");
+    assert!(app.ledger().requests(Endpoint::Retrigger) <= 16, "only what was begun before it");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_retry_that_is_ordered_in_the_middle_of_a_pass_is_made_once() {
         assert_eq!(store.done(), [true], "{moment:?}");
         app.run_for(10 * MINUTE, MINUTE).await;
         assert!(matches!(app.state(&runs[1]).await, State::Recovered { .. }), "{moment:?}");
-        assert_eq!(app.books().accepted_for_root(runs[1].as_str()).len(), 1, "{moment:?}");
+        assert_eq!(app.ledger().accepted_for_root(runs[1].as_str()).len(), 1, "{moment:?}");
     }
 }
 

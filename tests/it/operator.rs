@@ -46,7 +46,7 @@ async fn what_is_dismissed_is_left_alone_and_stays_known() {
     assert!(amend(&app, &root, |recovery, terms| recovery.dismiss("by hand", terms)).await);
     app.run_for(60 * MINUTE, 10 * MINUTE).await;
     assert_eq!(app.state(&root).await, State::Dismissed { why: "by hand".into() });
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn retry_what_was_dismissed_at_work(target: &str, wait: Duration) -> (Stat
     app.advance(wait);
     assert!(amend(&app, &root, |recovery, terms| recovery.retry(terms)).await);
     app.run_for(5 * MINUTE, MINUTE / 2).await;
-    (app.state(&root).await, app.books().accepted_for_root(root.as_str()).len())
+    (app.state(&root).await, app.ledger().accepted_for_root(root.as_str()).len())
 }
 
 #[tokio::test]

@@ -38,17 +38,17 @@ async fn three_hundred_failures_over_several_pages_with_inserts_between_are_each
 
     app.run_for(200 * MINUTE, MINUTE).await;
 
-    let books = app.books();
+    let ledger = app.ledger();
     let mut calls: BTreeMap<&str, u32> = BTreeMap::new();
-    for call in &books.retriggers {
+    for call in &ledger.retriggers {
         *calls.entry(&call.asked_run).or_default() += 1;
     }
     assert!(calls.values().all(|&times| times == 1), "no run was asked for twice: {calls:?}");
     for root in &roots {
-        assert_eq!(books.accepted_for_root(root.as_str()).len(), 1, "{root}");
+        assert_eq!(ledger.accepted_for_root(root.as_str()).len(), 1, "{root}");
     }
     let healed: std::collections::BTreeSet<&str> =
-        books.accepted().map(|call| call.root_run.as_str()).collect();
+        ledger.accepted().map(|call| call.root_run.as_str()).collect();
     assert!(healed.len() >= 300 + inserted, "every inserted failure was found too");
     assert_eq!(app.open_count().await, 0);
 }
@@ -72,7 +72,7 @@ async fn duplicated_and_shuffled_pages_change_nothing() {
         app.advance(MINUTE);
         app.try_pass().await;
     }
-    assert_eq!(app.books().accepted().count(), 20);
+    assert_eq!(app.ledger().accepted().count(), 20);
 }
 
 #[tokio::test]
@@ -93,5 +93,5 @@ async fn a_listing_that_breaks_off_is_read_again_and_nothing_is_lost() {
     assert!(!app.try_pass().await.is_complete());
     app.world(|world| world.faults.replace(Vec::new()));
     app.run_for(10 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().accepted().count(), 40);
+    assert_eq!(app.ledger().accepted().count(), 40);
 }

@@ -108,17 +108,17 @@ async fn every_failed_run_has_one_line_that_says_what_and_why() {
 async fn a_preview_changes_nothing_and_the_next_pass_does_what_it_said() {
     let (mut app, runs) = furnished(Setup::new()).await;
     let stored = app.store.recoveries(&Filter::default()).await.unwrap();
-    let calls = app.books().retriggers.len();
+    let calls = app.ledger().retriggers.len();
     let first = preview(&mut app).await;
     let second = preview(&mut app).await;
     assert_eq!(first.lines, second.lines);
-    assert_eq!(app.books().retriggers.len(), calls);
+    assert_eq!(app.ledger().retriggers.len(), calls);
     assert_eq!(app.store.recoveries(&Filter::default()).await.unwrap(), stored);
     assert!(app.journal(&runs["skip"]).await.is_empty());
 
     app.pass().await;
     let asked: Vec<String> =
-        app.books().retriggers[calls..].iter().map(|call| call.asked_run.clone()).collect();
+        app.ledger().retriggers[calls..].iter().map(|call| call.asked_run.clone()).collect();
     assert_eq!(asked, [runs["re-trigger"].as_str()]);
     for (name, state) in [
         ("adopt", "waiting"),
@@ -137,7 +137,7 @@ async fn a_preview_changes_nothing_and_the_next_pass_does_what_it_said() {
 async fn the_command_prints_the_plan_and_leaves_platform_and_store_as_they_are() {
     let (app, runs) = furnished(Setup::new().today()).await;
     let stored = app.store.recoveries(&Filter::default()).await.unwrap();
-    let calls = app.books().retriggers.len();
+    let calls = app.ledger().retriggers.len();
     let told = app.flowmend(&["plan"]).await;
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(told.out.starts_with("sandbox prod  20"), "{}", told.out);
@@ -158,7 +158,7 @@ async fn the_command_prints_the_plan_and_leaves_platform_and_store_as_they_are()
     assert_eq!(prod["runs"].as_array().unwrap().len(), runs.len());
     assert_eq!(prod["runs"][0]["action"], "re-trigger");
 
-    assert_eq!(app.books().retriggers.len(), calls);
+    assert_eq!(app.ledger().retriggers.len(), calls);
     assert_eq!(app.store.recoveries(&Filter::default()).await.unwrap(), stored);
 }
 

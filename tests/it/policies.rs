@@ -29,7 +29,7 @@ async fn start(name: &str) -> App {
 /// When each accepted call was made, in minutes since the test began.
 fn calls(app: &App, since: jiff::Timestamp) -> Vec<i64> {
     let minute = |at_ms: i64| (at_ms - since.as_millisecond()) / 60_000;
-    app.books().accepted().map(|call| minute(call.at_ms)).collect()
+    app.ledger().accepted().map(|call| minute(call.at_ms)).collect()
 }
 
 #[test]
@@ -109,7 +109,7 @@ async fn the_policy_for_many_small_dataflows_keeps_within_the_day() {
     }
     app.pass().await;
     app.run_for(30 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().accepted().count(), 80, "the rest waits");
+    assert_eq!(app.ledger().accepted().count(), 80, "the rest waits");
     app.run_for(25 * HOUR, HOUR / 2).await;
     let made = calls(&app, began);
     assert_eq!(made.len(), 90, "nothing was dropped");
@@ -134,7 +134,7 @@ async fn the_strict_policy_calls_only_where_nothing_can_be_in_already() {
     assert!(matches!(app.state(&copied).await, State::Recovered { .. }));
     let later = State::Recovered { why: Reason::LaterRunSucceeded };
     assert_eq!(app.state(&superseded).await, later);
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn the_observing_policy_records_everything_and_sends_nothing() {
     for run in &runs {
         assert_eq!(app.state(run).await, State::Held { attempt: 1, why: Reason::HeldByRule });
     }
-    assert_eq!(app.books().retriggers.len(), 0);
+    assert_eq!(app.ledger().retriggers.len(), 0);
     let told = app.flowmend(&["explain", runs[0].as_str()]).await;
     assert!(told.out.contains("rule      \"observe only\": hold\n"), "{told:?}");
     assert!(told.out.contains("a person decides: flowmend retry"), "{told:?}");

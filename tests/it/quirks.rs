@@ -11,7 +11,7 @@ async fn heals_under(name: &str, quirks: Quirks, config: &str, flows: usize) {
     app.pass().await;
     app.run_for(30 * MINUTE, MINUTE / 2).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }), "{name}");
-    assert_eq!(app.books().accepted().count(), 2, "{name}");
+    assert_eq!(app.ledger().accepted().count(), 2, "{name}");
 }
 
 #[tokio::test]

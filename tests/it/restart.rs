@@ -15,12 +15,12 @@ async fn a_restart_while_waiting_and_while_watching_goes_on_where_it_was() {
     let waiting = app.state(&root).await;
     app.restart().await;
     app.pass().await;
-    assert_eq!(app.books().retriggers.len(), 1, "{waiting:?} was due during the restart");
+    assert_eq!(app.ledger().retriggers.len(), 1, "{waiting:?} was due during the restart");
     let State::Watching { .. } = app.state(&root).await else { panic!() };
     app.restart().await;
     app.run_for(10 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-    assert_eq!(app.books().retriggers.len(), 2);
+    assert_eq!(app.ledger().retriggers.len(), 2);
 }
 
 #[tokio::test]
@@ -35,9 +35,12 @@ async fn a_lost_answer_is_found_in_the_listing_and_not_asked_for_again() {
     assert!(matches!(app.state(&root).await, State::InDoubt { attempt: 1, .. }));
     app.pass().await;
     let State::Watching { issued, .. } = app.state(&root).await else { panic!() };
-    assert_eq!(app.books().accepted_for_root(root.as_str())[0].new_run_id(), Some(issued.as_str()));
+    assert_eq!(
+        app.ledger().accepted_for_root(root.as_str())[0].new_run_id(),
+        Some(issued.as_str())
+    );
     app.run_for(5 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
     let journal = app.journal(&root).await;
     assert!(
         journal.iter().any(|e| e.event == Event::Retriggered && e.reason == Reason::IssuedRunFound)
@@ -64,10 +67,10 @@ async fn a_doubtful_call_that_never_arrived_is_repeated_only_after_two_late_list
     assert!(matches!(app.state(&root).await, State::InDoubt { absences: 1, .. }));
     app.pass().await;
     assert!(matches!(app.state(&root).await, State::Waiting { attempt: 1, .. }));
-    assert_eq!(app.books().accepted().count(), 0);
+    assert_eq!(app.ledger().accepted().count(), 0);
     app.run_for(5 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -81,5 +84,5 @@ async fn when_in_doubt_hold_leaves_the_decision_to_a_person() {
     app.run_for(30 * MINUTE, MINUTE).await;
     let State::Held { why, .. } = app.state(&root).await else { panic!() };
     assert_eq!(why, Reason::HeldInDoubt);
-    assert_eq!(app.books().accepted().count(), 0);
+    assert_eq!(app.ledger().accepted().count(), 0);
 }

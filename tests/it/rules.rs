@@ -50,7 +50,7 @@ async fn the_built_in_rules_retry_what_passes_and_hold_what_needs_a_person() {
     for run in &retried {
         assert!(matches!(app.state(run).await, State::Recovered { .. }), "{run}");
     }
-    assert_eq!(app.books().retriggers.len(), retried.len(), "nothing was sent for the others");
+    assert_eq!(app.ledger().retriggers.len(), retried.len(), "nothing was sent for the others");
 }
 
 #[tokio::test]

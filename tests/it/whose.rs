@@ -53,12 +53,12 @@ async fn the_run_of_the_very_first_call_is_found_though_it_names_the_platform() 
 
         let found = entry(&app, &root, Reason::IssuedRunFound).await;
         let issued =
-            app.books().accepted_for_root(root.as_str())[0].new_run_id().unwrap().to_owned();
+            app.ledger().accepted_for_root(root.as_str())[0].new_run_id().unwrap().to_owned();
         assert_eq!(found.new_run_id, Some(RunId::new(issued)));
         assert!(found.detail.unwrap().contains("by acp_foundation_connectors"));
         assert!(matches!(app.state(&root).await, State::Recovered { .. }));
         assert!(matches!(app.state(&later).await, State::Recovered { .. }));
-        assert_eq!(app.books().accepted().count(), 2);
+        assert_eq!(app.ledger().accepted().count(), 2);
         // What a run that is known to be ours shows is kept to compare others with.
         for reason in [Reason::Due, Reason::IssuedRunSucceeded] {
             let seen = entry(&app, &later, reason).await.detail.unwrap();
@@ -88,7 +88,7 @@ async fn a_failure_behind_a_doubt_is_said_to_wait_once_and_goes_when_that_is_set
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::UnclearRun });
     assert!(held.detail.unwrap().contains(later.as_str()), "it names the run");
     assert!(matches!(app.state(&later).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted_for_root(root.as_str()).len(), 0);
+    assert_eq!(app.ledger().accepted_for_root(root.as_str()).len(), 0);
 }
 
 /// A call that never arrived, and a run of the schedule 20 seconds later.
@@ -131,7 +131,7 @@ async fn a_run_of_the_schedule_is_not_called_ours_and_the_failure_gets_its_turn(
         let unlisted = entry(&app, &root, Reason::NotListed).await;
         assert!(unlisted.detail.unwrap().contains(&scheduled), "what was seen is kept");
         assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-        assert_eq!(app.books().accepted_for_root(root.as_str()).len(), 1);
+        assert_eq!(app.ledger().accepted_for_root(root.as_str()).len(), 1);
     }
 }
 
@@ -141,7 +141,7 @@ async fn a_run_that_nothing_tells_from_ours_is_left_to_a_person() {
     assert_eq!(app.state(&root).await, State::Held { attempt: 1, why: Reason::UnclearRun });
     let held = entry(&app, &root, Reason::UnclearRun).await;
     assert!(held.detail.unwrap().contains(&strange));
-    assert_eq!(app.books().accepted().count(), 0);
+    assert_eq!(app.ledger().accepted().count(), 0);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn another_name_is_no_proof_though_earlier_runs_named_us() {
             true => assert!(matches!(state, State::Recovered { .. }), "{state:?}"),
             false => assert_eq!(state, State::Held { attempt: 1, why: Reason::UnclearRun }),
         }
-        assert_eq!(app.books().accepted_for_root(root.as_str()).len(), 1, "{state:?}");
+        assert_eq!(app.ledger().accepted_for_root(root.as_str()).len(), 1, "{state:?}");
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_persons_retry_under_way_is_followed_though_a_second_call_would_be_acc
         app.pass().await;
         let theirs = app.world(|world| world.person_retriggers(root.as_str())).unwrap();
         app.run_for(20 * MINUTE, MINUTE / 2).await;
-        assert_eq!(app.books().accepted().count(), 1, "only theirs");
+        assert_eq!(app.ledger().accepted().count(), 1, "only theirs");
         let followed = entry(&app, &root, Reason::RetriedElsewhere).await;
         assert_eq!(followed.event, Event::Followed);
         assert_eq!(followed.new_run_id, Some(RunId::new(theirs)));
@@ -194,7 +194,7 @@ async fn a_persons_retry_that_has_ended_is_not_repeated_where_its_window_shows_i
     app.advance(3 * MINUTE);
     app.run_for(10 * MINUTE, MINUTE).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -206,12 +206,12 @@ async fn no_call_is_made_while_a_run_of_the_schedule_is_at_work() {
     app.pass().await;
     app.world(|world| world.add_run(RunSetup::in_progress(&flow))).unwrap();
     app.run_for(29 * MINUTE, MINUTE).await;
-    assert_eq!(app.books().requests(Endpoint::Retrigger), 0);
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 0);
     assert!(matches!(app.state(&root).await, State::Waiting { .. }));
     assert_eq!(entry(&app, &root, Reason::OtherRun).await.event, Event::Postponed);
     app.run_for(60 * MINUTE, MINUTE).await;
     assert!(matches!(app.state(&root).await, State::Recovered { .. }));
-    assert_eq!(app.books().accepted().count(), 1);
+    assert_eq!(app.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -227,7 +227,7 @@ async fn a_new_run_that_cannot_be_read_for_a_while_is_followed_to_its_end() {
         effect.into_iter().for_each(|effect| lose(&app, effect));
         app.run_for(15 * MINUTE, MINUTE / 2).await;
         assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-        assert_eq!(app.books().accepted().count(), 1);
+        assert_eq!(app.ledger().accepted().count(), 1);
     }
 }
 
@@ -242,7 +242,7 @@ async fn a_run_that_reads_failed_before_it_works_is_followed_to_its_end() {
         let root = app.failed_run(&flow, 1);
         app.run_for(20 * MINUTE, MINUTE / 4).await;
         assert!(matches!(app.state(&root).await, State::Recovered { .. }), "{target}");
-        assert_eq!(app.books().accepted().count(), 1, "{target}");
+        assert_eq!(app.ledger().accepted().count(), 1, "{target}");
         entry(&app, &root, Reason::SameRunAtWork).await;
     }
 }
@@ -261,8 +261,8 @@ async fn a_conflict_after_a_lost_answer_leads_back_to_looking_for_a_run_that_is_
     app.fault(FaultRule::always(Endpoint::Retrigger, Effect::Status(ErrorAnswer::new(409))));
     app.run_for(40 * MINUTE, MINUTE / 2).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
-    assert_eq!(app.books().accepted().count(), 1);
-    assert!(app.books().requests(Endpoint::Retrigger) <= 2);
+    assert_eq!(app.ledger().accepted().count(), 1);
+    assert!(app.ledger().requests(Endpoint::Retrigger) <= 2);
     entry(&app, &root, Reason::PerhapsRetriggered).await;
     assert_eq!(entry(&app, &root, Reason::IssuedRunFound).await.event, Event::Retriggered);
 }

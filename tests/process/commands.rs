@@ -36,7 +36,7 @@ async fn check_lists_the_selected_dataflows_with_kind_state_and_policy() {
         }
     }
     assert_eq!(check.stderr, "", "what is well is said on standard output only");
-    assert!(site.books().retriggers.is_empty());
+    assert!(site.ledger().retriggers.is_empty());
     assert!(!site.store().exists(), "check leaves nothing behind");
 }
 
@@ -112,7 +112,7 @@ async fn a_dry_run_posts_nothing_and_leaves_no_store() {
     let lines = once.lines("would re-trigger failed run");
     assert_eq!(lines.len(), 1, "{once}");
     assert_eq!(lines[0]["run_id"], run.as_str());
-    assert_eq!(site.books().requests(Endpoint::Retrigger), 0);
+    assert_eq!(site.ledger().requests(Endpoint::Retrigger), 0);
     assert!(!site.store().exists(), "a dry run made a store");
 }
 
@@ -122,7 +122,7 @@ async fn a_dry_run_leaves_the_store_as_it_is_to_the_byte() {
     site.failure("crm");
     site.run(&["once"]).await.exits(0);
     let run = site.failure("erp");
-    let posted = site.books().requests(Endpoint::Retrigger);
+    let posted = site.ledger().requests(Endpoint::Retrigger);
     let before = files(site.directory());
 
     let once = site.run(&["once", "--dry-run"]).await;
@@ -133,7 +133,7 @@ async fn a_dry_run_leaves_the_store_as_it_is_to_the_byte() {
     daemon.stop().await.exits(0);
 
     assert_eq!(once.lines("would re-trigger failed run").len(), 1, "{once}");
-    assert_eq!(site.books().requests(Endpoint::Retrigger), posted);
+    assert_eq!(site.ledger().requests(Endpoint::Retrigger), posted);
     let mut after = files(site.directory());
     // What SQLite needs for reading: its shared memory, and a log without an entry.
     after.remove("flowmend.db-shm");
@@ -174,8 +174,8 @@ async fn status_tells_people_and_scripts_the_same() {
     let recovery = &status["recoveries"][0];
     assert_eq!(recovery["root_run_id"], run.as_str());
     assert_eq!(recovery["flow_name"], "crm");
-    let books = site.books();
-    let call = books.accepted().next().unwrap();
+    let ledger = site.ledger();
+    let call = ledger.accepted().next().unwrap();
     assert_eq!(recovery["attempts"][0]["new_run_id"], call.new_run_id().unwrap());
     let none = site.run(&["status", "--state", "given_up"]).await;
     none.exits(0).prints("No recoveries.");
@@ -224,14 +224,14 @@ async fn garbled_answers_are_one_warning_and_post_nothing() {
         let daemon = site.daemon().await;
         let warning = daemon.says("pass incomplete").await;
         assert_eq!((&warning["level"], &warning["sandbox"]), (&"WARN".into(), &"prod".into()));
-        let requests = site.books().requests(Endpoint::Any);
-        let later = || site.books().requests(Endpoint::Any) > requests;
+        let requests = site.ledger().requests(Endpoint::Any);
+        let later = || site.ledger().requests(Endpoint::Any) > requests;
         until(SOON, "it tries again", later).await;
         let ended = daemon.stop().await;
         ended.exits(0);
         let loud = |line: &Value| line["level"] == "WARN" && line["message"] == "pass incomplete";
         assert_eq!(ended.log().iter().filter(|line| loud(line)).count(), 1, "{ended}");
-        assert_eq!(site.books().requests(Endpoint::Retrigger), 0, "{endpoint:?}: {ended}");
+        assert_eq!(site.ledger().requests(Endpoint::Retrigger), 0, "{endpoint:?}: {ended}");
         assert_eq!(ended.lines("re-triggered failed run").len(), 0);
     }
 }

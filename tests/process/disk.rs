@@ -23,7 +23,7 @@ async fn assert_refused(site: &Site, hint: &str) {
         ended.exits(1).complains(hint).complains(site.store().to_str().unwrap());
         assert!(std::fs::read(site.store()).unwrap() == before, "{args:?} changed the file");
     }
-    assert_eq!(site.books().requests(Endpoint::Any), 0, "the platform was asked");
+    assert_eq!(site.ledger().requests(Endpoint::Any), 0, "the platform was asked");
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn the_database_of_another_program_is_refused_with_a_hint() {
 async fn the_store_of_a_newer_flowmend_is_refused_with_a_hint() {
     let site = Site::new().await;
     site.run(&["once"]).await.exits(0);
-    site.world(|world| world.books.requests.clear());
+    site.world(|world| world.ledger.requests.clear());
     by_hand(
         &site.store(),
         "INSERT INTO _sqlx_migrations
@@ -124,14 +124,14 @@ async fn nothing_is_sent_while_the_disk_is_full_and_all_is_healed_once_there_is_
     let line = daemon.says("store not usable; waiting for it").await;
     assert!(line["error"].as_str().unwrap().contains("the disk is full"), "{line}");
     // What is begun is stored first, so nothing is sent any more, however long it lasts.
-    let sent = site.books().requests(Endpoint::Retrigger);
+    let sent = site.ledger().requests(Endpoint::Retrigger);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(site.books().requests(Endpoint::Retrigger), sent, "{}", daemon.stderr());
+    assert_eq!(site.ledger().requests(Endpoint::Retrigger), sent, "{}", daemon.stderr());
 
     std::fs::remove_file(full).unwrap();
     daemon.says_times("recovered", 300).await;
     daemon.says("store usable again").await;
     daemon.stop().await.exits(0);
     // Also those whose outcome could not be stored when it came in.
-    assert_eq!(site.books().accepted().count(), 300, "each was re-triggered once");
+    assert_eq!(site.ledger().accepted().count(), 300, "each was re-triggered once");
 }

@@ -1,5 +1,5 @@
 //! The worst that can happen to a process, again and again: SIGKILL at any moment, while the
-//! platform loses its answers. Afterwards the platform's books and the store have to agree, and no
+//! platform loses its answers. Afterwards the platform's ledger and the store have to agree, and no
 //! failed run may have been re-triggered once more, or once less, than it took to heal it.
 //!
 //! `FLOWMEND_KILL_SEED` repeats a run as far as chance can be repeated between processes;
@@ -79,7 +79,7 @@ async fn however_often_it_is_killed_every_failed_run_is_healed_and_none_is_heale
     println!(
         "{} failed runs, {} calls, {} in doubt, {interrupted} of them interrupted by a kill; settled in {settled:?}",
         roots.len(),
-        site.books().requests(Endpoint::Retrigger),
+        site.ledger().requests(Endpoint::Retrigger),
         doubts.len(),
     );
     assert!(interrupted > 0 || kills < 10, "the kills came at moments that do not matter");
@@ -109,13 +109,13 @@ fn lose_answers(site: &Site) {
 /// A life that ends with SIGKILL: a while after the start, at a moment when calls are made, or
 /// when the first journal entries of a pass are told.
 async fn live_and_die(site: &Site, process: Process, rng: &mut Rng) -> Finished {
-    let calls = site.books().requests(Endpoint::Retrigger);
-    let asked = site.books().requests(Endpoint::Any);
+    let calls = site.ledger().requests(Endpoint::Retrigger);
+    let asked = site.ledger().requests(Endpoint::Any);
     let more = rng.u64(1..=12);
     let reached: Box<dyn Fn() -> bool> = match rng.u8(0..10) {
         0 => Box::new(|| true),
-        1..3 => Box::new(|| site.books().requests(Endpoint::Any) >= asked + more),
-        _ => Box::new(|| site.books().requests(Endpoint::Retrigger) >= calls + more),
+        1..3 => Box::new(|| site.ledger().requests(Endpoint::Any) >= asked + more),
+        _ => Box::new(|| site.ledger().requests(Endpoint::Retrigger) >= calls + more),
     };
     // Where nothing is left to call for, it is killed anyhow.
     let end = Instant::now() + Duration::from_secs(3);
@@ -141,11 +141,11 @@ async fn settle(site: &Site) {
 
 /// Each root run: what the platform accepted is what the store knows, in order, and what it took.
 fn compare(site: &Site, roots: &BTreeMap<String, u32>, status: &Value) {
-    let books = site.books();
-    assert!(books.unexpected.is_empty(), "{:?}", books.unexpected);
+    let ledger = site.ledger();
+    assert!(ledger.unexpected.is_empty(), "{:?}", ledger.unexpected);
     let client = site.world(|world| world.credentials.client_id.clone());
     let mut accepted: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    for call in books.accepted() {
+    for call in ledger.accepted() {
         assert_eq!(call.by, client);
         let issued = call.new_run_id().unwrap();
         accepted.entry(&call.root_run).or_default().push((&call.asked_run, issued));
@@ -184,8 +184,8 @@ fn compare(site: &Site, roots: &BTreeMap<String, u32>, status: &Value) {
 /// No accepted re-trigger is told twice, and none that was not made. A process that is killed
 /// between the store and the log takes the line with it; `status` still has it.
 fn assert_told(site: &Site, lives: &[Finished]) {
-    let books = site.books();
-    let etags: BTreeMap<&str, &str> = books
+    let ledger = site.ledger();
+    let etags: BTreeMap<&str, &str> = ledger
         .accepted()
         .filter_map(|call| match &call.outcome {
             Outcome::Accepted { new_run_id, etag, .. } => Some((&**new_run_id, &**etag)),

@@ -1,4 +1,4 @@
-//! The line the whole thing exists for, held against the simulator's own books.
+//! The line the whole thing exists for, held against the simulator's own ledger.
 
 use crate::support::process::Finished;
 use crate::support::{SECRET, SOON, Site, until};
@@ -47,8 +47,8 @@ async fn every_accepted_retrigger_is_one_line_that_says_what_the_platform_did() 
     let ended = daemon.stop().await;
     ended.exits(0);
 
-    let books = site.books();
-    let accepted: Vec<&Retrigger> = books.accepted().collect();
+    let ledger = site.ledger();
+    let accepted: Vec<&Retrigger> = ledger.accepted().collect();
     let lines = ended.lines(RETRIGGERED);
     assert_eq!(accepted.len(), 6, "1 + 2 + 3 re-triggers heal all: {accepted:#?}");
     assert_eq!(lines.len(), accepted.len(), "one line each:\n{ended}");
@@ -167,8 +167,8 @@ async fn a_run_found_after_a_lost_answer_is_logged_once_with_the_etag_of_the_lis
     daemon.says("recovered").await;
     let ended = daemon.stop().await;
 
-    let books = site.books();
-    let issued: Vec<&str> = books.accepted().filter_map(Retrigger::new_run_id).collect();
+    let ledger = site.ledger();
+    let issued: Vec<&str> = ledger.accepted().filter_map(Retrigger::new_run_id).collect();
     let lines = ended.lines(RETRIGGERED);
     assert_eq!((issued.len(), lines.len()), (1, 1), "{ended}");
     assert_eq!(lines[0]["new_run_id"], issued[0]);
@@ -187,6 +187,6 @@ async fn the_line_is_there_before_the_issued_run_ends() {
     site.failed_run(&flow, 1);
     let daemon = site.daemon().await;
     daemon.says(RETRIGGERED).await;
-    until(SOON, "it is accepted", || site.books().accepted().count() == 1).await;
+    until(SOON, "it is accepted", || site.ledger().accepted().count() == 1).await;
     daemon.stop().await.exits(0);
 }

@@ -36,12 +36,12 @@ async fn a_daemon_whose_log_nobody_reads_any_more_goes_on_healing() {
     let site = Site::new().await;
     let daemon = site.command(&["run"]).stderr(nobody()).start();
     site.failure("crm");
-    until(SOON, "it is healed", || site.books().accepted().count() == 1).await;
+    until(SOON, "it is healed", || site.ledger().accepted().count() == 1).await;
     // A faulty configuration is told on standard error too.
     site.configure("[retry]\nmax_attempts = 0");
     daemon.signal("HUP");
     site.failure("erp");
-    until(SOON, "the next one is healed", || site.books().accepted().count() == 2).await;
+    until(SOON, "the next one is healed", || site.ledger().accepted().count() == 2).await;
     assert_eq!(daemon.stop().await.code, Some(0));
 }
 

@@ -33,7 +33,7 @@ async fn a_stopping_daemon_does_not_wait_for_a_reading_that_hangs() {
     site.failure("crm");
     site.fault(FaultRule::always(Endpoint::Runs, Effect::Hang));
     let daemon = site.daemon().await;
-    until(SOON, "it reads", || site.books().requests(Endpoint::Runs) >= 1).await;
+    until(SOON, "it reads", || site.ledger().requests(Endpoint::Runs) >= 1).await;
     daemon.signal("TERM");
     daemon.end_within(AT_ONCE).await.exits(0);
 }
@@ -49,7 +49,7 @@ async fn a_stopping_daemon_waits_for_the_answer_to_a_call_under_way() {
     let ended = daemon.end_within(AT_ONCE).await;
     ended.exits(0);
     assert_eq!(ended.lines("re-triggered failed run").len(), 1, "{ended}");
-    assert!(site.books().accepted().all(|call| call.answered));
+    assert!(site.ledger().accepted().all(|call| call.answered));
     assert_eq!(site.status().await["states"]["watching"], 1);
 }
 
@@ -71,7 +71,7 @@ async fn a_call_that_hangs_while_stopping_is_in_doubt_and_settled_by_the_next_st
         let daemon = site.daemon().await;
         daemon.says("recovered").await;
         daemon.stop().await.exits(0);
-        assert_eq!(site.books().accepted().count(), 1, "healed by one re-trigger");
+        assert_eq!(site.ledger().accepted().count(), 1, "healed by one re-trigger");
     }
 }
 
@@ -139,7 +139,7 @@ async fn sighup_during_a_call_loses_and_doubles_nothing() {
     daemon.says("recovered").await;
     let ended = daemon.stop().await;
     ended.exits(0);
-    assert_eq!(site.books().accepted().count(), 1);
+    assert_eq!(site.ledger().accepted().count(), 1);
     assert_eq!(ended.lines("re-trigger in doubt").len(), 0, "{ended}");
 }
 

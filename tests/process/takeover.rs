@@ -36,7 +36,7 @@ async fn a_second_daemon_waits_says_so_once_and_sends_nothing() {
     assert_eq!(second.lines(WAITING).len(), 1, "{second}");
     assert_eq!(second.lines("re-triggered failed run").len(), 0, "{second}");
     assert_eq!(second.lines("dataflows selected").len(), 0, "it read nothing: {second}");
-    assert_eq!(site.books().accepted().count(), 1);
+    assert_eq!(site.ledger().accepted().count(), 1);
     // The one that waited has not taken the lease with it.
     site.failure("erp");
     first.says_times("recovered", 2).await;
@@ -58,7 +58,7 @@ async fn a_waiting_daemon_takes_over_from_a_killed_one_before_its_lease_has_run_
     assert!(waited < Duration::from_secs(15), "{waited:?}");
     second.says("recovered").await;
     second.stop().await.exits(0);
-    assert_eq!(site.books().accepted().count(), 1);
+    assert_eq!(site.ledger().accepted().count(), 1);
 }
 
 #[tokio::test]
@@ -69,9 +69,9 @@ async fn a_daemon_that_lies_still_keeps_its_lease_until_it_runs_out() {
     let first = site.daemon().await;
     first.says("dataflows selected").await;
     // Stopped while it reads, so that it does not keep the file locked.
-    let read = site.books().requests(Endpoint::Runs);
+    let read = site.ledger().requests(Endpoint::Runs);
     site.fault(FaultRule::always(Endpoint::Runs, Effect::Hang));
-    until(SOON, "it reads", || site.books().requests(Endpoint::Runs) > read).await;
+    until(SOON, "it reads", || site.ledger().requests(Endpoint::Runs) > read).await;
     first.signal("STOP");
     let stopped = now();
     let second = site.daemon().await;

@@ -10,7 +10,7 @@ use flowmend::daemon::{Daemon, OnceError, PassError, Report, Round};
 use flowmend::domain::model::ids::SandboxName;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
-use flowmend::simulator::{Books, Effect, Endpoint, FaultRule, FlowState, World};
+use flowmend::simulator::{Effect, Endpoint, FaultRule, FlowState, Ledger, World};
 use flowmend::store::{Owner, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -211,12 +211,12 @@ impl History {
     /// be processed, was.
     async fn call_in_flight(&self) {
         let Some(effect) = &self.call_to_die_in else { return std::future::pending().await };
-        let seen = |books: &Books| match effect {
-            Effect::HangAfter => books.retriggers.len() as u64,
-            _ => books.requests(Endpoint::Retrigger),
+        let seen = |ledger: &Ledger| match effect {
+            Effect::HangAfter => ledger.retriggers.len() as u64,
+            _ => ledger.requests(Endpoint::Retrigger),
         };
-        let before = self.world(|world| seen(&world.books));
-        while self.world(|world| seen(&world.books)) == before {
+        let before = self.world(|world| seen(&world.ledger));
+        while self.world(|world| seen(&world.ledger)) == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -272,7 +272,7 @@ impl History {
         // when another has settled the matter, is beyond what any daemon can promise.
         let on_its_way = store.stopped_amid_calls();
         match self.rng.u8(0..10) {
-            fate if fate < 6 || on_its_way => {
+            triage if triage < 6 || on_its_way => {
                 drop(passing);
                 self.succeed(owner, store).await
             }

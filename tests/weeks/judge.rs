@@ -8,7 +8,7 @@ use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Attempt, Recovery, State};
-use flowmend::simulator::{Books, Outcome, Retrigger, RunStatus};
+use flowmend::simulator::{Ledger, Outcome, Retrigger, RunStatus};
 use flowmend::store::{Filter, Store};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -19,7 +19,7 @@ const A_PERSON: &str = "exc_app";
 /// What is known when a history is over.
 pub struct Evidence<'a> {
     history: &'a History,
-    books: Books,
+    ledger: Ledger,
     pub recoveries: Vec<Recovery>,
     pub journals: HashMap<RunId, Vec<Entry>>,
     /// All intents, in the order in which they were begun.
@@ -31,7 +31,7 @@ pub struct Evidence<'a> {
 
 /// Says what is wrong, if anything is.
 pub async fn judge(history: &History) -> Result<Summary, String> {
-    let books = history.house.simulator.books();
+    let ledger = history.house.simulator.ledger();
     let store = history.store().real();
     let recoveries = store.recoveries(&Filter::default()).await.unwrap();
     let mut journals = HashMap::new();
@@ -39,10 +39,10 @@ pub async fn judge(history: &History) -> Result<Summary, String> {
         let journal = store.journal(&recovery.root_run_id).await.unwrap();
         journals.insert(recovery.root_run_id.clone(), journal);
     }
-    let people = books.retriggers.iter().filter(|call| call.by == A_PERSON);
+    let people = ledger.retriggers.iter().filter(|call| call.by == A_PERSON);
     let touched = people.map(|call| call.root_run.clone()).collect();
     let (begun, deeds) = (begun(store).await, history.house.operators.deeds());
-    let evidence = Evidence { history, books, recoveries, journals, begun, deeds, touched };
+    let evidence = Evidence { history, ledger, recoveries, journals, begun, deeds, touched };
     evidence.operators_won()?;
     evidence.nothing_was_sent_that_must_not_be()?;
     evidence.every_accepted_call_is_known()?;
@@ -85,12 +85,12 @@ impl Summary {
 
 impl Evidence<'_> {
     fn ours(&self) -> impl Iterator<Item = &Retrigger> {
-        self.books.retriggers.iter().filter(|call| call.by == OUR_CLIENT)
+        self.ledger.retriggers.iter().filter(|call| call.by == OUR_CLIENT)
     }
 
     /// Only failed runs of enabled batch sources receive a call, and none while its heir is at work.
     fn nothing_was_sent_that_must_not_be(&self) -> Result<(), String> {
-        if let Some(request) = self.books.unexpected.first() {
+        if let Some(request) = self.ledger.unexpected.first() {
             return Err(format!("asked for what is not there: {request}"));
         }
         for call in self.ours() {
@@ -144,12 +144,12 @@ impl Evidence<'_> {
             accepted.entry(&recovery.root_run_id).or_default().push((&call.asked_run, new));
         }
         for recovery in &self.recoveries {
-            let in_books = accepted.remove(&recovery.root_run_id).unwrap_or_default();
+            let in_ledger = accepted.remove(&recovery.root_run_id).unwrap_or_default();
             let (theirs, in_store): (Vec<_>, Vec<_>) =
                 recovery.attempts.iter().partition(|attempt| self.was_followed(recovery, attempt));
             let in_store: Vec<_> = in_store.into_iter().map(runs_of).collect();
             let by_person = |run: &str| {
-                let mut calls = self.books.accepted().filter(|call| call.by == A_PERSON);
+                let mut calls = self.ledger.accepted().filter(|call| call.by == A_PERSON);
                 calls.any(|call| call.new_run_id() == Some(run))
             };
             // What was dismissed while its run was at work, and is retried, follows that run again.
@@ -161,18 +161,18 @@ impl Evidence<'_> {
             }
             // A person has to say of the last one whether it is ours.
             let is_unclear = matches!(recovery.state, State::Held { why: Reason::UnclearRun, .. });
-            if is_unclear && in_books.starts_with(&in_store) {
+            if is_unclear && in_ledger.starts_with(&in_store) {
                 continue;
             }
-            if in_books != in_store {
-                let owners: Vec<_> = in_books
+            if in_ledger != in_store {
+                let owners: Vec<_> = in_ledger
                     .iter()
                     .filter_map(|(_, new)| owner.get(new))
                     .filter(|owner| owner.root_run_id != recovery.root_run_id)
                     .map(|owner| self.explain(owner, "the owner"))
                     .collect();
                 let wrong = format!(
-                    "accepted were {in_books:?}, the store knows {in_store:?}, others {owners:?}"
+                    "accepted were {in_ledger:?}, the store knows {in_store:?}, others {owners:?}"
                 );
                 return Err(self.explain(recovery, &wrong));
             }
@@ -248,7 +248,7 @@ impl Evidence<'_> {
                 failed(&ended) && latest >= recovery.failed_at + setting.max_elapsed
             }
             State::GivenUp { why: Reason::NotRetriggerable } => self.is_touched(recovery),
-            // A younger run by another client hid whether a run was made; none was, as the books say.
+            // A younger run by another client hid whether a run was made; none was, as the ledger says.
             State::GivenUp { why: Reason::StillInDoubt } => {
                 ended.is_empty() && recovery.updated_at >= recovery.failed_at + setting.max_elapsed
             }
@@ -296,7 +296,7 @@ impl Evidence<'_> {
             run == recovery.root_run_id.as_str()
                 || recovery.attempts.iter().any(|attempt| attempt.issued.as_str() == run)
         };
-        let calls = self.books.retriggers.iter();
+        let calls = self.ledger.retriggers.iter();
         let mut roots = calls.filter(|call| owned(&call.asked_run)).map(|call| &call.root_run);
         roots.any(|root| self.touched.contains(root))
             || self.touched.contains(recovery.root_run_id.as_str())
@@ -305,7 +305,7 @@ impl Evidence<'_> {
     /// Every failed run that could be taken on was.
     async fn nothing_was_lost(&self) -> Result<(), String> {
         let issued: BTreeSet<&str> =
-            self.books.accepted().filter_map(Retrigger::new_run_id).collect();
+            self.ledger.accepted().filter_map(Retrigger::new_run_id).collect();
         for flow in &self.history.cast.batch {
             for run in self.history.world(|world| world.runs_of(flow)) {
                 let (status, ended) =
@@ -407,7 +407,7 @@ impl Evidence<'_> {
         let owned = |run: &str| {
             *run == *root.as_str() || recovery.attempts.iter().any(|a| a.issued.as_str() == run)
         };
-        for call in self.books.retriggers.iter().filter(|call| owned(&call.asked_run)) {
+        for call in self.ledger.retriggers.iter().filter(|call| owned(&call.asked_run)) {
             let at = Timestamp::from_millisecond(call.at_ms).unwrap_or_default();
             let (by, asked, outcome) = (&call.by, &call.asked_run, &call.outcome);
             text.push_str(&format!("\n    {at} the platform: {by} asked {asked}: {outcome:?}"));

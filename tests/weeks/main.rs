@@ -1,5 +1,5 @@
 //! Simulated weeks: the whole daemon steps through days of flows, failures, faults and people, and
-//! dies or falls asleep at random steps of a pass. Afterwards the simulator's own books tell
+//! dies or falls asleep at random steps of a pass. Afterwards the simulator's own ledger tells
 //! whether what `docs/ARCHITECTURE.md` promises was kept.
 //!
 //! Every tenth history lasts two weeks or more, the others three days or more.

@@ -50,7 +50,7 @@ async fn lose_an_answer(mut setting: Setting, delay: Duration) -> (usize, State)
         house.clock.advance(2 * MINUTE);
     }
     let recovery = process.store.real().recovery_of(&root).await.unwrap().unwrap();
-    (house.simulator.books().accepted_for_root(root.as_str()).len(), recovery.state)
+    (house.simulator.ledger().accepted_for_root(root.as_str()).len(), recovery.state)
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_call_whose_turn_comes_after_half_the_confirm_window_is_not_sent() {
     let (_, result) = passing.await;
     assert!(result.unwrap().is_complete());
     // One was answered and the next was on its way already.
-    let sent = house.simulator.books().requests(Endpoint::Retrigger);
+    let sent = house.simulator.ledger().requests(Endpoint::Retrigger);
     assert!(sent <= 2, "{sent} of {} calls were sent", names.len());
 }
 

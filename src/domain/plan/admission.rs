@@ -167,7 +167,7 @@ impl<'a> Admission<'a> {
 
     /// Why a re-trigger of `flow` has to wait, if it has to. What an operator ordered waits for no
     /// outage.
-    pub fn obstacle(&self, flow: &FlowId, ordered: bool) -> Option<Reason> {
+    pub fn block_reason(&self, flow: &FlowId, ordered: bool) -> Option<Reason> {
         if !self.has_room(flow) {
             return Some(Reason::FlowBusy);
         }
@@ -190,7 +190,7 @@ impl<'a> Admission<'a> {
         self.begun += 1;
     }
 
-    /// When an obstacle that time removes is gone.
+    /// When an block_reason that time removes is gone.
     pub fn free_at(&self) -> Option<Timestamp> {
         if let Some(until) = self.throttled_until() {
             return Some(until);
@@ -237,7 +237,8 @@ impl<'a> Admission<'a> {
                 }
                 continue;
             }
-            if calls_left == 0 || self.obstacle(&candidate.flow_id, candidate.ordered).is_some() {
+            if calls_left == 0 || self.block_reason(&candidate.flow_id, candidate.ordered).is_some()
+            {
                 turns.queued.push(candidate);
                 continue;
             }

@@ -29,19 +29,19 @@ pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
     let doubtful = still_in_doubt(snapshot, plan);
     let mut adopted = 0;
     for run in fresh {
-        match fate(snapshot, run, &doubtful) {
-            Fate::Ignore => {}
-            Fate::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
-            Fate::Later => {
+        match triage(snapshot, run, &doubtful) {
+            Triage::Ignore => {}
+            Triage::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
+            Triage::Later => {
                 plan.deferred.push(run.id.clone());
                 let why = Reason::BehindDoubt;
                 plan.postponed.push(note(snapshot, Event::Postponed, why, &run.flow_id, &run.id));
             }
-            Fate::Adopt(..) if adopted == snapshot.max_adopted => {
+            Triage::Adopt(..) if adopted == snapshot.max_adopted => {
                 plan.more_to_adopt = true;
                 plan.deferred.push(run.id.clone());
             }
-            Fate::Adopt(reason, failed_at) => {
+            Triage::Adopt(reason, failed_at) => {
                 adopted += 1;
                 let name = &snapshot.flows[&run.flow_id].flow.name;
                 let failure = snapshot.failure_of(run);
@@ -66,7 +66,7 @@ fn still_in_doubt(snapshot: &Snapshot, plan: &Plan) -> Vec<Recovery> {
 }
 
 /// What to do with a listed run that no recovery owns.
-enum Fate {
+enum Triage {
     /// It did not fail: nothing to say.
     Ignore,
     /// It is left alone for good.
@@ -77,41 +77,41 @@ enum Fate {
     Adopt(Reason, Timestamp),
 }
 
-fn fate(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Fate {
-    let Some(dataflow) = snapshot.flows.get(&run.flow_id) else { return Fate::Ignore };
+fn triage(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Triage {
+    let Some(dataflow) = snapshot.flows.get(&run.flow_id) else { return Triage::Ignore };
     let failure = snapshot.failure_of(run);
     let terms = snapshot.terms_for(&run.flow_id, &dataflow.flow.name, &failure);
     let empty = run.succeeded_empty() && terms.policy.retry_empty_success;
     let reason = match run.status {
         RunStatus::Failed => Reason::RunFailed,
         RunStatus::Succeeded if empty => Reason::EmptySuccess,
-        _ => return Fate::Ignore,
+        _ => return Triage::Ignore,
     };
     let hold = || snapshot.holds.why(&run.flow_id);
-    if let Some(obstacle) = snapshot.obstacle(&run.flow_id).or_else(hold) {
-        return Fate::Skip(obstacle);
+    if let Some(block_reason) = snapshot.block_reason(&run.flow_id).or_else(hold) {
+        return Triage::Skip(block_reason);
     }
     let (Some(aged_from), Some(failed_at)) = (run.aged_from(), run.failed_at()) else {
-        return Fate::Skip(Reason::NoDate);
+        return Triage::Skip(Reason::NoDate);
     };
     if aged_from < snapshot.adopt_since {
-        return Fate::Skip(Reason::TooOld);
+        return Triage::Skip(Reason::TooOld);
     }
     if terms.action() == Action::Ignore {
-        return Fate::Skip(Reason::IgnoredByRule);
+        return Triage::Skip(Reason::IgnoredByRule);
     }
     if let Some(since) = snapshot.first_since {
         if aged_from < since {
-            return Fate::Skip(Reason::TooOldAtFirst);
+            return Triage::Skip(Reason::TooOldAtFirst);
         }
         if snapshot.succeeded_since(run) {
-            return Fate::Skip(Reason::SucceededSince);
+            return Triage::Skip(Reason::SucceededSince);
         }
     }
     if doubtful.iter().any(|recovery| may_have_issued(snapshot, recovery, run)) {
-        return Fate::Later;
+        return Triage::Later;
     }
-    Fate::Adopt(reason, failed_at.min(snapshot.now))
+    Triage::Adopt(reason, failed_at.min(snapshot.now))
 }
 
 /// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for

@@ -39,7 +39,7 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
             let run = snapshot.runs.get(issued);
             // A run that could not be read may have ended long ago: nothing is concluded from it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
-            let facing = recovery.facing(run);
+            let facing = recovery.with_latest_failure(run);
             let mut change =
                 looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()?;
             if change.entry.event == Event::Recovered {
@@ -70,8 +70,8 @@ fn advance_waiting(
         return Some(change);
     }
     let own_hold = snapshot.holds.why(&recovery.flow_id).filter(|_| !recovery.ordered);
-    if let Some(obstacle) = snapshot.obstacle(&recovery.flow_id).or(own_hold) {
-        return recovery.hold(obstacle, terms);
+    if let Some(block_reason) = snapshot.block_reason(&recovery.flow_id).or(own_hold) {
+        return recovery.hold(block_reason, terms);
     }
     if snapshot.missing.contains(target) {
         return recovery.hold(Reason::NotFound, terms);
@@ -105,7 +105,7 @@ fn advance_held(
     }
     let fresh = snapshot.fresh.contains(&recovery.flow_id);
     let gone = match why {
-        why if why.is_of_dataflow() => fresh && snapshot.obstacle(&recovery.flow_id).is_none(),
+        why if why.is_of_dataflow() => fresh && snapshot.block_reason(&recovery.flow_id).is_none(),
         // Causes of ours are gone when nothing names them any more.
         Reason::HeldByRule => terms.action() == Action::Retry,
         Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => {

@@ -24,17 +24,17 @@ pub(super) fn choose(
     for recovery in due {
         let terms = snapshot.terms(recovery);
         let quiet = snapshot.pause(recovery).filter(|_| !recovery.ordered);
-        let obstacle = || admission.obstacle(&recovery.flow_id, recovery.ordered);
+        let block_reason = || admission.block_reason(&recovery.flow_id, recovery.ordered);
         let not_ready =
             || (!snapshot.is_ready(recovery, &terms.policy)).then_some(Reason::NotReread);
         let other_run = || snapshot.another_is_at_work(recovery).then_some(Reason::OtherRun);
-        let waits_for = match (snapshot.forbids(recovery, terms), quiet) {
+        let waits_for = match (snapshot.own_block_reason(recovery, terms), quiet) {
             (Some(held), _) => Some(held),
             (None, Some(pause)) => {
-                plan.changes.extend(recovery.put_off(pause, terms));
+                plan.changes.extend(recovery.postpone_for_quiet(pause, terms));
                 continue;
             }
-            (None, None) => obstacle().or_else(not_ready).or_else(other_run),
+            (None, None) => block_reason().or_else(not_ready).or_else(other_run),
         };
         if let Some(reason) = waits_for {
             plan.postponed.push(recovery.postponed(reason, terms));

@@ -63,7 +63,7 @@ pub fn plan(snapshot: &Snapshot) -> Plan {
 fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Option<Timestamp> {
     let scheduled = plan.changes.iter().filter(|change| change.entry.event == Event::Scheduled);
     let just_due = scheduled.filter_map(|it| it.recovery.due()).any(|due| due <= snapshot.now);
-    let roomy = |flow: &FlowId| admission.obstacle(flow, false).is_none();
+    let roomy = |flow: &FlowId| admission.block_reason(flow, false).is_none();
     let made_room = snapshot.queue.iter().any(|it| roomy(&it.flow_id));
     if just_due || snapshot.more_due || made_room {
         return Some(snapshot.now);

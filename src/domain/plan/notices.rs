@@ -15,12 +15,12 @@ pub(super) fn notices(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Ent
         ..note(snapshot, event, reason, flow, run)
     };
     let held = snapshot.holds.holds.iter().filter_map(|(flow, hold)| {
-        let news = hold.news.as_ref()?;
-        Some(told(Event::FlowHeld, hold.why, flow, &news.run, Some(news.said.clone())))
+        let notice = hold.notice.as_ref()?;
+        Some(told(Event::FlowHeld, hold.why, flow, &notice.run, Some(notice.text.clone())))
     });
-    let warned = snapshot.holds.warnings.iter().map(|(flow, news)| {
-        let said = Some(news.said.clone());
-        told(Event::FlowWarned, Reason::KeepsFailing, flow, &news.run, said)
+    let warned = snapshot.holds.warnings.iter().map(|(flow, notice)| {
+        let said = Some(notice.text.clone());
+        told(Event::FlowWarned, Reason::KeepsFailing, flow, &notice.run, said)
     });
     let healed = snapshot.holds.healed.iter();
     let healed =
@@ -31,9 +31,10 @@ pub(super) fn notices(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Ent
     let outages = admission.outages();
     let began = outages.lasting.iter().map(|it| turn(Event::OutageBegan, &it.extent, &it.began));
     let ended = outages.ended.iter().map(|(extent, it)| turn(Event::OutageEnded, extent, it));
-    let mut news: Vec<Entry> = held.chain(warned).chain(healed).chain(began).chain(ended).collect();
-    news.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
-    news
+    let mut notice: Vec<Entry> =
+        held.chain(warned).chain(healed).chain(began).chain(ended).collect();
+    notice.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
+    notice
 }
 
 /// An entry that belongs to no recovery.

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 /// What the recoveries of a pass wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReadingList {
+pub struct ReadPlan {
     /// Runs to read by id.
     pub runs: Vec<RunId>,
     /// Dataflows whose state is read again before anything is sent.
@@ -26,7 +26,7 @@ pub struct ReadingList {
     pub peers: Vec<(FlowId, Timestamp)>,
 }
 
-impl ReadingList {
+impl ReadPlan {
     /// What `recoveries` need if those of `calls` may call. The runs of held ones are read only with
     /// `held_since`, and of those that a rule holds only what changed after that.
     pub fn of(

@@ -138,7 +138,7 @@ impl Snapshot {
     }
 
     /// Why the runs of this dataflow cannot be re-triggered, if that is known.
-    pub(super) fn obstacle(&self, flow: &FlowId) -> Option<Reason> {
+    pub(super) fn block_reason(&self, flow: &FlowId) -> Option<Reason> {
         let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
         match dataflow.kind {
             FlowKind::Streaming => Some(Reason::StreamingSource),
@@ -166,12 +166,12 @@ impl Snapshot {
             && listed
             && !recovery.unwatched(policy).is_some_and(unseen)
             && self.fresh.contains(&recovery.flow_id)
-            && self.obstacle(&recovery.flow_id).is_none()
+            && self.block_reason(&recovery.flow_id).is_none()
     }
 
     /// Why flowmend itself does not re-trigger this now: what was moved on in this pass is held in the
     /// next one.
-    pub(super) fn forbids(&self, recovery: &Recovery, terms: Terms<'_>) -> Option<Reason> {
+    pub(super) fn own_block_reason(&self, recovery: &Recovery, terms: Terms<'_>) -> Option<Reason> {
         if recovery.ordered {
             return None;
         }

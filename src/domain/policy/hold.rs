@@ -18,16 +18,16 @@ pub struct Hold {
     /// Why.
     pub why: Reason,
     /// What to say of it, where it has to be told.
-    pub news: Option<News>,
+    pub notice: Option<Notice>,
 }
 
 /// Something to tell once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct Notice {
     /// The root run that led to it.
     pub run: RunId,
     /// In which words.
-    pub said: String,
+    pub text: String,
 }
 
 /// The holds on dataflows of one sandbox, and the dataflows to warn of.
@@ -36,7 +36,7 @@ pub struct Holds {
     /// By dataflow.
     pub holds: HashMap<FlowId, Hold>,
     /// Dataflows that keep failing and are not held yet, and what to say of it.
-    pub warnings: HashMap<FlowId, News>,
+    pub warnings: HashMap<FlowId, Notice>,
     /// Dataflows that kept failing, and the run that has succeeded since: to be written down, because
     /// the next run may hide it.
     pub healed: HashMap<FlowId, RunId>,
@@ -44,7 +44,7 @@ pub struct Holds {
 
 /// What holds are decided from.
 #[derive(Debug, Clone, Copy)]
-pub struct Grounds<'a> {
+pub struct HoldInputs<'a> {
     /// The sandbox.
     pub sandbox: &'a SandboxName,
     /// The dataflows of which Adobe said that their source does not support the action, and when.
@@ -59,7 +59,7 @@ pub struct Grounds<'a> {
 
 impl Holds {
     /// The holds on `flows`.
-    pub fn of<'a>(flows: impl Iterator<Item = &'a Flow>, grounds: Grounds<'_>) -> Self {
+    pub fn of<'a>(flows: impl Iterator<Item = &'a Flow>, grounds: HoldInputs<'_>) -> Self {
         let mut all = Self::default();
         for flow in flows {
             if let Some(run) = grounds.healed_by(flow) {
@@ -67,8 +67,8 @@ impl Holds {
             }
             if let Some(hold) = grounds.hold(flow) {
                 all.holds.insert(flow.id.clone(), hold);
-            } else if let Some(news) = grounds.streak(flow, grounds.breaker.dataflow_warning) {
-                all.warnings.insert(flow.id.clone(), news);
+            } else if let Some(notice) = grounds.streak(flow, grounds.breaker.dataflow_warning) {
+                all.warnings.insert(flow.id.clone(), notice);
             }
         }
         all
@@ -80,26 +80,26 @@ impl Holds {
     }
 }
 
-impl Grounds<'_> {
+impl HoldInputs<'_> {
     fn hold(&self, flow: &Flow) -> Option<Hold> {
         let order = pause_order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
         if order.is_some_and(|order| order.paused) {
-            return Some(Hold { why: Reason::Paused, news: None });
+            return Some(Hold { why: Reason::Paused, notice: None });
         }
-        if let Some(news) = self.streak(flow, self.breaker.dataflow_failures) {
-            return Some(Hold { why: Reason::KeepsFailing, news: Some(news) });
+        if let Some(notice) = self.streak(flow, self.breaker.dataflow_failures) {
+            return Some(Hold { why: Reason::KeepsFailing, notice: Some(notice) });
         }
         // The recovery that found out has been told of.
-        let hold = Hold { why: Reason::ActionUnsupported, news: None };
+        let hold = Hold { why: Reason::ActionUnsupported, notice: None };
         self.is_unsupported(flow).then_some(hold)
     }
 
     /// What to say of a dataflow whose streak is that long, if no later run is known to have succeeded.
-    fn streak(&self, flow: &Flow, length: u32) -> Option<News> {
+    fn streak(&self, flow: &Flow, length: u32) -> Option<Notice> {
         let streak = self.streaks.get(&flow.id)?;
         let run = streak.roots.get((length as usize).checked_sub(1)?)?;
         let said = format!("{length} recoveries in a row ended without success");
-        self.healed_by(flow).is_none().then(|| News { run: run.clone(), said })
+        self.healed_by(flow).is_none().then(|| Notice { run: run.clone(), text })
     }
 
     /// The run of a dataflow with a streak that succeeded after it, as far as its newest run tells.
@@ -154,7 +154,7 @@ mod tests {
         let unsupported: Vec<_> =
             since.map(|second| (flow.id.clone(), at(second))).into_iter().collect();
         let streaks = HashMap::from([(flow.id.clone(), Streak { roots, at: at(100) })]);
-        let grounds = Grounds {
+        let grounds = HoldInputs {
             sandbox: &SandboxName::new("prod"),
             unsupported: &unsupported,
             streaks: &streaks,
@@ -178,8 +178,8 @@ mod tests {
             let found = decide(&flow(None), streak, &[], None);
             let held = found.holds.values().next();
             assert_eq!(held.map(|hold| hold.why), held_by.map(|_| Reason::KeepsFailing));
-            let told = |news: Option<&News>| news.map(|news| news.run.to_string());
-            assert_eq!(told(held.and_then(|hold| hold.news.as_ref())).as_deref(), held_by);
+            let told = |notice: Option<&Notice>| notice.map(|notice| notice.run.to_string());
+            assert_eq!(told(held.and_then(|hold| hold.notice.as_ref())).as_deref(), held_by);
             assert_eq!(told(found.warnings.values().next()).as_deref(), warned_by, "{streak}");
         }
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 impl Recovery {
     /// What a failure leads to: attempt `attempt` after its backoff, or what a rule says instead.
-    pub(in crate::domain) fn face(
+    pub(in crate::domain) fn on_failure(
         &self,
         attempt: u32,
         failed_at: Timestamp,
@@ -33,7 +33,7 @@ impl Recovery {
 
     /// The recovery with the failure of its issued run, if `run` is that and has failed: what the
     /// terms of the next step depend on.
-    pub fn facing(&self, run: Option<&Run>) -> Self {
+    pub fn with_latest_failure(&self, run: Option<&Run>) -> Self {
         match run {
             Some(run) if run.status == RunStatus::Failed => {
                 Self { failure: Failure::of(run, self.failure.source.clone()), ..self.clone() }

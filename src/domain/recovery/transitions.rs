@@ -50,7 +50,7 @@ impl Recovery {
             revision: 0,
             updated_at: terms.now,
         };
-        let mut change = seed.face(1, failed_at, reason, terms);
+        let mut change = seed.on_failure(1, failed_at, reason, terms);
         change.from_revision = None;
         change.recovery.revision = 1;
         change
@@ -121,7 +121,8 @@ impl Recovery {
             }
             Some((RunStatus::Failed, run)) => {
                 let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
-                let mut change = self.face(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
+                let mut change =
+                    self.on_failure(attempt + 1, failed_at, Reason::IssuedRunFailed, terms);
                 change.entry.run_id = run.id.clone();
                 Some(change)
             }
@@ -337,7 +338,7 @@ impl Recovery {
         // An excused wait ends with the waiting.
         let waits =
             matches!(self.state, State::Waiting { .. }) && matches!(state, State::Waiting { .. });
-        let recovery = if waits { self.clone() } else { self.settled(terms.now) };
+        let recovery = if waits { self.clone() } else { self.with_wait_ended(terms.now) };
         let recovery = Self { excused_since: excused.or(recovery.excused_since), ..recovery };
         let recovery =
             Self { state, revision: self.revision + 1, updated_at: terms.now, ..recovery };

@@ -17,10 +17,10 @@ use std::time::Duration;
 impl Recovery {
     /// `waiting` → `waiting` until the quiet is over; `given up` where that takes longer than the
     /// budget. `None` in any other state.
-    pub fn put_off(&self, pause: Pause, terms: Terms<'_>) -> Option<Change> {
+    pub fn postpone_for_quiet(&self, pause: Pause, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { attempt, .. } = self.state else { return None };
         let due = after(pause.until, terms.jitter.spread(&self.root_run_id, pause.spread));
-        let mut waiting = self.settled(terms.now);
+        let mut waiting = self.with_wait_ended(terms.now);
         if pause.extends_budget {
             waiting.excused = waiting.excused.saturating_add(span(terms.now, due));
         }
@@ -47,7 +47,7 @@ impl Recovery {
         if !waits || excused == self.excused_since.is_some() {
             return None;
         }
-        let mut next = self.settled(terms.now);
+        let mut next = self.with_wait_ended(terms.now);
         next.excused_since = excused.then_some(terms.now);
         let mut change = next.become_state(self.state.clone(), Event::Postponed, why, terms);
         change.entry.due = self.due();
@@ -55,7 +55,7 @@ impl Recovery {
     }
 
     /// With the excused wait that lasts, if one does, ended at `now`.
-    pub(in crate::domain) fn settled(&self, now: Timestamp) -> Self {
+    pub(in crate::domain) fn with_wait_ended(&self, now: Timestamp) -> Self {
         let lasting = self.excused_since.map_or(Duration::ZERO, |since| span(since, now));
         let excused = self.excused.saturating_add(lasting);
         Self { excused, excused_since: None, ..self.clone() }

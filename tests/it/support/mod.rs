@@ -14,7 +14,7 @@ use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::flow_service::FlowService;
 use flowmend::settings::{Settings, Sources};
-use flowmend::simulator::{Books, Endpoint, FaultRule, FlowSetup, RunSetup, Simulator, World};
+use flowmend::simulator::{Endpoint, FaultRule, FlowSetup, Ledger, RunSetup, Simulator, World};
 use flowmend::store::{Owner, SqliteStore, Store};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -153,12 +153,12 @@ impl App {
         self.simulator.with_world(look)
     }
 
-    pub fn books(&self) -> Books {
-        self.simulator.books()
+    pub fn ledger(&self) -> Ledger {
+        self.simulator.ledger()
     }
 
     pub fn requests(&self) -> u64 {
-        self.books().requests(Endpoint::Any)
+        self.ledger().requests(Endpoint::Any)
     }
 
     /// A batch dataflow that runs only when the test says so.

@@ -5,7 +5,7 @@ pub mod process;
 
 use flowmend::clock::SystemClock;
 use flowmend::simulator::{
-    Books, Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, RunSetup, Simulator, World,
+    Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, Ledger, RunSetup, Simulator, World,
 };
 use jiff::{SignedDuration, Timestamp};
 use process::{Command, Finished, Process};
@@ -134,8 +134,8 @@ impl Site {
         self.simulator.with_world(look)
     }
 
-    pub fn books(&self) -> Books {
-        self.simulator.books()
+    pub fn ledger(&self) -> Ledger {
+        self.simulator.ledger()
     }
 
     pub fn fault(&self, rule: FaultRule) {
@@ -163,7 +163,7 @@ impl Site {
 
     /// Waits until the re-trigger endpoint was asked `count` times.
     pub async fn asked_to_retrigger(&self, count: u64) {
-        let asked = || self.books().requests(Endpoint::Retrigger) >= count;
+        let asked = || self.ledger().requests(Endpoint::Retrigger) >= count;
         until(SOON, "a re-trigger arrives", asked).await;
     }
 }
