@@ -6,20 +6,20 @@
 #     -v /etc/flowmend:/etc/flowmend:ro -v flowmend:/var/lib/flowmend flowmend
 #
 # The configuration is mounted at /etc/flowmend (flowmend.toml and the file with the secret), the
-# store lives on the volume /var/lib/flowmend. Both base images can be replaced by one's own.
+# store is on the volume /var/lib/flowmend. You can replace both base images with your own.
 
 ARG BUILDER=docker.io/library/rust:1.95-slim-bookworm
 ARG RUNTIME=docker.io/library/debian:bookworm-slim
 
 FROM ${BUILDER} AS build
 WORKDIR /src
-# The dependencies alone first: this layer is made again only when they change.
+# Dependencies first, so that this layer is rebuilt only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+RUN mkdir -p src benches/engine \
  && echo '//! Only here to build the dependencies.' > src/lib.rs \
- && printf '//! Only here to build the dependencies.\nfn main() {}\n' > src/main.rs \
+ && printf '//! Only here to build the dependencies.\nfn main() {}\n' | tee src/main.rs > benches/engine/main.rs \
  && cargo build --release --locked \
- && rm -r src
+ && rm -r src benches
 COPY . .
 # The file dates must be newer than those of the stand-ins above.
 RUN find src -name '*.rs' -exec touch {} + && cargo build --release --locked
@@ -37,7 +37,7 @@ COPY --from=build /src/target/release/flowmend /usr/local/bin/flowmend
 USER 10001:10001
 WORKDIR /var/lib/flowmend
 VOLUME /var/lib/flowmend
-# A stopping daemon ends the calls under way: give it adobe.request_timeout and ten seconds more,
+# A daemon that stops waits for calls in flight: allow adobe.request_timeout plus ten seconds,
 # for example `docker run --stop-timeout 60`.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/flowmend"]

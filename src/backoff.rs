@@ -1,23 +1,22 @@
-//! How a call that is safe to repeat is repeated: a few tries, a few seconds, then the truth.
+//! Repeats calls that are safe to repeat: a few tries within seconds, then the error.
 //!
-//! This is the only file that names the crate `backoff`, and it uses two things of it: the trait
-//! [`Backoff`] and the loop behind it. The crate (0.4) is no longer maintained (RUSTSEC-2025-0012;
-//! through `instant` also RUSTSEC-2024-0384; neither is a vulnerability), so it is kept where it can
-//! be taken out in an hour. The way out is the crate `backon`: [`retry`] keeps its signature and
-//! nobody outside notices.
+//! This is the only file that names the crate `backoff`, and it uses two parts of it: the trait
+//! [`Backoff`] and the retry loop. The crate (0.4) is unmaintained (RUSTSEC-2025-0012; through
+//! `instant` also RUSTSEC-2024-0384; neither is a vulnerability), so it is contained here and can be
+//! replaced in an hour. The replacement is the crate `backon`; [`retry`] keeps its signature.
 //!
-//! Its traps, and why the [`Schedule`] here is our own:
+//! The crate's traps, and why we have our own [`Schedule`]:
 //! - `ExponentialBackoff::max_interval` is not a cap, because jitter is added after it. Here the
-//!   jittered wait is cut first and picked afterwards, so it is spread *below* the cap.
-//! - `?` turns every error into a transient one. Here [`retry`] takes plain errors and asks
-//!   `classify`, which has to say *repeat* out loud.
-//! - A server's `Retry-After` overrules every limit of the crate. Here it only raises a wait, and a
-//!   server that asks for more than a call may wait ends the call with its error.
-//! - The defaults try for a quarter of an hour. Here tries and time are bounded by the schedule.
-//! - Its state can be neither seeded nor stored. The delays of a recovery, which last hours and have
-//!   to survive a restart, therefore never come from here; see [`crate::domain::policy::schedule`].
+//!   range of the jitter is cut first, then a wait is picked, so waits are spread *below* the cap.
+//! - `?` turns every error into a transient one. Here [`retry`] takes plain errors, and `classify`
+//!   decides for each whether to repeat.
+//! - A server's `Retry-After` overrides every limit of the crate. Here it only raises a wait; if it is
+//!   longer than a call may wait, the call fails with its error.
+//! - The defaults retry for 15 minutes. Here the schedule limits tries and time.
+//! - Its state can be neither seeded nor stored. The delays of a recovery last hours and must survive
+//!   a restart, so they do not come from here; see [`crate::domain::policy::schedule`].
 //!
-//! A re-trigger is never put through here: it is not safe to repeat.
+//! A re-trigger is never repeated here: it is not safe to repeat.
 
 use backoff::backoff::Backoff;
 use std::future::Future;
@@ -25,24 +24,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often and how long to try.
+/// Limits the tries and the time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
-    /// Calls at most, the first one included; 0 counts as 1.
+    /// The maximum number of calls, including the first; 0 counts as 1.
     pub tries: u32,
     /// The wait after the first failure, before jitter.
     pub initial: Duration,
-    /// What each further wait is multiplied by.
+    /// Each further wait is this much longer.
     pub multiplier: f64,
-    /// No wait is longer, jitter and `Retry-After` included.
+    /// The longest wait, including jitter and `Retry-After`.
     pub max: Duration,
-    /// No try begins later than this after the first one began.
+    /// No try begins later than this after the first.
     pub total: Duration,
 }
 
 impl Schedule {
-    /// For reads and for the token: at most four tries, within about five seconds of waiting and a
-    /// minute altogether. What lasts longer is left to the next pass.
+    /// For reads and the token request: at most four tries, about five seconds of waiting and a minute
+    /// in total. If that is not enough, the next pass tries again.
     pub const SAFE_CALLS: Self = Self {
         tries: 4,
         initial: Duration::from_millis(250),
@@ -51,10 +50,10 @@ impl Schedule {
         total: Duration::from_secs(60),
     };
 
-    /// How far jitter moves a wait, as a fraction of it.
+    /// The largest change of a wait by jitter, as a fraction of the wait.
     const JITTER: f64 = 0.5;
 
-    /// The wait after failure number `failure` (from 1); `unit` from 0 to 1 is the chance.
+    /// The wait after failure number `failure` (from 1); `unit` is random, from 0 to 1.
     fn wait(&self, failure: u32, unit: f64) -> Duration {
         let exponent = i32::try_from(failure.saturating_sub(1)).unwrap_or(i32::MAX);
         let base = self.initial.as_secs_f64() * self.multiplier.powi(exponent);
@@ -66,19 +65,19 @@ impl Schedule {
     }
 }
 
-/// Whether a failed call is worth repeating.
+/// Whether to repeat a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// The error is final.
     No,
-    /// The error may pass.
+    /// The error may be temporary.
     Yes,
-    /// The error may pass, and the server asked for this wait.
+    /// The error may be temporary, and the server asks for this wait.
     After(Duration),
 }
 
-/// Calls `op` until it succeeds, `classify` calls its error final, or `schedule` is exhausted.
-/// Waits on real time, because the sockets behind `op` do.
+/// Calls `op` until it succeeds, `classify` returns [`Retry::No`], or `schedule` is exhausted. Waits in
+/// real time, because the sockets behind `op` do.
 ///
 /// # Errors
 /// The error of the last call.
@@ -93,15 +92,15 @@ where
     Answer: Future<Output = Result<T, E>>,
 {
     let asked_for = Arc::new(Mutex::new(Duration::ZERO));
-    let turns = Turns::new(schedule, Arc::clone(&asked_for));
+    let waits = Waits::new(schedule, Arc::clone(&asked_for));
     let classify = &classify;
-    backoff::future::retry(turns, move || {
+    backoff::future::retry(waits, move || {
         let call = op();
         let asked_for = Arc::clone(&asked_for);
         async move {
             call.await.map_err(|error| match classify(&error) {
                 Retry::No => backoff::Error::permanent(error),
-                // Never `backoff::Error::retry_after`: it would overrule the schedule.
+                // Never `backoff::Error::retry_after`: it would override the schedule.
                 Retry::Yes => backoff::Error::transient(error),
                 Retry::After(wait) => {
                     *asked_for.lock().unwrap_or_else(PoisonError::into_inner) = wait;
@@ -113,23 +112,23 @@ where
     .await
 }
 
-/// A [`Schedule`] at work.
+/// The waits of one call by its [`Schedule`].
 #[derive(Debug)]
-struct Turns {
+struct Waits {
     schedule: Schedule,
     began: Instant,
     failures: u32,
-    /// What the server asked for after the failure just seen; zero for nothing.
+    /// The wait that the server asks for after the last failure; zero for none.
     asked_for: Arc<Mutex<Duration>>,
 }
 
-impl Turns {
+impl Waits {
     fn new(schedule: Schedule, asked_for: Arc<Mutex<Duration>>) -> Self {
         Self { schedule, began: Instant::now(), failures: 0, asked_for }
     }
 }
 
-impl Backoff for Turns {
+impl Backoff for Waits {
     fn reset(&mut self) {
         self.began = Instant::now();
         self.failures = 0;
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_passing_error_is_tried_four_times_and_a_final_one_once() {
+    async fn a_temporary_error_is_tried_four_times_and_a_final_one_once() {
         assert_eq!(tries(QUICK, Retry::Yes).await, 4);
         assert_eq!(tries(QUICK, Retry::No).await, 1);
     }

@@ -16,9 +16,9 @@ use std::time::Duration;
     arg_required_else_help = true,
     after_help = "Start here:\n  flowmend demo                      watch it work on a simulated platform\n  \
 flowmend config default            every setting, with its default\n  \
-flowmend check --config my.toml    are credentials and access right, and what is selected?\n  \
-flowmend plan --config my.toml     what would it do now, and why?\n  \
-flowmend run --config my.toml      the daemon"
+flowmend check --config my.toml    check credentials and access\n  \
+flowmend plan --config my.toml     what flowmend would do now, and why\n  \
+flowmend run --config my.toml      run the daemon"
 )]
 pub struct Cli {
     /// What to do.
@@ -31,89 +31,88 @@ pub struct Cli {
 pub enum Command {
     /// Run the daemon until SIGTERM or SIGINT.
     #[command(after_help = "Examples:\n  flowmend run --config /etc/flowmend/flowmend.toml\n  \
-flowmend run --config my.toml --dry-run    say what would be re-triggered, send nothing\n\n\
-SIGHUP reads the configuration again; a faulty one leaves the old in force.")]
+flowmend run --config my.toml --dry-run    only log what would be sent\n\n\
+SIGHUP reloads the configuration; if the new one is invalid, the old one stays in force.")]
     Run(RunArgs),
-    /// Make passes over every sandbox until nothing more is due, then exit: 0 if they were complete, 1 if not.
+    /// Run passes until nothing more is due, then exit.
     #[command(after_help = "Examples:\n  flowmend once --config my.toml\n  \
-flowmend once --config my.toml --dry-run")]
+flowmend once --config my.toml --dry-run\n\n\
+Exit codes: 0 all passes were complete; 1 a sandbox or the store could not be read.")]
     Once(RunArgs),
     /// Check configuration, credentials and access; list the selected dataflows.
-    #[command(
-        after_help = "Exit codes: 0 all well; 78 bad configuration; 77 credentials refused; \
-69 not reachable; 1 anything else.\n\nExample:\n  flowmend check --config my.toml"
-    )]
+    #[command(after_help = "Exit codes: 0 ok; 78 invalid configuration; 77 credentials rejected; \
+69 Adobe not reachable; 1 any other error.\n\nExample:\n  flowmend check --config my.toml")]
     Check(ConfigArgs),
-    /// Watch the daemon heal failed runs of a simulated platform.
+    /// Watch the daemon re-trigger failed runs on a simulated platform.
     #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \
 flowmend demo --for 20s --seed 7\n\n\
 Nothing outside this machine is contacted; the store is temporary.")]
     Demo(DemoArgs),
-    /// Serve a simulated Flow Service, to rehearse a configuration against.
+    /// Run a simulated Flow Service, to test a configuration.
     #[command(after_help = "Examples:\n  flowmend simulate --listen 127.0.0.1:9090\n  \
 flowmend simulate --scenario outage --seed 7\n\n\
-It prints the settings that make flowmend talk to it.")]
+It prints the settings that connect flowmend to it.")]
     Simulate(SimulateArgs),
-    /// Show the recoveries in the store; a running daemon is not disturbed.
+    /// Show the recoveries in the store.
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
-flowmend status --state given_up --json")]
+flowmend status --state given_up --json\n\n\
+It only reads the store, and can run beside the daemon.")]
     Status(StatusArgs),
-    /// Tell the whole story of a failed run: what was decided, when, why, and what comes next.
+    /// Show the history of one failed run, and what comes next.
     #[command(after_help = "Examples:\n  flowmend explain 65b7cfcc-6b2e-47c8-8194-13005b792752 \
 --config my.toml\n  flowmend explain 3fb0418e-1804-45d6-8d56-dd51f05c0baf --json\n\n\
-Any run will do: one that failed, one that was issued for it, one that was skipped.\n\
-It reads the store only; a running daemon is not disturbed. Exit code 1: the run is not known.")]
+RUN_ID is a run that failed, that a re-trigger created, or that was skipped.\n\
+It only reads the store, and can run beside the daemon.\n\
+Exit code 1: the run is unknown.")]
     Explain(ExplainArgs),
-    /// Say what the next pass would do, and why; nothing is sent and nothing is stored.
+    /// Show what the next pass would do, and why; triggers and stores nothing.
     #[command(after_help = "Examples:\n  flowmend plan --config my.toml\n  \
-flowmend plan --config other.toml --json    what would other settings do?\n\n\
-It reads the platform as a pass does. Due times of runs not taken on yet are drawn by chance, so \
-the daemon's will differ a little.\nExit code 1: the platform could not be read completely.")]
+flowmend plan --config other.toml --json    try other settings\n\n\
+It reads from Adobe. Due times of new failures are partly random, so the daemon's differ slightly.\n\
+Exit code 1: Adobe could not be read completely.")]
     Plan(PlanArgs),
-    /// Replay the failures of the past under another policy, and say what would have been different.
+    /// Replay past failures under another policy, and compare the results.
     #[command(after_help = "Examples:\n  flowmend backtest --config /etc/flowmend/flowmend.toml \
 --config try.toml\n  flowmend backtest --since 7d --json\n\n\
-The configuration names the store that is read and the policy that is replayed. Later files win, \
-so a try.toml with only what is different is tried on top of what is in force.\n\
-It reads the store only; a running daemon is not disturbed.")]
+The configuration names the store to read and the policy to replay. Later files win, so try.toml \
+needs only the settings that differ.\n\
+It only reads the store, and can run beside the daemon.")]
     Backtest(BacktestArgs),
-    /// Re-trigger again what is held, given up, dismissed or waiting, at the next pass.
+    /// Retry runs that are on hold, given up, dismissed or waiting.
     #[command(after_help = "Examples:\n  flowmend retry 65b7cfcc-6b2e-47c8-8194-13005b792752\n  \
-flowmend retry --all-held --flow c9cef9cb-c934-4467-8e3b-3f3ac1f6a2ab --dry-run\n\n\
-The running daemon takes it up at its next pass; without one, `flowmend once` does.")]
+flowmend retry --all-held --flow crm-accounts --dry-run\n\n\
+Takes effect at the daemon's next pass; without a daemon, run `flowmend once`.")]
     Retry(RetryArgs),
-    /// End recoveries for good, with a reason.
+    /// End recoveries for good.
     #[command(after_help = "Example:\n  flowmend dismiss 65b7cfcc-6b2e-47c8-8194-13005b792752 \
---reason \"loaded by hand\"")]
+--reason \"not needed\"")]
     Dismiss(DismissArgs),
-    /// Leave dataflows alone until `flowmend resume`.
-    #[command(
-        after_help = "Examples:\n  flowmend pause --reason \"maintenance of the warehouse\"\n  \
+    /// Pause dataflows until `flowmend resume`.
+    #[command(after_help = "Examples:\n  flowmend pause --reason \"warehouse maintenance\"\n  \
 flowmend pause --sandbox prod --flow crm-accounts\n\n\
-The running daemon heeds it from its next pass on, and after a restart too; calls under way are \
-followed to their end. Of several orders for a dataflow the latest counts.\n\
-What fails meanwhile is taken on afterwards, unless it is older than poll.lookback by then."
-    )]
+Takes effect at the daemon's next pass and survives restarts. New runs that are in progress are \
+followed to their end. If several pauses apply, the most recent command wins.\n\
+Runs that fail during the pause are retried afterwards, unless they are older than poll.lookback.")]
     Pause(OrderArgs),
-    /// Go on with dataflows that are paused, or held because they keep failing.
+    /// Resume dataflows that are paused, or on hold because they keep failing.
     #[command(after_help = "Examples:\n  flowmend resume\n  \
 flowmend resume --flow crm-accounts --reason \"credentials renewed\"\n\n\
-What is held for another reason is retried one by one: flowmend retry.")]
+To retry runs that are on hold for another reason: flowmend retry.")]
     Resume(OrderArgs),
     /// Show the configuration.
     #[command(
         subcommand,
-        after_help = "Examples:\n  flowmend config default > my.toml\n  \
+        after_help = "Examples:\n  flowmend config default | less\n  \
 flowmend config show --config my.toml"
     )]
     Config(ConfigCommand),
 }
 
-/// Where the configuration comes from.
+/// The option `--config`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// A configuration file; may be given several times, later ones win [default: the files that
-    /// FLOWMEND_CONFIG names, separated by colons, or /etc/flowmend/flowmend.toml where it exists]
+    /// A configuration file; repeat it for several, later ones win [default: the files that
+    /// FLOWMEND_CONFIG names, separated by colons, or /etc/flowmend/flowmend.toml if it exists]
     #[arg(long = "config", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -124,7 +123,7 @@ pub struct RunArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Say what would be re-triggered; send nothing and leave the store as it is
+    /// Log what would be sent; send nothing and do not change the store
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -132,10 +131,10 @@ pub struct RunArgs {
 /// Arguments of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// End after this time with a summary, for example 20s or 2m
+    /// Stop after this time, for example 20s or 2m
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub duration: Option<Duration>,
-    /// The seed of the simulated world: equal seeds, equal worlds
+    /// The seed of the simulated world; the same seed gives the same world
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Where the simulated platform listens
@@ -149,7 +148,7 @@ pub struct SimulateArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8322")]
     pub listen: SocketAddr,
-    /// The seed of the simulated world: equal seeds, equal worlds
+    /// The seed of the simulated world; the same seed gives the same world
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// The name of a scenario, or a file that describes one
@@ -183,7 +182,7 @@ pub struct ExplainArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// A run that failed, was issued, or was skipped
+    /// A run that failed, that a re-trigger created, or that was skipped
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)))]
     pub run: RunId,
     /// One JSON document instead of text
@@ -222,20 +221,20 @@ pub struct RetryArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Root runs, or runs issued for them
+    /// Failed runs, or new runs that re-triggers created
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)),
           required_unless_present_any = ["all_held", "all_given_up", "flow"])]
     pub runs: Vec<RunId>,
-    /// Everything that is held
+    /// Retry everything that is on hold
     #[arg(long)]
     pub all_held: bool,
-    /// Everything that was given up
+    /// Retry everything that was given up
     #[arg(long)]
     pub all_given_up: bool,
-    /// Only this dataflow, by id or name; alone: whatever of it is held or was given up
+    /// Only this dataflow, by id or name; on its own: everything of it that is on hold or given up
     #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
     pub flow: Option<FlowId>,
-    /// Say what would be retried, and change nothing
+    /// Show what would be retried; change nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -246,29 +245,27 @@ pub struct DismissArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Root runs, or runs issued for them
+    /// Failed runs, or new runs that re-triggers created
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)), required = true)]
     pub runs: Vec<RunId>,
-    /// Why; it is kept in the journal
+    /// The reason, for the journal
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub reason: String,
 }
 
-/// Text that has to be there: an unset variable must not stand for everything.
+/// Rejects empty text: an unset shell variable must not mean "everything".
 fn some_text(text: &str) -> Result<&str, String> {
     match text.trim() {
-        "" => Err("is empty; leave the option out to mean all".to_owned()),
+        "" => Err("must not be empty; omit the option to mean all".to_owned()),
         _ => Ok(text),
     }
 }
 
-/// A dataflow by id or name, as it is spelled: an order is for what exists and for what is to come,
-/// so a glob could not be shown to be right.
+/// One dataflow, by id or name. A pause may name a dataflow that does not exist yet, so flowmend
+/// could not show what a glob matches.
 fn one_flow(text: &str) -> Result<FlowId, String> {
     match some_text(text)?.contains(['*', '?']) {
-        true => {
-            Err("is a glob; give one id or name, or leave the option out to mean all".to_owned())
-        }
+        true => Err("must be one id or name, not a glob; omit the option to mean all".to_owned()),
         false => Ok(FlowId::new(text)),
     }
 }
@@ -285,7 +282,7 @@ pub struct OrderArgs {
     /// Only this dataflow, by id or name
     #[arg(long, value_name = "FLOW", value_parser = one_flow)]
     pub flow: Option<FlowId>,
-    /// Why; it is shown in the log
+    /// The reason, for the log
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
@@ -296,34 +293,34 @@ pub struct OrderArgs {
 pub enum StateName {
     /// The next re-trigger is due at a known time
     Waiting,
-    /// A call is under way
+    /// A call is in progress
     Triggering,
-    /// It is not known whether a call was accepted
+    /// It is unknown whether Adobe accepted a call
     InDoubt,
-    /// The issued run has not ended
+    /// The new run is in progress
     Watching,
-    /// A person has to act first
+    /// On hold: needs a person, or waits for a cause to go away
     Held,
-    /// Healed
+    /// A run succeeded
     Recovered,
-    /// The budget is spent
+    /// A budget is used up, or a rule ignores the failure
     GivenUp,
     /// Ended by an operator
     Dismissed,
 }
 
-/// `flowmend config …`
+/// The subcommands of `flowmend config`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
-    /// Print the settings in force and where each comes from; secrets are not shown
+    /// Print the effective settings and their sources, without secrets
     #[command(after_help = "Example:\n  flowmend config show --config my.toml")]
     Show(ConfigArgs),
-    /// Print the reference: every setting with its default and its meaning
+    /// Print every setting with its meaning and default
     #[command(after_help = "Example:\n  flowmend config default | less")]
     Default,
     /// Print a JSON Schema of the configuration file, for editors
     #[command(after_help = "Example:\n  flowmend config schema > flowmend.schema.json\n\n\
-Editors that know TOML (Taplo, Even Better TOML) heed this first line of a configuration file:\n  \
+Editors that know TOML (Taplo, Even Better TOML) use the schema if this is the first line of the file:\n  \
 #:schema ./flowmend.schema.json")]
     Schema,
 }

@@ -1,5 +1,5 @@
-//! The clock as a value. Every decision is made from a `now` that comes from here, so a test can
-//! hold the clock in its hand; IO timeouts stay on real time, because sockets do.
+//! The clock as a value. Every decision uses a `now` that comes from here, so a test can set the
+//! clock. IO timeouts use real time, because sockets do.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ pub trait Clock: Send + Sync + Debug {
     /// The time of day on this machine.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment; never goes back, whatever happens to the time of day.
+    /// Time since some fixed moment; never goes back, even if the time of day is set back.
     fn monotonic(&self) -> Duration;
 
     /// Waits until `wait` has passed on this clock.

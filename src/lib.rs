@@ -1,24 +1,35 @@
 //! flowmend re-triggers failed batch dataflow runs of Adobe Experience Platform until they succeed.
 //!
-//! The platform lets a failed run be repeated by one API call and does nothing more. flowmend polls
-//! the configured dataflows for failed runs, makes that call with exponential backoff, follows the
-//! run that comes of it, and stops when it succeeded or the budget is spent.
+//! Adobe offers one API call that repeats a failed run, and does nothing by itself. flowmend polls the
+//! configured dataflows for failed runs, makes that call with exponential backoff, follows the new run, and
+//! stops when it succeeds or the retry budget is used up.
 //!
-//! # Where to read
-//! 1. [`daemon`] holds the loops, one for each sandbox; its `pass.rs` is one pass, from top to bottom.
-//! 2. [`domain::plan`] decides what a pass does, and [`domain::admission`] who may call. Both are pure: no
-//!    IO, no clock, no chance of their own.
-//! 3. [`domain::recovery`] is the state machine of one healing effort.
+//! # Where to start
+//! 1. [`daemon`] runs one loop per sandbox; its `pass.rs` is one pass, from top to bottom.
+//! 2. [`domain::plan`] decides what a pass does; [`domain::plan::admission`] decides who may call. Both are
+//!    pure: no IO, no clock, no randomness.
+//! 3. [`domain::recovery`] is the state machine of one recovery.
 //!
-//! # The house
+//! # Modules
+//! Each line lists what a module may import. There are no other imports.
 //! ```text
-//! main → cli → commands → daemon ─┬→ store ────────→ domain
-//!                 │               ├→ flow_service ─→ domain
-//!                 │               └→ settings, clock, telemetry
-//!                 ├→ http ──────────→ metrics
-//!                 └→ simulator → its own types; never flow_service, never store
+//! main → cli, commands, telemetry
+//! commands → cli, daemon, backtest, simulator, http, metrics, telemetry,
+//!            settings, flow_service, store, domain, clock
+//! daemon → settings, flow_service, store, domain, clock, telemetry
+//! backtest → domain
+//! cli → domain
+//! http → metrics
+//! simulator → clock
+//! telemetry → settings
+//! settings → flow_service, domain
+//! flow_service → domain, clock, backoff
+//! store → domain
+//! domain::plan → domain::recovery, domain::policy, domain::model
+//! domain::recovery → domain::policy, domain::model
+//! domain::policy → domain::model
 //! ```
-//! `tests/architecture.rs` keeps these arrows true; `docs/ARCHITECTURE.md` argues them.
+//! `tests/docs/architecture.rs` checks these imports; `docs/ARCHITECTURE.md` explains them.
 
 pub mod backoff;
 pub mod backtest;

@@ -15,14 +15,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            telemetry::complain(&format!("cannot start: {error}"));
+            telemetry::print_error(&format!("cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
     match runtime.block_on(commands::dispatch(cli.command, environment)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            telemetry::complain(&telemetry::chain(error.as_ref()));
+            telemetry::print_error(&telemetry::chain(error.as_ref()));
             Exit::Failed.into()
         }
     }

@@ -1,8 +1,8 @@
-//! What is counted and measured of a running daemon, for Prometheus.
+//! Metrics of a running daemon, for Prometheus.
 //!
-//! The registry is a value that is handed to those who measure, not a global: two daemons in one
-//! process, as tests have them, do not share their numbers, and what is measured can be seen in a
-//! signature. No id, name, message or URL is ever a label, so the number of series is bounded.
+//! The registry is a value that is passed around, not a global: two daemons in one process, as in
+//! tests, do not share their numbers, and signatures show what is measured. No id, name, message or
+//! URL is ever a label, so the number of series is limited.
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::gauge::Gauge;
@@ -27,31 +27,31 @@ impl Metrics {
     /// The media type of [`encode`](Self::encode).
     pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// Those of a daemon that has just read a sound configuration.
+    /// The metrics of a daemon that has just loaded a valid configuration.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("flowmend");
         // The encoder adds `_info` to the name, and a full stop to each help text.
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Which flowmend this is", build);
+        registry.register("build", "Build information", build);
         let config_reload_success = Gauge::default();
         config_reload_success.set(1);
         registry.register(
             "config_reload_success",
-            "Whether the configuration was sound when it was last read",
+            "1 if the last configuration load succeeded",
             config_reload_success.clone(),
         );
         Self { registry, config_reload_success }
     }
 
-    /// The configuration was read again, and was sound or not.
-    pub fn config_reloaded(&self, sound: bool) {
-        self.config_reload_success.set(i64::from(sound));
+    /// Records whether a reload of the configuration succeeded.
+    pub fn config_reloaded(&self, valid: bool) {
+        self.config_reload_success.set(i64::from(valid));
     }
 
-    /// All of them as OpenMetrics text.
+    /// All metrics as OpenMetrics text.
     ///
     /// # Errors
-    /// If a metric cannot be written as text; none of those here is known to do that.
+    /// If a metric cannot be written as text; that is not known to happen.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut encoded = String::new();
         text::encode(&mut encoded, &self.registry)?;

@@ -1,36 +1,37 @@
-//! The figures of a backtest: what was, beside what would have been.
+//! The figures of a backtest: what happened, and what would have happened.
 
 use crate::backtest::history::{End, History};
-use crate::backtest::replay::{Bounds, Course, InForce, Outcome};
+use crate::backtest::replay::{Bounds, ReplayOutcome, ReplayResult};
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::policy::in_force::InForce;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// The sums over some failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Failures looked at; each of them is in one of the counts of outcomes.
+    /// The number of failures; each is in one of the counts of outcomes.
     pub failures: u64,
-    /// Re-triggers made; at least so many, where outcomes are unknown.
+    /// Re-triggers; a lower bound if outcomes are unknown.
     pub retriggers: u64,
-    /// Re-triggers whose issued run failed; at least so many, where outcomes are unknown.
+    /// Re-triggers whose new run failed; a lower bound if outcomes are unknown.
     pub wasted: u64,
-    /// Healed, by a re-trigger or otherwise.
+    /// Recovered, by a re-trigger or otherwise.
     pub recovered: u64,
-    /// Left to a person.
+    /// On hold.
     pub held: u64,
-    /// Left alone: a rule says so, or the dataflow is not selected.
+    /// Skipped: a rule says so, or the dataflow is not selected.
     pub left_alone: u64,
-    /// A budget was spent.
+    /// A budget was used up.
     pub given_up: u64,
     /// Ended by an operator.
     pub dismissed: u64,
-    /// Not ended when the record ends.
+    /// Still open at the end of the record.
     pub open: u64,
-    /// The record does not tell how it would have ended.
+    /// The record does not show how it would have ended.
     pub unknown: u64,
-    /// From failure to success, one for each that recovered.
+    /// The times from failure to success, one for each failure that recovered.
     pub healing: Times,
 }
 
@@ -44,7 +45,7 @@ impl Times {
         self.0.len()
     }
 
-    /// The least of them within which `percent` of them are; `None` where there are none.
+    /// The time within which `percent` of them are; `None` if there are none.
     pub fn within(&self, percent: usize) -> Option<Duration> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -55,19 +56,19 @@ impl Times {
 
 impl Totals {
     /// Adds one failure.
-    pub fn add(&mut self, course: Course) {
+    pub fn add(&mut self, result: ReplayResult) {
         self.failures += 1;
-        self.retriggers += u64::from(course.retriggers);
-        self.wasted += u64::from(course.wasted);
-        self.healing.0.extend(course.took);
-        *match course.outcome {
-            Outcome::Known(End::Recovered) => &mut self.recovered,
-            Outcome::Known(End::Held) => &mut self.held,
-            Outcome::Known(End::LeftAlone) => &mut self.left_alone,
-            Outcome::Known(End::GivenUp) => &mut self.given_up,
-            Outcome::Known(End::Dismissed) => &mut self.dismissed,
-            Outcome::Known(End::Open) => &mut self.open,
-            Outcome::Unknown => &mut self.unknown,
+        self.retriggers += u64::from(result.retriggers);
+        self.wasted += u64::from(result.wasted);
+        self.healing.0.extend(result.took);
+        *match result.outcome {
+            ReplayOutcome::Known(End::Recovered) => &mut self.recovered,
+            ReplayOutcome::Known(End::Held) => &mut self.held,
+            ReplayOutcome::Known(End::LeftAlone) => &mut self.left_alone,
+            ReplayOutcome::Known(End::GivenUp) => &mut self.given_up,
+            ReplayOutcome::Known(End::Dismissed) => &mut self.dismissed,
+            ReplayOutcome::Known(End::Open) => &mut self.open,
+            ReplayOutcome::Unknown => &mut self.unknown,
         } += 1;
     }
 }
@@ -79,46 +80,48 @@ pub struct FlowChange {
     pub sandbox: SandboxName,
     /// Its id.
     pub flow_id: FlowId,
-    /// Its name when a failure of it was noticed last.
+    /// Its name when its latest failure was noticed.
     pub flow_name: String,
     /// How many of its failures are among [`Comparison::changed`].
     pub changed: u64,
-    /// What was.
+    /// What happened.
     pub recorded: Totals,
-    /// What would have been.
+    /// What would have happened.
     pub replayed: Totals,
-    /// The rule that matches most of its failures; `None` where most are matched by none.
+    /// The rule that matches most of its failures; `None` if most match no rule.
     pub rule: Option<String>,
 }
 
-/// What was, beside what would have been.
+/// What happened, and what would have happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Failures that would end differently, or with more or fewer re-triggers, and those of which
-    /// that cannot be told.
+    /// Failures that would end differently, or with more or fewer re-triggers, and those for which
+    /// that is unknown.
     pub changed: u64,
-    /// What was.
+    /// What happened.
     pub recorded: Totals,
-    /// What would have been.
+    /// What would have happened.
     pub replayed: Totals,
-    /// How long recovery took for those that recover in both, as it was and as it would have been:
-    /// only times of the same failures tell which policy is faster.
+    /// The times to recovery of the failures that recover in both, recorded and replayed. Only
+    /// times of the same failures show which policy is faster.
     pub both: (Times, Times),
     /// Each dataflow that failed, most changed first.
     pub flows: Vec<FlowChange>,
 }
 
-/// Replays `histories` under the policy that `in_force` names for each failure.
+/// Replays `histories` under the policy in force for each failure, which is `None` if the dataflow
+/// is not selected.
 pub fn compare<'a>(
     histories: &[History],
     bounds: Bounds,
-    in_force: impl Fn(&History, &Failure) -> InForce<'a>,
+    in_force: impl Fn(&History, &Failure) -> Option<InForce<'a>>,
 ) -> Comparison {
     let mut comparison = Comparison::default();
     let mut flows: HashMap<(&SandboxName, &FlowId), Flow<'_, 'a>> = HashMap::new();
     for history in histories {
-        let recorded = Course::recorded(history);
-        let replayed = Course::replayed(history, bounds, |failure| in_force(history, failure));
+        let recorded = ReplayResult::recorded(history);
+        let replayed =
+            ReplayResult::replayed(history, bounds, |failure| in_force(history, failure));
         let changed = u64::from(
             (recorded.outcome, recorded.retriggers) != (replayed.outcome, replayed.retriggers),
         );
@@ -134,11 +137,13 @@ pub fn compare<'a>(
         flow.changed += changed;
         flow.recorded.add(recorded);
         flow.replayed.add(replayed);
-        let rule = in_force(history, &history.failure).rule.map(|rule| rule.name.as_str());
-        *flow.rules.entry(rule).or_default() += 1;
+        let rule = in_force(history, &history.failure).and_then(|it| it.rule);
+        *flow.rules.entry(rule.map(|rule| rule.name.as_str())).or_default() += 1;
     }
-    comparison.flows =
-        flows.into_iter().map(|((sandbox, flow_id), flow)| flow.told(sandbox, flow_id)).collect();
+    comparison.flows = flows
+        .into_iter()
+        .map(|((sandbox, flow_id), flow)| flow.changes(sandbox, flow_id))
+        .collect();
     comparison.flows.sort_by(|a, b| {
         let most = b.changed.cmp(&a.changed).then(b.recorded.failures.cmp(&a.recorded.failures));
         most.then_with(|| (&a.sandbox, &a.flow_id).cmp(&(&b.sandbox, &b.flow_id)))
@@ -158,8 +163,9 @@ struct Flow<'h, 'a> {
 }
 
 impl Flow<'_, '_> {
-    fn told(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
-        // By name where two match as many, so that the same journal always tells the same.
+    fn changes(self, sandbox: &SandboxName, flow_id: &FlowId) -> FlowChange {
+        // By name if two rules match equally often, so that the same journal always gives the same
+        // result.
         let rule = self.rules.into_iter().max_by(|a, b| (a.1, b.0).cmp(&(b.1, a.0)));
         FlowChange {
             sandbox: sandbox.clone(),
@@ -191,8 +197,8 @@ mod tests {
             (&[10, 9, 8, 7, 6, 5, 4, 3, 2, 1], 90, Some(9)),
         ];
         for (times, percent, expected) in table {
-            let told = minutes(times).within(percent);
-            assert_eq!(told.map(|time| time.as_secs() / 60), expected, "{times:?} {percent}");
+            let found = minutes(times).within(percent);
+            assert_eq!(found.map(|time| time.as_secs() / 60), expected, "{times:?} {percent}");
         }
     }
 }

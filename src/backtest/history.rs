@@ -1,7 +1,8 @@
-//! What became of each failure, gathered from the journal: the truth a replay is held against.
+//! What happened to each failure, from the journal. A replay is compared with it.
 //!
-//! A journal is a list of decisions; a replay needs one value per failure. [`gather`] makes them, and
-//! leaves out what it cannot tell from its beginning, so that no figure rests on half a story.
+//! A journal is a list of decisions; a replay needs one value per failure. [`read_journal`] makes
+//! these values. It leaves out failures whose start is not in the journal, so that no figure is
+//! based on half a history.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The events that [`gather`] reads; all others may be left out of what it is given.
+/// The events that [`read_journal`] needs; its input may leave out all others.
 pub const EVENTS: [Event; 8] = [
     Event::Skipped,
     Event::Scheduled,
@@ -24,7 +25,7 @@ pub const EVENTS: [Event; 8] = [
     Event::Dismissed,
 ];
 
-/// One failure and what was done about it. All instants are by the platform's clock.
+/// One failure and what was done about it. All instants are by Adobe's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     /// The sandbox.
@@ -33,23 +34,24 @@ pub struct History {
     pub flow_id: FlowId,
     /// Its name when the failure was noticed.
     pub flow_name: String,
-    /// When the run failed; for a run that was left alone, when that was noticed.
+    /// When the run failed; for a skipped run, when that was noticed.
     pub failed_at: Timestamp,
-    /// When the failure was noticed: nothing could be decided before.
+    /// When the failure was noticed: nothing could be decided earlier.
     pub noticed_at: Timestamp,
     /// The failure of the root run.
     pub failure: Failure,
-    /// True for a run that succeeded without a record.
+    /// True for a run that succeeded but ingested no records.
     pub empty: bool,
-    /// Waits that did not count for the budget of time.
+    /// Waits that extended the time budget.
     pub excused: Duration,
-    /// The re-triggers, oldest first; those of operators and of others are among them.
-    pub tries: Vec<Try>,
-    /// When the backoff wanted the re-trigger that was never made after the last of `tries`.
+    /// The re-triggers, oldest first, including those of operators and of others.
+    pub attempts: Vec<RecordedAttempt>,
+    /// The due time, by the backoff, of the re-trigger that was never made after the last of
+    /// `attempts`.
     pub due: Option<Timestamp>,
     /// How it ended.
     pub end: End,
-    /// Why it ended like that.
+    /// Why it ended like this.
     pub why: Reason,
     /// When that was seen.
     pub ended_at: Timestamp,
@@ -57,62 +59,62 @@ pub struct History {
 
 /// One accepted re-trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
-    /// When the backoff wanted it; `None` where it was not the backoff that asked for it.
+pub struct RecordedAttempt {
+    /// The due time by the backoff; `None` if the re-trigger did not come from the backoff.
     pub due: Option<Timestamp>,
     /// When it was accepted.
     pub at: Timestamp,
-    /// How the issued run ended; `None` where that was never seen.
-    pub outcome: Option<TryOutcome>,
+    /// How the issued run ended; `None` if that was never seen.
+    pub outcome: Option<AttemptResult>,
 }
 
 /// How an issued run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TryOutcome {
-    /// Badly.
+pub enum AttemptResult {
+    /// It failed.
     Failed {
-        /// When that was seen: up to one poll later than it happened.
+        /// When that was seen: up to one poll interval after it happened.
         seen_at: Timestamp,
-        /// With which errors.
+        /// Its errors.
         failure: Failure,
     },
-    /// Well.
+    /// It succeeded.
     Succeeded {
         /// When that was seen.
         seen_at: Timestamp,
     },
 }
 
-/// How the effort to heal a failure ended.
+/// How the recovery of a failure ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// It has not.
+    /// It is still open.
     Open,
-    /// It is healed: by a re-trigger, or otherwise if no try succeeded.
+    /// It recovered: by a re-trigger, or otherwise if no attempt succeeded.
     Recovered,
-    /// It was left to a person, who has not acted.
+    /// It is on hold, and no person has acted.
     Held,
-    /// It was left alone: a rule says so, or the dataflow is not selected.
+    /// It was skipped: a rule says so, or the dataflow is not selected.
     LeftAlone,
-    /// A budget was spent, or there was no other way on.
+    /// A budget was used up, or nothing else could be done.
     GivenUp,
     /// An operator ended it.
     Dismissed,
 }
 
-/// What [`gather`] makes of a journal.
+/// What [`read_journal`] returns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Gathered {
+pub struct Histories {
     /// The failures, in the order in which they were noticed.
     pub histories: Vec<History>,
-    /// Recoveries left out because the entries do not begin with their beginning, or because the
-    /// store has forgotten when their run failed.
+    /// The number of recoveries that were left out, because their first entry is missing or the
+    /// store no longer has the time of their failure.
     pub left_out: u64,
 }
 
-/// Gathers the failures that `entries`, in the order in which they were written, tell of from the
-/// beginning. `recoveries` know what entries do not: when a run failed, and which waits were excused.
-pub fn gather(entries: Vec<Entry>, recoveries: &[Recovery]) -> Gathered {
+/// The failures whose first entry is in `entries`, which are in the order in which they were
+/// written. `recoveries` add what entries lack: when a run failed, and which waits were excused.
+pub fn read_journal(entries: Vec<Entry>, recoveries: &[Recovery]) -> Histories {
     let known: HashMap<&RunId, &Recovery> =
         recoveries.iter().map(|recovery| (&recovery.root_run_id, recovery)).collect();
     let mut left_out: HashSet<RunId> = HashSet::new();
@@ -133,7 +135,7 @@ pub fn gather(entries: Vec<Entry>, recoveries: &[Recovery]) -> Gathered {
             None
         };
         match (fresh, begun.and_then(|index| histories.get_mut(index))) {
-            // What a rule left alone first can have been taken on when the rule was gone.
+            // A run that a rule skipped may have been adopted after the rule was removed.
             (Some(fresh), Some(old)) => *old = fresh,
             (Some(fresh), None) => {
                 found.insert(root, histories.len());
@@ -146,18 +148,19 @@ pub fn gather(entries: Vec<Entry>, recoveries: &[Recovery]) -> Gathered {
             }
         }
     }
-    Gathered { histories, left_out: left_out.len() as u64 }
+    Histories { histories, left_out: left_out.len() as u64 }
 }
 
-/// True for the entry that a recovery begins with.
+/// True for the first entry of a recovery.
 fn is_adoption(entry: &Entry) -> bool {
     let own = entry.root_run_id.as_ref() == Some(&entry.run_id);
-    // A run that was set to work again is its own issued run; then the entry names that too.
+    // A run that works again after someone's re-trigger is its own issued run; then the entry names
+    // it twice.
     own && entry.failure.is_some() && entry.new_run_id.is_none()
 }
 
 impl History {
-    /// The history that begins with `entry`; `None` for one that tells of no failure.
+    /// The history that starts with `entry`; `None` for an entry without a failure.
     fn begin(entry: &Entry, failed_at: Timestamp, excused: Duration) -> Option<Self> {
         let mut history = Self {
             sandbox: entry.sandbox.clone(),
@@ -168,7 +171,7 @@ impl History {
             failure: entry.failure.clone()?,
             empty: entry.reason == Reason::EmptySuccess,
             excused,
-            tries: Vec::new(),
+            attempts: Vec::new(),
             due: None,
             end: End::LeftAlone,
             why: entry.reason,
@@ -180,11 +183,11 @@ impl History {
         Some(history)
     }
 
-    /// Takes up what `entry` tells.
+    /// Adds `entry`.
     fn take(&mut self, entry: Entry) {
         let (at, why) = (entry.at, entry.reason);
-        if let (Some(failure), Some(last)) = (entry.failure, self.tries.last_mut()) {
-            last.outcome = Some(TryOutcome::Failed { seen_at: at, failure });
+        if let (Some(failure), Some(last)) = (entry.failure, self.attempts.last_mut()) {
+            last.outcome = Some(AttemptResult::Failed { seen_at: at, failure });
         }
         match entry.event {
             Event::Scheduled => {
@@ -192,25 +195,25 @@ impl History {
                     Reason::RunFailed | Reason::EmptySuccess | Reason::IssuedRunFailed => {
                         self.due = entry.due;
                     }
-                    // From here on it is the operator who wants it.
+                    // From here on, the re-trigger comes from the operator.
                     Reason::OperatorRetry => self.due = None,
-                    // It is put off, but it is still the backoff's.
+                    // It is delayed, but the due time is still that of the backoff.
                     _ => {}
                 }
                 self.end_as(End::Open, why, at);
             }
             Event::Retriggered | Event::Followed => {
-                self.tries.push(Try { due: self.due.take(), at, outcome: None });
+                self.attempts.push(RecordedAttempt { due: self.due.take(), at, outcome: None });
                 self.end_as(End::Open, why, at);
             }
             Event::Recovered => {
-                if let (Reason::IssuedRunSucceeded, Some(last)) = (why, self.tries.last_mut()) {
-                    last.outcome = Some(TryOutcome::Succeeded { seen_at: at });
+                if let (Reason::IssuedRunSucceeded, Some(last)) = (why, self.attempts.last_mut()) {
+                    last.outcome = Some(AttemptResult::Succeeded { seen_at: at });
                 }
                 self.end_as(End::Recovered, why, at);
             }
             Event::Held => self.end_as(End::Held, why, at),
-            // Nobody came in time: it was still left to a person.
+            // No person acted in time: it was still on hold.
             Event::GivenUp if why == Reason::TimeSpent && self.end == End::Held => {}
             Event::GivenUp if why == Reason::IgnoredByRule => self.end_as(End::LeftAlone, why, at),
             Event::GivenUp => self.end_as(End::GivenUp, why, at),
@@ -223,18 +226,18 @@ impl History {
         (self.end, self.why, self.ended_at) = (end, why, at);
     }
 
-    /// True if it was healed without a re-trigger of ours.
+    /// True if it recovered without a re-trigger by flowmend.
     pub fn healed_otherwise(&self) -> bool {
         self.end == End::Recovered && self.why != Reason::IssuedRunSucceeded
     }
 
     /// The re-triggers whose issued run was seen to fail: when each was accepted, when the failure
     /// was seen, and the failure. Oldest first.
-    pub fn failed_tries(
+    pub fn failed_attempts(
         &self,
     ) -> impl DoubleEndedIterator<Item = (Timestamp, Timestamp, &Failure)> {
-        self.tries.iter().filter_map(|it| match &it.outcome {
-            Some(TryOutcome::Failed { seen_at, failure }) => Some((it.at, *seen_at, failure)),
+        self.attempts.iter().filter_map(|it| match &it.outcome {
+            Some(AttemptResult::Failed { seen_at, failure }) => Some((it.at, *seen_at, failure)),
             _ => None,
         })
     }
@@ -314,13 +317,13 @@ mod tests {
                 ..entry(4, "x", "x", Event::FlowHeld, Reason::KeepsFailing)
             },
         ];
-        let gathered = gather(entries, &[recovery("older", -9), recovery("r", 1)]);
+        let gathered = read_journal(entries, &[recovery("older", -9), recovery("r", 1)]);
         assert_eq!(gathered.left_out, 2);
         let [history] = &gathered.histories[..] else { panic!("{gathered:?}") };
         assert_eq!((history.failed_at, history.noticed_at), (at(1), at(2)));
         assert_eq!((history.end, history.due), (End::Open, Some(at(7))));
         assert_eq!(history.excused, Duration::from_secs(7));
-        assert_eq!(history.failed_tries().count(), 0, "the root run is no try");
+        assert_eq!(history.failed_attempts().count(), 0, "the failed run itself is not an attempt");
     }
 
     #[test]
@@ -336,7 +339,7 @@ mod tests {
             skipped("c", Reason::TooOld),
             adopted(3, "b"),
         ];
-        let gathered = gather(entries, &[recovery("b", 1)]);
+        let gathered = read_journal(entries, &[recovery("b", 1)]);
         let ends: Vec<End> = gathered.histories.iter().map(|history| history.end).collect();
         assert_eq!((ends, gathered.left_out), (vec![End::LeftAlone, End::Open], 0));
     }
@@ -364,14 +367,15 @@ mod tests {
             of(31, Event::Retriggered, Reason::Accepted),
             of(40, Event::Recovered, Reason::IssuedRunSucceeded),
         ];
-        let gathered = gather(entries, &[recovery("r", 0)]);
+        let gathered = read_journal(entries, &[recovery("r", 0)]);
         let [history] = &gathered.histories[..] else { panic!("{gathered:?}") };
-        let dues: Vec<_> = history.tries.iter().map(|made| made.due).collect();
+        let dues: Vec<_> = history.attempts.iter().map(|made| made.due).collect();
         assert_eq!(dues, [Some(at(5)), Some(at(15)), None]);
-        let failed: Vec<_> = history.failed_tries().map(|(made, seen, _)| (made, seen)).collect();
+        let failed: Vec<_> =
+            history.failed_attempts().map(|(made, seen, _)| (made, seen)).collect();
         assert_eq!(failed, [(at(9), at(10)), (at(15), at(20))]);
-        let succeeded = TryOutcome::Succeeded { seen_at: at(40) };
-        assert_eq!(history.tries[2].outcome, Some(succeeded));
+        let succeeded = AttemptResult::Succeeded { seen_at: at(40) };
+        assert_eq!(history.attempts[2].outcome, Some(succeeded));
         assert_eq!((history.end, history.healed_otherwise()), (End::Recovered, false));
     }
 
@@ -386,7 +390,7 @@ mod tests {
         ];
         for (last, expected) in table {
             let held = entry(2, "r", "r", Event::Held, Reason::Forbidden);
-            let gathered = gather(vec![adopted(0, "r"), held, last], &[recovery("r", 0)]);
+            let gathered = read_journal(vec![adopted(0, "r"), held, last], &[recovery("r", 0)]);
             assert_eq!(gathered.histories[0].end, expected);
         }
     }

@@ -1,7 +1,7 @@
-//! What another policy would have done with the failures of the past.
+//! What another policy would have done with past failures.
 //!
-//! [`history`] reads the journal, [`replay`] lets a policy decide again, [`comparison`] sets both side
-//! by side. All of it is pure.
+//! [`history`] reads the journal, [`replay`] decides again under a policy, and [`comparison`]
+//! compares the two. All of this is pure.
 
 pub mod comparison;
 pub mod history;

@@ -1,112 +1,96 @@
-//! What another policy would have done about a failure of the past, as far as that can be known.
+//! What another policy would have done about a past failure, as far as that can be known.
 //!
-//! A replay knows two things. Where the policy would have set the same due time as was set then,
-//! within its jitter, it would have done what was done: the record is followed to the letter, delays
-//! by limits and quiet windows included. Elsewhere it asks the record what a re-trigger at another
-//! moment would have met, assuming that a cause, once gone, stays gone, and that time heals it, not
-//! the number of attempts: up to the last re-trigger that failed it would have failed, from the one
-//! that succeeded on it would have succeeded. In between nobody knows, and then nothing is guessed:
-//! the replay of that failure ends as [`Outcome::Unknown`].
+//! A replay knows two things. If the policy sets the recorded due time, within its jitter, the
+//! replay follows the record exactly, including delays by limits and quiet windows. At any other
+//! time, it assumes that a cause that is gone stays gone, and that time makes a run succeed, not
+//! the number of attempts. So a re-trigger up to the last recorded failure fails, and one from the
+//! recorded success on succeeds. In between, the result is unknown and nothing is guessed: the
+//! replay of that failure ends as [`ReplayOutcome::Unknown`].
 
-use crate::backtest::history::{End, History, Try, TryOutcome};
+use crate::backtest::history::{AttemptResult, End, History, RecordedAttempt};
 use crate::domain::model::failure::Failure;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::time::span;
 use crate::domain::model::time::{after, before};
+use crate::domain::policy::in_force::InForce;
 use crate::domain::policy::retry::RetryPolicy;
-use crate::domain::policy::rule::{Action, Rule};
+use crate::domain::policy::rule::Action;
 use crate::domain::policy::schedule::jittered;
 use crate::domain::recovery::EXCUSED_MAX;
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// What is in force for one failure of one dataflow.
-#[derive(Debug, Clone, Copy)]
-pub struct InForce<'a> {
-    /// Whether the dataflow is looked after at all.
-    pub selected: bool,
-    /// The rule that matches.
-    pub rule: Option<&'a Rule>,
-    /// The policy, what the rule changes included.
-    pub retry: RetryPolicy,
-}
-
-impl InForce<'_> {
-    fn action(&self) -> Action {
-        match self.selected {
-            true => self.rule.map_or(Action::Retry, |rule| rule.action),
-            false => Action::Ignore,
-        }
-    }
-}
-
-/// What a replay has to know of the world besides the record.
+/// What a replay must know besides the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How long after its end a run may have been seen to have ended: one poll.
+    /// How much later than it happened the end of a run may be recorded: one poll interval.
     pub poll: Duration,
-    /// The end of the record; what would have come later is left open.
+    /// The end of the record; what would come later is left open.
     pub until: Timestamp,
 }
 
-/// What became of one failure, or would have.
+/// What happened to one failure, or would have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Course {
+pub struct ReplayResult {
     /// How it ended.
-    pub outcome: Outcome,
-    /// Re-triggers made; where the outcome is unknown, there may have been more.
+    pub outcome: ReplayOutcome,
+    /// The number of re-triggers; if the outcome is unknown, there may be more.
     pub retriggers: u32,
     /// Those whose issued run failed.
     pub wasted: u32,
-    /// From the failure to the moment at which the success was seen; `None` unless recovered.
+    /// From the failure to the moment when the success was seen; `None` unless recovered.
     pub took: Option<Duration>,
 }
 
-/// How a [`Course`] ends.
+/// How a [`ReplayResult`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// In a way that a record can end.
+pub enum ReplayOutcome {
+    /// As a record can end.
     Known(End),
-    /// With a re-trigger at a moment of which the record does not say what it would have met.
+    /// With a re-trigger at a time for which the record does not show the result.
     Unknown,
 }
 
-impl Course {
-    /// What became of the failure.
+impl ReplayResult {
+    /// What happened to the failure.
     pub fn recorded(history: &History) -> Self {
         let recovered = history.end == End::Recovered;
         Self {
-            outcome: Outcome::Known(history.end),
-            retriggers: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
-            wasted: u32::try_from(history.failed_tries().count()).unwrap_or(u32::MAX),
+            outcome: ReplayOutcome::Known(history.end),
+            retriggers: u32::try_from(history.attempts.len()).unwrap_or(u32::MAX),
+            wasted: u32::try_from(history.failed_attempts().count()).unwrap_or(u32::MAX),
             took: recovered.then(|| span(history.failed_at, history.ended_at)),
         }
     }
 
-    /// What would have become of it under the policy that `in_force` names for each failure in turn.
+    /// What would have happened to it under the policy in force for each of its failures, which is
+    /// `None` if the dataflow is not selected.
     pub fn replayed<'a>(
         history: &History,
         bounds: Bounds,
-        in_force: impl Fn(&Failure) -> InForce<'a>,
+        in_force: impl Fn(&Failure) -> Option<InForce<'a>>,
     ) -> Self {
         let mut replay = Replay::of(history, bounds);
         loop {
-            let terms = in_force(replay.failure);
-            if let Some(end) = replay.step(terms.action(), &terms.retry) {
+            let end = match in_force(replay.failure) {
+                Some(it) => replay.step(it.action(), &it.retry),
+                None => Some(replay.at_once(End::LeftAlone)),
+            };
+            if let Some(end) = end {
                 return replay.ended(end);
             }
         }
     }
 }
 
-/// How a replay ends, and when, where that matters.
-type Ending = (Outcome, Timestamp);
+/// How a replay ends, and when, if that matters.
+type Ending = (ReplayOutcome, Timestamp);
 
-/// A replay under way: a run has failed, and the policy is to say what follows.
+/// A replay in progress: a run has failed, and the policy decides what follows.
 struct Replay<'h> {
     history: &'h History,
     bounds: Bounds,
-    /// The failure to deal with.
+    /// The failure to handle.
     failure: &'h Failure,
     /// The run failed no earlier than this …
     earliest: Timestamp,
@@ -116,7 +100,7 @@ struct Replay<'h> {
     seen: Timestamp,
     retriggers: u32,
     wasted: u32,
-    /// True as long as everything was done as in the record.
+    /// True as long as everything matches the record.
     as_recorded: bool,
 }
 
@@ -135,7 +119,7 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// Faces the failure, up to the next one; `None` if there is a next one.
+    /// Handles the failure, up to the next one; `None` if there is a next one.
     fn step(&mut self, action: Action, retry: &RetryPolicy) -> Option<Ending> {
         let unwanted = self.retriggers == 0 && self.history.empty && !retry.retry_empty_success;
         match action {
@@ -160,13 +144,13 @@ impl<'h> Replay<'h> {
         }
     }
 
-    /// Does what the record did, where the policy would have.
+    /// Follows the record, if the policy would have done the same.
     fn follow(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
         let history = self.history;
         if !self.as_recorded {
             return Followed::Not;
         }
-        let made = history.tries.get(self.retriggers as usize);
+        let made = history.attempts.get(self.retriggers as usize);
         let Some(due) = made.map_or(history.due, |made| made.due) else {
             let latest = after(self.latest, jittered(retry, self.retriggers + 1, 1.0));
             let out_of_time = made.is_none() && history.why == Reason::TimeSpent;
@@ -181,13 +165,13 @@ impl<'h> Replay<'h> {
             return self.at_once(End::GivenUp).into();
         }
         match made {
-            Some(made) => self.follow_try(made),
+            Some(made) => self.follow_attempt(made),
             None => self.follow_wait(retry, deadline),
         }
     }
 
-    /// Whether the policy could have set this due time. What was due before the failure was noticed
-    /// was due at once, under any policy.
+    /// Whether the policy could have set this due time. A re-trigger that was due before the
+    /// failure was noticed was due at once, under any policy.
     fn would_set(&self, due: Timestamp, retry: &RetryPolicy) -> bool {
         let attempt = self.retriggers + 1;
         let earliest = after(self.earliest, jittered(retry, attempt, 0.0)).max(self.seen);
@@ -195,26 +179,26 @@ impl<'h> Replay<'h> {
         (earliest..=latest).contains(&due.max(self.seen))
     }
 
-    fn follow_try(&mut self, made: &'h Try) -> Followed {
+    fn follow_attempt(&mut self, made: &'h RecordedAttempt) -> Followed {
         self.retriggers += 1;
-        let last = self.history.tries.len() == self.retriggers as usize;
+        let last = self.history.attempts.len() == self.retriggers as usize;
         match &made.outcome {
-            Some(TryOutcome::Failed { seen_at, failure }) => {
+            Some(AttemptResult::Failed { seen_at, failure }) => {
                 let failed_after = before(*seen_at, self.bounds.poll).max(made.at);
                 self.fail(failure, failed_after, *seen_at);
                 Followed::Failed
             }
-            Some(TryOutcome::Succeeded { seen_at }) => {
-                (Outcome::Known(End::Recovered), *seen_at).into()
+            Some(AttemptResult::Succeeded { seen_at }) => {
+                (ReplayOutcome::Known(End::Recovered), *seen_at).into()
             }
-            None if last => (Outcome::Known(self.history.end), self.history.ended_at).into(),
-            // It was given up, and an operator asked for more.
+            None if last => (ReplayOutcome::Known(self.history.end), self.history.ended_at).into(),
+            // It was given up, and an operator retried it.
             None => self.at_once(End::GivenUp).into(),
         }
     }
 
-    /// The re-trigger that was due was never made. Where that was not the doing of rules or budgets,
-    /// it would not have been made under this policy either.
+    /// The recorded re-trigger was due but never made. Unless rules or budgets prevented it, this
+    /// policy would not have made it either.
     fn follow_wait(&self, retry: &RetryPolicy, deadline: Timestamp) -> Followed {
         let History { end, why, ended_at, .. } = *self.history;
         let same = match (end, why) {
@@ -224,10 +208,10 @@ impl<'h> Replay<'h> {
             (End::Recovered, Reason::LaterRunSucceeded) => retry.skip_when_later_run_succeeded,
             _ => true,
         };
-        if same { (Outcome::Known(end), ended_at).into() } else { Followed::Not }
+        if same { (ReplayOutcome::Known(end), ended_at).into() } else { Followed::Not }
     }
 
-    /// Re-triggers at a moment of the policy's own, where the time for it has come at all.
+    /// Re-triggers at a time that differs from the record, unless the failure ends before that time.
     fn depart(&mut self, retry: &RetryPolicy, deadline: Timestamp) -> Option<Ending> {
         let history = self.history;
         let unmoved = RetryPolicy { randomization_factor: 0.0, ..*retry };
@@ -239,7 +223,7 @@ impl<'h> Replay<'h> {
         let healed = history.healed_otherwise()
             && (history.why != Reason::LaterRunSucceeded || retry.skip_when_later_run_succeeded);
         if (healed || history.end == End::Dismissed) && at >= history.ended_at {
-            return Some((Outcome::Known(history.end), history.ended_at));
+            return Some((ReplayOutcome::Known(history.end), history.ended_at));
         }
         if at > self.bounds.until {
             return Some(self.at_once(End::Open));
@@ -247,12 +231,12 @@ impl<'h> Replay<'h> {
         self.retriggers += 1;
         match what_it_meets(history, at) {
             Some((end, _)) if end > self.bounds.until => Some(self.at_once(End::Open)),
-            Some((end, None)) => Some((Outcome::Known(End::Recovered), end)),
+            Some((end, None)) => Some((ReplayOutcome::Known(End::Recovered), end)),
             Some((end, Some(failure))) => {
                 self.fail(failure, end, end);
                 None
             }
-            None => Some((Outcome::Unknown, at)),
+            None => Some((ReplayOutcome::Unknown, at)),
         }
     }
 
@@ -261,23 +245,23 @@ impl<'h> Replay<'h> {
         (self.failure, self.earliest, self.latest, self.seen) = (failure, earliest, seen, seen);
     }
 
-    /// Left to a person, and whatever came to help before one did.
+    /// On hold, or recovered in another way before a person acted.
     fn held(&self) -> Ending {
         let History { end, why, ended_at, .. } = *self.history;
         let helped = self.history.healed_otherwise() && why != Reason::LaterRunSucceeded;
         match helped || end == End::Dismissed {
-            true => (Outcome::Known(end), ended_at),
+            true => (ReplayOutcome::Known(end), ended_at),
             false => self.at_once(End::Held),
         }
     }
 
     fn at_once(&self, end: End) -> Ending {
-        (Outcome::Known(end), self.seen)
+        (ReplayOutcome::Known(end), self.seen)
     }
 
-    fn ended(&self, (outcome, at): Ending) -> Course {
-        let recovered = outcome == Outcome::Known(End::Recovered);
-        Course {
+    fn ended(&self, (outcome, at): Ending) -> ReplayResult {
+        let recovered = outcome == ReplayOutcome::Known(End::Recovered);
+        ReplayResult {
             outcome,
             retriggers: self.retriggers,
             wasted: self.wasted,
@@ -286,11 +270,11 @@ impl<'h> Replay<'h> {
     }
 }
 
-/// What came of following the record.
+/// The result of following the record.
 enum Followed {
-    /// The story ended as it did then.
+    /// The recovery ended as recorded.
     Ended(Ending),
-    /// The issued run failed as it did then.
+    /// The issued run failed as recorded.
     Failed,
     /// The policy would have done something else.
     Not,
@@ -302,22 +286,22 @@ impl From<Ending> for Followed {
     }
 }
 
-/// What a re-trigger at `at` would have met: when its issued run would have ended, and how; `None`
-/// where the record does not tell. It takes as long as the recorded one it is like.
+/// The result of a re-trigger at `at`: when its issued run would have ended, and how; `None` if the
+/// record does not show it. The run takes as long as the most similar recorded run.
 fn what_it_meets(history: &History, at: Timestamp) -> Option<(Timestamp, Option<&Failure>)> {
-    for made in &history.tries {
-        if let Some(TryOutcome::Succeeded { seen_at }) = made.outcome
+    for made in &history.attempts {
+        if let Some(AttemptResult::Succeeded { seen_at }) = made.outcome
             && at >= made.at
         {
             return Some((after(at, span(made.at, seen_at)), None));
         }
     }
-    let (last, ..) = history.failed_tries().next_back()?;
+    let (last, ..) = history.failed_attempts().next_back()?;
     if at > last {
         return None;
     }
-    let before_it = history.failed_tries().take_while(|(accepted, ..)| *accepted <= at).last();
-    let (accepted, seen_at, failure) = before_it.or_else(|| history.failed_tries().next())?;
+    let before_it = history.failed_attempts().take_while(|(accepted, ..)| *accepted <= at).last();
+    let (accepted, seen_at, failure) = before_it.or_else(|| history.failed_attempts().next())?;
     Some((after(at, span(accepted, seen_at)), Some(failure)))
 }
 

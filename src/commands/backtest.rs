@@ -1,86 +1,72 @@
-//! `flowmend backtest`: the failures of the past under another policy, and what of that can be known.
+//! `flowmend backtest`: past failures under another policy, as far as that can be known.
 
-use super::shown::seconds;
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
+use super::context::{Exit, is_selected, print};
+use super::format::{keep_whole, length, seconds, table};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
-use crate::backtest::history::{EVENTS, Gathered, History, gather};
-use crate::backtest::replay::{Bounds, InForce};
+use crate::backtest::history::{EVENTS, Histories, History, read_journal};
+use crate::backtest::replay::Bounds;
 use crate::cli::BacktestArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::model::failure::Failure;
 use crate::domain::model::time::before;
-use crate::domain::policy::rule;
 use crate::settings::{Settings, format_duration};
 use crate::store::{Filter, SqliteStore, Store};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// More dataflows than this are for scripts.
+/// More dataflows than this are in the JSON document only.
 const ROWS: usize = 10;
 
-/// What a replay goes by.
-const GOES_BY: &str = "Where this policy would have set the due time that was set, the record stands. A \
-    re-trigger at another time is taken to fail up to the last one that failed, and to succeed from \
-    the one that succeeded on. Times to recovery are of those that are known to recover.";
+/// What a replay assumes.
+const ASSUMPTIONS: &str = "Where this policy would have set the same due time, the recorded result is used. A \
+    re-trigger at another time is assumed to fail before the last recorded failure, and to succeed after \
+    the recorded success. Times to recovery count only failures that are known to recover.";
 
-/// What no replay of a journal can know.
-const CANNOT_KNOW: [&str; 7] = [
-    "What a re-trigger would have met in between, or where none ever succeeded: \"not to be known\".",
-    "Whether time healed, or the number of attempts. Time is assumed, and that it heals for good.",
-    "What more or fewer runs would have changed on the platform.",
-    "What limits, breakers, quiet windows, operators, disabled dataflows and jitter would have done at \
-     other times.",
-    "When an issued run ended: it is seen up to one poll later.",
-    "Failures of dataflows that were not selected, and runs skipped for another reason than a rule.",
-    "What would follow from watch_timeout, confirm_window, when_in_doubt, target, and from later runs \
-     that nobody looked for.",
+/// What a replay of the journal cannot know.
+const LIMITATIONS: [&str; 7] = [
+    "The result of a re-trigger between the two, or for a failure that never recovered, is \"unknown\".",
+    "Time is assumed to make a run succeed, not the number of attempts. A cause that is gone is assumed \
+     to stay gone.",
+    "More or fewer runs might have changed something at Adobe; that is not considered.",
+    "Limits, breakers, quiet windows, operators, disabled dataflows and jitter are not replayed at other \
+     times.",
+    "The end of a new run is recorded up to one poll interval late.",
+    "Failures of dataflows that were not selected, and runs that were skipped for reasons other than a \
+     rule, are not included.",
+    "watch_timeout, confirm_window, when_in_doubt and target are not replayed, nor are later runs that \
+     were not recorded.",
 ];
 
-pub(super) async fn backtest(args: BacktestArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow::Result<Exit> {
     let now = SystemClock::new().now();
     let since = before(now, args.since);
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let entries = store.history(None, since, &EVENTS).await?;
     let recoveries = store.recoveries(&Filter::default()).await?;
     store.close().await;
-    // The platform dates the journal, and its clock may be ahead.
+    // The journal has Adobe's time, which may be ahead of this machine's.
     let until = entries.iter().map(|entry| entry.at).fold(now, Timestamp::max);
-    let gathered = gather(entries, &recoveries);
+    let gathered = read_journal(entries, &recoveries);
     let bounds = Bounds { poll: settings.poll.interval, until };
+    let policies = settings.policies();
     let comparison = compare(&gathered.histories, bounds, |history, failure| {
-        in_force(&settings, history, failure)
+        let History { sandbox, flow_id, flow_name, .. } = history;
+        let selected = is_selected(settings, sandbox, flow_id, flow_name);
+        selected.then(|| policies.in_force(sandbox, flow_id, flow_name, failure))
     });
-    let report = Report { settings: &settings, since, until, gathered: &gathered, comparison };
+    let report = Report { settings, since, until, gathered: &gathered, comparison };
     print(&if args.json { report.as_json()? } else { report.as_text()? })?;
     Ok(Exit::Done)
 }
 
-fn in_force<'a>(settings: &'a Settings, history: &History, failure: &Failure) -> InForce<'a> {
-    let History { sandbox, flow_id, flow_name, .. } = history;
-    let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
-    let base = settings.policy_for(sandbox, flow_id, flow_name).retry;
-    let (rule, retry) = rule::in_force(&settings.rules, base, sandbox, flow_id, flow_name, failure);
-    InForce {
-        selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
-        rule,
-        retry,
-    }
-}
-
-/// Everything there is to tell.
+/// Everything that is printed.
 struct Report<'a> {
     settings: &'a Settings,
     since: Timestamp,
     until: Timestamp,
-    gathered: &'a Gathered,
+    gathered: &'a Histories,
     comparison: Comparison,
 }
 
@@ -114,8 +100,8 @@ impl Report<'_> {
                 "replayed": times_as_json(&both.1),
             },
             "dataflows": dataflows,
-            "goes_by": GOES_BY,
-            "cannot_know": CANNOT_KNOW,
+            "assumptions": ASSUMPTIONS,
+            "limitations": LIMITATIONS,
         });
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }
@@ -126,7 +112,7 @@ impl Report<'_> {
         let since = seconds(self.since);
         let failures = self.comparison.recorded.failures;
         if failures == 0 {
-            writeln!(out, "The journal tells of no failure since {since}: nothing to replay.")?;
+            writeln!(out, "No failures recorded since {since}: nothing to replay.")?;
             self.write_left_out(out)?;
             return Ok(text);
         }
@@ -134,24 +120,27 @@ impl Report<'_> {
         writeln!(out, "{}\n", totals_table(&self.comparison).trim_fmt())?;
         self.write_changes(out)?;
         self.write_left_out(out)?;
-        writeln!(out, "{}\n\nWhat this cannot know:", wrapped("", GOES_BY))?;
-        for point in CANNOT_KNOW {
+        writeln!(out, "{}\n\nLimitations:", wrapped("", ASSUMPTIONS))?;
+        for point in LIMITATIONS {
             writeln!(out, "{}", wrapped("- ", point))?;
         }
         let retention = format_duration(self.settings.store.retention);
-        writeln!(out, "- What the store has forgotten (store.retention = {retention}).")?;
+        writeln!(out, "- Failures older than store.retention = {retention} are not included.")?;
         Ok(text)
     }
 
-    /// Which failures would have gone another way, and in which dataflows most of them are.
+    /// How many failures would have ended differently, and in which dataflows.
     fn write_changes(&self, out: &mut String) -> std::fmt::Result {
         let Comparison { changed, recorded, replayed, flows, .. } = &self.comparison;
         if *changed == 0 {
-            return writeln!(out, "Each would have ended as it did, after as many re-triggers.\n");
+            return writeln!(
+                out,
+                "All would have ended as they did, after the same number of re-triggers.\n"
+            );
         }
         let unknown = match replayed.unknown {
             0 => String::new(),
-            unknown => format!("; of {unknown} it cannot be known"),
+            unknown => format!("; for {unknown} this is unknown"),
         };
         let differ = format!(
             "{changed} of {} would have ended differently or after more or fewer re-triggers\
@@ -171,7 +160,8 @@ impl Report<'_> {
             0 => Ok(()),
             count => writeln!(
                 out,
-                "Left out: {count} recoveries that began earlier; a longer --since may take them in.\n"
+                "Recoveries left out because they began earlier: {count}; a longer --since may include \
+                 them.\n"
             ),
         }
     }
@@ -199,19 +189,15 @@ fn times_as_json(times: &Times) -> Value {
     json!({ "median": within(50), "p90": within(90) })
 }
 
-/// A row per figure that is not nothing in both columns.
+/// A row per figure that is not 0 in both columns.
 fn totals_table(comparison: &Comparison) -> Table {
     let Comparison { recorded, replayed, both, .. } = comparison;
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
+    let mut table = table(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
     let unknown = replayed.unknown;
     let sign = if unknown > 0 { "≥ " } else { "" };
     for (name, was, is) in [
         ("re-triggers", recorded.retriggers, replayed.retriggers),
-        ("  wasted: the issued run failed", recorded.wasted, replayed.wasted),
+        ("  wasted: the new run failed", recorded.wasted, replayed.wasted),
     ] {
         let by = difference(was, is);
         table.add_row([name, &was.to_string(), &format!("{sign}{is}"), &format!("{sign}{by}")]);
@@ -227,25 +213,25 @@ fn totals_table(comparison: &Comparison) -> Table {
         },
     ]);
     for (name, was, is) in [
-        ("held for a person", recorded.held, replayed.held),
-        ("left alone", recorded.left_alone, replayed.left_alone),
+        ("on hold", recorded.held, replayed.held),
+        ("skipped", recorded.left_alone, replayed.left_alone),
         ("given up", recorded.given_up, replayed.given_up),
         ("dismissed", recorded.dismissed, replayed.dismissed),
-        ("not ended yet", recorded.open, replayed.open),
-        ("not to be known", 0, unknown),
+        ("still open", recorded.open, replayed.open),
+        ("unknown", 0, unknown),
     ] {
         if was + is > 0 {
             table.add_row([name, &was.to_string(), &is.to_string(), &difference(was, is)]);
         }
     }
     let mut times = |name: String, was: &Times, is: &Times, comparable: bool| {
-        for (percent, label) in [(50, "median"), (90, "90 %")] {
+        for (percent, label) in [(50, "median"), (90, "90%")] {
             let (was, is) = (was.within(percent), is.within(percent));
             let by = if comparable { longer(was, is) } else { String::new() };
-            table.add_row([format!("{name}, {label}"), length(was), length(is), by]);
+            table.add_row([format!("{name}, {label}"), time(was), time(is), by]);
         }
     };
-    // Where fewer recover, it is the slow ones that are missing: that is not faster.
+    // If fewer recover, the slow ones are missing: that is not faster.
     let same = recorded.recovered == replayed.recovered;
     times("time to recovery".to_owned(), &recorded.healing, &replayed.healing, same);
     if !same && both.0.count() > 0 {
@@ -258,11 +244,7 @@ fn totals_table(comparison: &Comparison) -> Table {
 }
 
 fn flows_table(flows: &[FlowChange]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
+    let mut table = table(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
     for flow in flows.iter().filter(|flow| flow.changed > 0).take(ROWS) {
         let FlowChange { recorded, replayed, .. } = flow;
         let sign = if replayed.unknown > 0 { "≥ " } else { "" };
@@ -278,7 +260,7 @@ fn flows_table(flows: &[FlowChange]) -> Table {
     table
 }
 
-/// A count that is known, and up to `unknown` more.
+/// A known count, and up to `unknown` more.
 fn range(least: u64, unknown: u64) -> String {
     match unknown {
         0 => least.to_string(),
@@ -294,22 +276,19 @@ fn difference(was: u64, is: u64) -> String {
     }
 }
 
-/// A length of time in its two largest units.
-fn length(time: Option<Duration>) -> String {
-    let Some(time) = time else { return "-".to_owned() };
-    let shown = humantime::format_duration(Duration::from_secs(time.as_secs())).to_string();
-    shown.split(' ').take(2).collect::<Vec<_>>().join(" ")
+/// `-` if there is no time.
+fn time(time: Option<Duration>) -> String {
+    time.map_or("-".to_owned(), length)
 }
 
 fn longer(was: Option<Duration>, is: Option<Duration>) -> String {
     let (Some(was), Some(is)) = (was, is) else { return "-".to_owned() };
-    let by = Duration::from_secs(was.as_secs().abs_diff(is.as_secs()));
-    let sign = match is.as_secs().cmp(&was.as_secs()) {
-        std::cmp::Ordering::Less => "-",
-        std::cmp::Ordering::Equal => return "0".to_owned(),
-        std::cmp::Ordering::Greater => "+",
-    };
-    format!("{sign}{}", length(Some(by)))
+    let by = length(Duration::from_secs(was.as_secs().abs_diff(is.as_secs())));
+    match is.as_secs().cmp(&was.as_secs()) {
+        std::cmp::Ordering::Less => format!("-{by}"),
+        std::cmp::Ordering::Equal => "0".to_owned(),
+        std::cmp::Ordering::Greater => format!("+{by}"),
+    }
 }
 
 /// `text` in lines that fit a terminal, the first after `bullet` and the others below it.

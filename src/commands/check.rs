@@ -1,32 +1,28 @@
-//! `flowmend check`: would it work, and on what?
+//! `flowmend check`: checks configuration, store, credentials and access, and lists the dataflows.
 
-use super::shown::policy;
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
-use crate::cli::ConfigArgs;
+use super::context::{Exit, print};
+use super::format::{keep_whole, policy, table};
 use crate::clock::SystemClock;
 use crate::daemon::{Catalog, PassError};
 use crate::domain::model::flow::FlowKind;
+use crate::domain::model::ids::SandboxName;
 use crate::domain::plan::dataflow::Dataflow;
+use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use crate::store::{SqliteStore, Store};
 use crate::telemetry::chain;
-use comfy_table::{ContentArrangement, Table, presets};
+
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn check(settings: &Settings) -> anyhow::Result<Exit> {
     let mut report = String::from("configuration  ok\n");
     for warning in &settings.warnings {
         writeln!(report, "warning        {warning}")?;
     }
-    let mut worst = check_store(&settings, &mut report).await?;
+    let mut worst = check_store(settings, &mut report).await?;
     let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
     if let Err(error) = service.authenticate().await {
         writeln!(report, "credentials    FAILED: {}", chain(&error))?;
@@ -35,7 +31,7 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     }
     writeln!(report, "credentials    ok, as {}", service.client_id())?;
     for sandbox in &settings.sandboxes {
-        let exit = check_sandbox(&service, &settings, sandbox, &mut report).await?;
+        let exit = check_sandbox(&service, settings, sandbox, &mut report).await?;
         if worst == Exit::Done {
             worst = exit;
         }
@@ -44,7 +40,7 @@ pub(super) async fn check(args: ConfigArgs, environment: Environment) -> anyhow:
     Ok(worst)
 }
 
-/// Looks at the store and changes nothing; where there is none yet, at the folder it will be made in.
+/// Checks the store without changing it; if there is none yet, checks its directory.
 async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result<Exit> {
     let path = &settings.store.path;
     let shown = path.display();
@@ -52,13 +48,13 @@ async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result
         let folder = std::path::absolute(path)?;
         return match folder.parent().is_some_and(Path::is_dir) {
             true => {
-                writeln!(report, "store          ok, will be made at {shown}")?;
+                writeln!(report, "store          ok, will be created at {shown}")?;
                 Ok(Exit::Done)
             }
             false => {
                 writeln!(
                     report,
-                    "store          FAILED: {shown}: its folder does not exist; make it"
+                    "store          FAILED: {shown}: its directory does not exist; create it"
                 )?;
                 Ok(Exit::Failed)
             }
@@ -87,7 +83,7 @@ async fn check_sandbox(
     match catalog.refresh(service, settings, sandbox).await {
         Ok(()) => {
             writeln!(report, "\nsandbox {}  ok", sandbox.name)?;
-            write_catalog(&catalog, report)?;
+            write_catalog(&catalog, &sandbox.name, &settings.policies(), report)?;
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -110,21 +106,19 @@ fn exit_for(error: &ApiError) -> Exit {
     }
 }
 
-fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
+fn write_catalog(
+    catalog: &Catalog,
+    sandbox: &SandboxName,
+    policies: &Policies,
+    report: &mut String,
+) -> anyhow::Result<()> {
     let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
     dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
     if dataflows.is_empty() {
-        writeln!(
-            report,
-            "  WARNING: no dataflow matches include and exclude; is there a typing error?"
-        )?;
+        writeln!(report, "  WARNING: no dataflow matches include and exclude; check for typos")?;
         return Ok(());
     }
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
+    let mut table = table(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
     for dataflow in &dataflows {
         let last = dataflow.flow.last_run.as_ref();
         table.add_row([
@@ -134,19 +128,48 @@ fn write_catalog(catalog: &Catalog, report: &mut String) -> anyhow::Result<()> {
             dataflow.flow.state.as_str().to_owned(),
             last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
             match dataflow.kind {
-                FlowKind::Batch => policy(&dataflow.retry),
-                _ => "left alone".to_owned(),
+                FlowKind::Batch => {
+                    policy(&policies.of(sandbox, &dataflow.flow.id, &dataflow.flow.name).retry)
+                }
+                _ => "skipped".to_owned(),
             },
         ]);
     }
     keep_whole(&mut table, &[0, 1]);
     writeln!(report, "{table}")?;
+    for policy in policies.dataflows.iter() {
+        write_overruled_kinds(policy, &dataflows, sandbox, report)?;
+    }
     let unknown = catalog.count(FlowKind::Unknown);
     if unknown > 0 {
         writeln!(
             report,
-            "  {unknown} of unknown kind: they are left alone unless a [[dataflow]] sets kind = \"batch\""
+            "  {unknown} of unknown kind: skipped unless a [[dataflow]] sets kind = \"batch\""
         )?;
     }
+    Ok(())
+}
+
+/// Warns of a configured kind that Adobe contradicts for some of the dataflows it covers.
+fn write_overruled_kinds(
+    policy: &DataflowPolicy,
+    dataflows: &[&Dataflow],
+    sandbox: &SandboxName,
+    report: &mut String,
+) -> anyhow::Result<()> {
+    let Some(kind) = policy.kind else { return Ok(()) };
+    let covered = |it: &&&Dataflow| policy.scope.covers(sandbox, &it.flow.id, &it.flow.name);
+    let mut others = dataflows.iter().filter(covered).filter(|it| it.kind != kind);
+    let Some(first) = others.next() else { return Ok(()) };
+    writeln!(
+        report,
+        "  WARNING: kind = \"{}\" for \"{}\" has no effect on {} (of kind {}) and {} more;\n  \
+         match fewer dataflows",
+        kind.as_str(),
+        policy.scope.dataflow.as_ref().map_or("*", |it| it.as_str()),
+        first.flow.name,
+        first.kind.as_str(),
+        others.count(),
+    )?;
     Ok(())
 }

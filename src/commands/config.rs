@@ -1,17 +1,18 @@
 //! `flowmend config show|schema|default`.
 
-use super::{Environment, Exit, load, print};
-use crate::cli::ConfigCommand;
-use crate::settings::{DEFAULT_TOML, schema};
+use super::context::{Exit, print};
+use crate::cli::{ConfigArgs, ConfigCommand};
+use crate::settings::{DEFAULT_TOML, Faults, Settings, schema};
+use std::sync::Arc;
 
-pub(super) fn config(command: ConfigCommand, environment: Environment) -> anyhow::Result<Exit> {
+pub(super) fn config(
+    command: ConfigCommand,
+    load: impl Fn(&ConfigArgs) -> Result<Arc<Settings>, Faults>,
+) -> anyhow::Result<Exit> {
     match command {
         ConfigCommand::Default => print(DEFAULT_TOML)?,
         ConfigCommand::Schema => print(&(serde_json::to_string_pretty(&schema())? + "\n"))?,
-        ConfigCommand::Show(args) => match load(&args, &environment) {
-            Ok(settings) => print(&settings.render())?,
-            Err(exit) => return Ok(exit),
-        },
+        ConfigCommand::Show(args) => print(&load(&args)?.render())?,
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
-//! `flowmend demo`: the daemon against the simulated platform, at a pace that can be watched.
+//! `flowmend demo`: the daemon against the simulated platform, fast enough to watch.
 
+use super::context::{Exit, print, stop_on_signal};
 use super::simulate::settings_for;
-use super::{Exit, Identity, daemon, print, stop_on_signal};
+use super::wiring::{Identity, daemon};
 use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::Mode;
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// What differs from the defaults: everything is faster, nothing is decided differently.
+/// What differs from the defaults: everything is faster, but decided in the same way.
 const PACE: &str = r#"
 [poll]
 interval = "1s"
@@ -49,7 +50,7 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     let simulator = Simulator::start(world, clock, args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let directory = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
     let config = directory.path().join("flowmend.toml");
     let store = directory.path().join("flowmend.db");
     let url = simulator.base_url();
@@ -89,13 +90,14 @@ async fn run_for(daemon: &mut crate::daemon::Daemon, args: &DemoArgs, stop: &Can
 
 fn introduce(url: &str, args: &DemoArgs) -> std::io::Result<()> {
     let end = match args.duration {
-        Some(duration) => format!("It ends after {}.", humantime::format_duration(duration)),
-        None => "Ctrl-C ends it with a summary.".to_owned(),
+        Some(duration) => format!("It stops after {}.", humantime::format_duration(duration)),
+        None => "Press Ctrl-C to stop it and see a summary.".to_owned(),
     };
     print(&format!(
-        "flowmend demo: some forty dataflows on a simulated platform, some of whose runs fail.\n\
-         Delays are seconds here instead of minutes. {end}\n\n\
-         The platform listens on {url}; what it saw is at {url}/simulator/ledger\n\n\
+        "flowmend demo: about forty dataflows on a simulated platform; some of their runs fail.\n\
+         Delays are seconds instead of minutes. {end}\n\n\
+         The simulated platform listens on {url}\n\
+         Its request log: {url}/simulator/ledger\n\n\
          Watch for \"re-triggered failed run\" with new_run_id and etag, and for \"recovered\".\n\n"
     ))
 }
@@ -105,9 +107,9 @@ async fn summarize(ledger: &Ledger, store: &dyn Store) -> anyhow::Result<()> {
     let states: Vec<String> =
         counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     print(&format!(
-        "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in all\n\n\
-         Next\n  flowmend config default    every setting, with its default and its meaning\n  \
-         flowmend check --config FILE    try your own credentials; it changes nothing\n  \
+        "\nSummary\n  recoveries    {}\n  re-triggers   {} accepted by the platform\n  requests      {} in total\n\n\
+         Next\n  flowmend config default                  every setting, with its meaning and default\n  \
+         flowmend check --config FILE             check your own credentials; changes nothing\n  \
          flowmend once --config FILE --dry-run    what would be re-triggered in your sandbox\n",
         if states.is_empty() { "none".to_owned() } else { states.join(", ") },
         ledger.accepted().count(),

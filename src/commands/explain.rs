@@ -1,60 +1,57 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::shown::{as_json, distance, policy, seconds, seconds_from};
-use super::status::keep_whole;
-use super::{Environment, Exit, load, print};
+use super::context::{Exit, is_selected, print};
+use super::format::{as_json, distance, keep_whole, policy, seconds, seconds_from, table};
 use crate::cli::ExplainArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::time::after;
-use crate::domain::policy::retry::{RetryOverride, RetryPolicy};
-use crate::domain::policy::rule::{self, Action, Rule};
+use crate::domain::policy::in_force::{InForce, Policies};
+use crate::domain::policy::retry::RetryOverride;
 use crate::domain::recovery::ABSENCES_NEEDED;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::{Settings, format_duration};
 use crate::store::{SqliteStore, Store};
 use crate::telemetry;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-pub(super) async fn explain(args: ExplainArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::Result<Exit> {
     let store = SqliteStore::open_existing(&settings.store.path).await?;
     let recovery = store.recovery_of(&args.run).await?;
     let root = recovery.as_ref().map_or(&args.run, |recovery| &recovery.root_run_id);
     let entries = store.journal(root).await?;
     store.close().await;
     let now = SystemClock::new().now();
-    let Some(story) = Story::new(&args.run, recovery.as_ref(), &entries, &settings, now) else {
-        telemetry::complain(&unknown(&args.run, &settings));
+    let policies = settings.policies();
+    let history = RunHistory::new(&args.run, recovery.as_ref(), &entries, settings, &policies, now);
+    let Some(history) = history else {
+        telemetry::print_error(&unknown(&args.run, settings));
         return Ok(Exit::Failed);
     };
-    print(&if args.json { story.as_json()? } else { story.as_text()? })?;
+    print(&if args.json { history.as_json()? } else { history.as_text()? })?;
     Ok(Exit::Done)
 }
 
 fn unknown(run: &RunId, settings: &Settings) -> String {
     format!(
-        "run {run} is not known to the store {store}\n\
-         - It was never seen: it did not fail, its dataflow is not selected, it failed before\n  \
-         poll.lookback = {lookback} began, or another store is in use.\n\
-         - Or it is forgotten: what has ended is removed after store.retention = {retention}.",
+        "run {run} is not in the store {store}\n\
+         - flowmend never saw it: it did not fail, its dataflow is not selected, it failed more than\n  \
+         poll.lookback = {lookback} before flowmend looked for it, or another store is in use.\n\
+         - Or it was removed: recoveries that have ended are kept for store.retention = {retention}.",
         store = settings.store.path.display(),
         lookback = format_duration(settings.poll.lookback),
         retention = format_duration(settings.store.retention),
     )
 }
 
-/// Everything there is to tell about one run.
-struct Story<'a> {
-    /// The run that was asked about.
+/// Everything that is known about one run.
+struct RunHistory<'a> {
+    /// The run that the user named.
     run: &'a RunId,
     recovery: Option<&'a Recovery>,
     /// Oldest first.
@@ -62,24 +59,23 @@ struct Story<'a> {
     sandbox: &'a SandboxName,
     flow_id: &'a FlowId,
     flow_name: &'a str,
-    /// What is in force for the failure today.
-    retry: RetryPolicy,
-    /// The rule that matches the failure today.
-    rule: Option<&'a Rule>,
-    /// The `match` of the `[[dataflow]]` that holds for it.
+    /// The policy in force for the failure now.
+    in_force: InForce<'a>,
+    /// The `match` of the `[[dataflow]]` in force.
     pattern: Option<&'a str>,
-    /// True if the configuration of today selects the dataflow.
+    /// True if the current configuration selects the dataflow.
     is_selected: bool,
     now: Timestamp,
 }
 
-impl<'a> Story<'a> {
-    /// `None` if there is nothing to tell.
+impl<'a> RunHistory<'a> {
+    /// `None` if the store does not know the run.
     fn new(
         run: &'a RunId,
         recovery: Option<&'a Recovery>,
         entries: &'a [Entry],
-        settings: &'a Settings,
+        settings: &Settings,
+        policies: &'a Policies,
         now: Timestamp,
     ) -> Option<Self> {
         let (sandbox, flow_id, flow_name) = match (recovery, entries.last()) {
@@ -87,18 +83,12 @@ impl<'a> Story<'a> {
             (None, Some(it)) => (&it.sandbox, &it.flow_id, &it.flow_name),
             (None, None) => return None,
         };
-        let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
-        let policy = settings.policy_for(sandbox, flow_id, flow_name);
-        let dataflow = policy.rule.and_then(|rule| settings.dataflows.get(rule));
         let latest = entries.iter().rev().find_map(|entry| entry.failure.as_ref());
         let failure = recovery.map(|it| &it.failure).or(latest);
-        let (rule, retry) = match failure {
-            Some(failure) => {
-                let (rules, base) = (&settings.rules, policy.retry);
-                rule::in_force(rules, base, sandbox, flow_id, flow_name, failure)
-            }
-            None => (None, policy.retry),
-        };
+        let dataflow = policies.of(sandbox, flow_id, flow_name);
+        let in_force = failure.map_or(InForce { rule: None, retry: dataflow.retry }, |failure| {
+            policies.in_force(sandbox, flow_id, flow_name, failure)
+        });
         Some(Self {
             run,
             recovery,
@@ -106,10 +96,9 @@ impl<'a> Story<'a> {
             sandbox,
             flow_id,
             flow_name,
-            retry,
-            rule,
-            pattern: dataflow.map(|dataflow| dataflow.pattern.as_str()),
-            is_selected: own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name)),
+            in_force,
+            pattern: dataflow.scope.dataflow.as_ref().map(|matcher| matcher.as_str()),
+            is_selected: is_selected(settings, sandbox, flow_id, flow_name),
             now,
         })
     }
@@ -131,9 +120,9 @@ impl<'a> Story<'a> {
             "flow_name": self.flow_name,
             "is_selected": self.is_selected,
             "dataflow_match": self.pattern,
-            "rule": self.rule.map(|rule| rule.name.as_str()),
-            "action": self.rule.map_or(Action::Retry, |rule| rule.action).as_str(),
-            "max_attempts": self.retry.max_attempts,
+            "rule": self.in_force.rule.map(|rule| rule.name.as_str()),
+            "action": self.in_force.action().as_str(),
+            "max_attempts": self.in_force.retry.max_attempts,
             "codes": self.codes(),
             "next": self.next(),
             "recovery": recovery,
@@ -147,21 +136,22 @@ impl<'a> Story<'a> {
         let mut text = String::new();
         let out = &mut text;
         writeln!(out, "run       {}{}", self.run, self.role())?;
-        let not_selected = if self.is_selected { "" } else { "  not selected any more" };
+        let not_selected = if self.is_selected { "" } else { "  no longer selected" };
         writeln!(out, "dataflow  {}  {}{not_selected}", self.flow_name, self.flow_id)?;
         writeln!(out, "sandbox   {}", self.sandbox)?;
         let table = match self.pattern {
             Some(pattern) => format!("[[dataflow]] match = \"{pattern}\""),
             None => "[retry]".to_owned(),
         };
-        let rule = match self.rule {
+        let rule = match self.in_force.rule {
             Some(rule) => format!("\"{}\": {}", rule.name, rule.action.as_str()),
-            None => "none matches, so it is re-triggered".to_owned(),
+            None => "none matches, so the run is re-triggered".to_owned(),
         };
         writeln!(out, "rule      {rule}")?;
-        let overridden = self.rule.is_some_and(|rule| rule.retry != RetryOverride::default());
+        let overridden =
+            self.in_force.rule.is_some_and(|rule| rule.retry != RetryOverride::default());
         let overridden = if overridden { " and the rule" } else { "" };
-        writeln!(out, "policy    {}  from {table}{overridden}", policy(&self.retry))?;
+        writeln!(out, "policy    {}  from {table}{overridden}", policy(&self.in_force.retry))?;
         if let Some(recovery) = self.recovery {
             let codes = self.codes().unwrap_or("no error code");
             writeln!(out, "failed    {}  {codes}", seconds_from(recovery.failed_at, self.now))?;
@@ -174,20 +164,20 @@ impl<'a> Story<'a> {
         Ok(text)
     }
 
-    /// What the run is in the story, where it is not the root run.
+    /// The role of the run in the recovery, if it is not the root run.
     fn role(&self) -> String {
         let Some(recovery) = self.recovery else { return String::new() };
         let issued = recovery.attempts.iter().find(|attempt| attempt.issued == *self.run);
         match issued {
             Some(attempt) if recovery.root_run_id != *self.run => format!(
-                "  issued by attempt {} for failed run {}",
+                "  created by attempt {} for failed run {}",
                 attempt.number, recovery.root_run_id
             ),
             _ => String::new(),
         }
     }
 
-    /// The error codes of the failure that began it all.
+    /// The error codes of the first failure.
     fn codes(&self) -> Option<&str> {
         let mut decided = self.entries.iter().filter(|entry| entry.root_run_id.is_some());
         decided.next().and_then(|first| first.detail.as_deref())
@@ -195,10 +185,10 @@ impl<'a> Story<'a> {
 
     fn budget(&self, recovery: &Recovery) -> String {
         format!(
-            "{} of {} re-triggers made; none after {}",
+            "{} of {} attempts used; no attempt after {}",
             recovery.attempts.len(),
-            self.retry.max_attempts,
-            seconds_from(recovery.deadline(&self.retry, self.now), self.now)
+            self.in_force.retry.max_attempts,
+            seconds_from(recovery.deadline(&self.in_force.retry, self.now), self.now)
         )
     }
 
@@ -206,7 +196,7 @@ impl<'a> Story<'a> {
     fn next(&self) -> String {
         let Some(recovery) = self.recovery else { return self.next_of_skipped() };
         let at = |at| seconds_from(at, self.now);
-        let max = self.retry.max_attempts;
+        let max = self.in_force.retry.max_attempts;
         let root = &recovery.root_run_id;
         let ended = at(recovery.updated_at);
         match &recovery.state {
@@ -215,43 +205,46 @@ impl<'a> Story<'a> {
             }
             State::Waiting { attempt, due } => format!(
                 "waiting: attempt {attempt} of {max} was due {}; the next pass makes it unless a \
-                 limit puts it off",
+                 limit delays it",
                 at(*due)
             ),
             State::Triggering { attempt, since, .. } => format!(
-                "triggering: attempt {attempt} of {max} was begun {}; its answer is awaited",
+                "triggering: attempt {attempt} of {max} began {}; waiting for the answer",
                 at(*since)
             ),
             State::InDoubt { attempt, since, absences, .. } => format!(
-                "in doubt: was attempt {attempt} of {max}, begun {}, accepted? A run not listed \
-                 from {} on counts as not made ({absences} of {ABSENCES_NEEDED} listings say so)",
+                "in doubt: unknown whether Adobe accepted attempt {attempt} of {max}, begun {}. It is \
+                 retried only after {ABSENCES_NEEDED} complete listings from {} on show no new run \
+                 ({absences} so far)",
                 at(*since),
-                at(after(*since, recovery.confirmed_after(&self.retry)))
+                at(after(*since, recovery.confirmed_after(&self.in_force.retry)))
             ),
             State::Watching { attempt, issued, since } => format!(
-                "watching: run {issued} of attempt {attempt} of {max} has not ended; given up {}",
-                at(after(*since, self.retry.watch_timeout))
+                "watching: run {issued} of attempt {attempt} of {max} is in progress; flowmend gives up {}",
+                at(after(*since, self.in_force.retry.watch_timeout))
             ),
             State::Held {
                 why: why @ (Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported),
                 ..
             } => format!(
-                "held since {ended}: {why}; until flowmend resume --flow {}, or flowmend retry {root}",
+                "on hold since {ended}: {why}; to continue: flowmend resume --flow {}, or flowmend retry {root}",
                 self.flow_id
             ),
             State::Held { why, .. } if why.passes() && *why != Reason::HeldByRule => format!(
-                "held since {ended}: {why}; until the cause is gone, or flowmend retry {root}"
+                "on hold since {ended}: {why}; continues when the cause is gone, or after flowmend retry {root}"
             ),
-            State::Held { why, .. } => format!(
-                "held since {ended}: {why}; a person decides: flowmend retry {root}, or dismiss"
-            ),
+            State::Held { why, .. } => {
+                format!(
+                    "on hold since {ended}: {why}; to continue: flowmend retry {root}, or dismiss it"
+                )
+            }
             State::Recovered { why } => format!("nothing: recovered {ended}: {why}"),
             State::GivenUp { why } => {
-                format!("nothing: given up {ended}: {why}; to try again: flowmend retry {root}")
+                format!("nothing: given up {ended}: {why}; to retry: flowmend retry {root}")
             }
-            State::Dismissed { why } => format!(
-                "nothing: dismissed {ended}: \"{why}\"; to try again: flowmend retry {root}"
-            ),
+            State::Dismissed { why } => {
+                format!("nothing: dismissed {ended}: \"{why}\"; to retry: flowmend retry {root}")
+            }
         }
     }
 
@@ -259,26 +252,22 @@ impl<'a> Story<'a> {
         let Some(last) = self.entries.last() else { return String::new() };
         match last.reason {
             _ if last.event != Event::Skipped => {
-                "nothing: the recovery is removed (store.retention); this is left of it".to_owned()
+                "nothing: the recovery was removed (store.retention); only this is left".to_owned()
             }
             Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => format!(
-                "left alone while its dataflow is held; taken on if that ends within \
+                "skipped while its dataflow is on hold; retried if the hold ends within \
                  poll.lookback: flowmend resume --flow {}",
                 self.flow_id
             ),
             Reason::FlowDisabled | Reason::NotSelected | Reason::UnknownKind => {
-                "left alone; taken on if the cause goes away within poll.lookback".to_owned()
+                "skipped; retried if the cause goes away within poll.lookback".to_owned()
             }
-            _ => "nothing: left alone for good".to_owned(),
+            _ => "nothing: skipped for good".to_owned(),
         }
     }
 
     fn timeline(&self) -> Table {
-        let mut table = Table::new();
-        table
-            .load_preset(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(["TIME", "TRY", "WHAT", "WHY"]);
+        let mut table = table(["TIME", "ATTEMPT", "WHAT", "WHY"]);
         let mut after_call = false;
         for entry in self.entries {
             let attempt = match (entry.attempt, entry.max_attempts) {
@@ -294,13 +283,13 @@ impl<'a> Story<'a> {
         table
     }
 
-    /// The reason, and below it what else there is to know.
+    /// The reason, and the details below it.
     fn reasons(&self, entry: &Entry, after_call: bool) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", entry.reason, entry.reason.explanation())];
         lines.extend(entry.rule.as_ref().map(|rule| format!("rule: {rule}")));
         if let Some(detail) = &entry.detail {
             let label = match entry.event {
-                Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "said",
+                Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "reason given",
                 _ if after_call => "answer",
                 _ => "codes",
             };
@@ -310,9 +299,8 @@ impl<'a> Story<'a> {
             lines.push(format!("run: {}", entry.run_id));
         }
         if matches!(entry.event, Event::Retriggered | Event::Followed) {
-            let etag = entry.etag.as_ref().map_or("none", |etag| etag.as_str());
             lines.extend(entry.new_run_id.as_ref().map(|id| format!("new run: {id}")));
-            lines.push(format!("etag: {etag}"));
+            lines.extend(entry.etag.as_ref().map(|etag| format!("etag: {}", etag.as_str())));
         }
         if let Some(due) = entry.due {
             lines.push(format!("due: {} ({})", seconds(due), distance(due, entry.at)));

@@ -1,25 +1,23 @@
-//! `flowmend once`: a pass over every sandbox, and those that follow it at once.
+//! `flowmend once`: a pass over every sandbox, and further passes while more is due.
 
-use super::{Environment, Exit, Identity, OpenStore, daemon, load, stop_on_signal};
-use crate::cli::RunArgs;
+use super::context::{Exit, stop_on_signal};
+use super::wiring::{Identity, OpenStore, daemon};
 use crate::daemon::{Daemon, Mode, OnceError, Round};
 use crate::domain::model::journal::Event;
+use crate::settings::Settings;
 use crate::telemetry;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// More passes than any backlog needs that can be sent while `once` is worth waiting for.
+/// The maximum number of passes, higher than any backlog needs.
 const MOST_PASSES: usize = 1_000;
 
-pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn once(settings: Arc<Settings>, dry_run: bool) -> anyhow::Result<Exit> {
     telemetry::start(settings.log.format, &settings.log.level)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let mode = if args.dry_run { Mode::DryRun } else { Mode::Live };
+    let mode = if dry_run { Mode::DryRun } else { Mode::Live };
     let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, mode).await?;
     let mut daemon = daemon(settings, open.store.clone(), &Identity::draw(), mode)?;
@@ -27,13 +25,13 @@ pub(super) async fn once(args: RunArgs, environment: Environment) -> anyhow::Res
     daemon.release().await;
     open.close().await;
     if let Ok(round) = &round {
-        tell_sum(round, mode);
+        log_sum(round, mode);
     }
     Ok(if round?.is_complete() { Exit::Done } else { Exit::Failed })
 }
 
-/// A pass, and those that follow it at once because there is more to do: what a pass takes on, the
-/// next one re-triggers.
+/// A pass, and the passes that follow at once because more is due: the next pass re-triggers what
+/// this one schedules.
 async fn once_to_the_end(
     daemon: &mut Daemon,
     stop: &CancellationToken,
@@ -49,8 +47,8 @@ async fn once_to_the_end(
     Ok(all)
 }
 
-/// What the pass came to, in one line.
-fn tell_sum(round: &Round, mode: Mode) {
+/// Logs the counts of all passes in one line.
+fn log_sum(round: &Round, mode: Mode) {
     let count = |event| -> u32 {
         let reports = round.reports.iter().filter_map(|(_, result)| result.as_ref().ok());
         reports.map(|report| report.count(event)).sum()

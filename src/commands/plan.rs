@@ -1,28 +1,25 @@
-//! `flowmend plan`: what the next pass would do for the live platform, and why.
+//! `flowmend plan`: what the next pass would do, and why.
 
-use super::shown::{distance, seconds};
-use super::status::keep_whole;
-use super::{Environment, Exit, Identity, OpenStore, daemon, load, print, stop_on_signal};
-use crate::cli::PlanArgs;
+use super::context::{Exit, print, stop_on_signal};
+use super::format::{distance, keep_whole, seconds, table};
+use super::wiring::{Identity, OpenStore, daemon};
 use crate::daemon::{Action, Line, Mode, PassError, Preview};
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::reason::Reason;
+use crate::settings::Settings;
 use crate::telemetry::chain;
-use comfy_table::{ContentArrangement, Table, presets};
+
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
+use std::sync::Arc;
 
-/// A table longer than this is for scripts.
+/// A longer table is cut; the JSON document has all rows.
 const ROWS: usize = 200;
 
 type Previews = Vec<(SandboxName, Result<Preview, PassError>)>;
 
-pub(super) async fn plan(args: PlanArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn plan(settings: Arc<Settings>, json: bool) -> anyhow::Result<Exit> {
     let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, Mode::DryRun).await?;
     let identity = Identity::draw();
@@ -31,7 +28,7 @@ pub(super) async fn plan(args: PlanArgs, environment: Environment) -> anyhow::Re
     open.close().await;
     let complete =
         previews.iter().all(|(_, preview)| matches!(preview, Ok(Preview { fault: None, .. })));
-    print(&match args.json {
+    print(&match json {
         true => json_report(&previews)?,
         false => table_report(&previews)?,
     })?;
@@ -125,11 +122,7 @@ fn write_preview(
     if preview.lines.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["ACTION", "DATAFLOW", "FAILED RUN", "TRY", "DUE", "WHY"]);
+    let mut table = table(["ACTION", "DATAFLOW", "FAILED RUN", "ATTEMPT", "DUE", "WHY"]);
     let rows = rows(preview);
     let left_out = rows.len().saturating_sub(ROWS);
     for row in rows.into_iter().take(ROWS) {
@@ -143,7 +136,7 @@ fn write_preview(
     Ok(())
 }
 
-/// A row per line; runs of one dataflow that are skipped for the same reason share one.
+/// One row per line; runs of one dataflow that are skipped for the same reason share a row.
 fn rows(preview: &Preview) -> Vec<[String; 6]> {
     let mut skipped: HashMap<(&FlowId, Option<Reason>), usize> = HashMap::new();
     for line in preview.lines.iter().filter(|line| line.action == Action::Skip) {
@@ -154,7 +147,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
         .iter()
         .filter_map(|line| {
             let run = match line.action {
-                // The first of them stands for all.
+                // The first one represents all of them.
                 Action::Skip => match skipped.remove(&(&line.flow_id, line.reason))? {
                     1 => line.run_id.to_string(),
                     count => format!("{count} runs"),
@@ -165,7 +158,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
                 line.action.as_str().to_owned(),
                 line.flow_name.clone(),
                 run,
-                tries(line),
+                attempt(line),
                 line.due.map(|due| distance(due, preview.read_at)).unwrap_or_default(),
                 why(line),
             ])
@@ -173,7 +166,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
         .collect()
 }
 
-fn tries(line: &Line) -> String {
+fn attempt(line: &Line) -> String {
     match (line.attempt, line.max_attempts) {
         (Some(attempt), Some(max)) => format!("{attempt}/{max}"),
         _ => String::new(),
@@ -182,11 +175,11 @@ fn tries(line: &Line) -> String {
 
 fn why(line: &Line) -> String {
     let run = line.other_run_id.as_ref().map(|run| match line.action {
-        Action::Retrigger => format!("asks for run {run}"),
+        Action::Retrigger => format!("re-triggers run {run}"),
         _ => format!("run {run}"),
     });
     let caution = (line.reason == Some(Reason::Interrupted))
-        .then(|| "unless a running daemon is making this call right now".to_owned());
+        .then(|| "unless a running daemon is making this call now".to_owned());
     let reason = line.reason.map(|reason| reason.as_str().to_owned());
     let rule = line.rule.as_ref().map(|rule| format!("rule \"{rule}\""));
     let parts = [reason, caution, run, line.detail.clone(), rule];

@@ -1,6 +1,7 @@
 //! `flowmend run`: the daemon.
 
-use super::{Environment, Exit, Identity, OpenStore, daemon, load, read_settings, stop_on_signal};
+use super::context::{Environment, Exit, load, stop_on_signal};
+use super::wiring::{Identity, OpenStore, daemon};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
@@ -15,14 +16,14 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What a stopping daemon may take beyond the time limit of one request.
+/// How much longer than one request a stopping daemon may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn run(
+    settings: Arc<Settings>,
+    args: RunArgs,
+    environment: &Environment,
+) -> anyhow::Result<Exit> {
     telemetry::start(settings.log.format, &settings.log.level)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Live };
     let mut hangup = signal(SignalKind::hangup())?;
@@ -31,20 +32,21 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     let metrics = Arc::new(Metrics::new());
     let server = listen(&settings, mode, &metrics).await?;
     let open = OpenStore::open(&settings, mode).await?;
-    tell_start(&settings, mode);
+    log_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
-    while let Some(new) = turn(&mut daemon, &args, &environment, &stop, &mut hangup, &metrics).await
+    while let Some(new) =
+        run_until_reload(&mut daemon, &args, environment, &stop, &mut hangup, &metrics).await
     {
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
             Ok(service) => {
-                tell_reload(daemon.settings(), &new);
+                log_reload(daemon.settings(), &new);
                 daemon.reload(new, service);
             }
             Err(error) => {
                 metrics.config_reloaded(false);
-                tell_refused(&telemetry::chain(&error));
+                log_refused(&telemetry::chain(&error));
             }
         }
     }
@@ -59,8 +61,7 @@ pub(super) async fn run(args: RunArgs, environment: Environment) -> anyhow::Resu
     Ok(Exit::Done)
 }
 
-/// Serves `metrics` where the settings say so, if they do; a dry run beside the daemon leaves the
-/// address to it.
+/// Serves `metrics` if `http.listen` is set. A dry run does not, because a daemon may run beside it.
 async fn listen(
     settings: &Settings,
     mode: Mode,
@@ -70,16 +71,16 @@ async fn listen(
     let Some(address) = address else { return Ok(None) };
     let server = Server::start(address, metrics.clone()).await.map_err(|error| {
         anyhow::anyhow!(
-            "cannot listen on {address}: {error}; let http.listen name another address, or set it \
-             to \"\" to serve nothing"
+            "cannot listen on {address}: {error}; set http.listen to another address, or \
+             to \"\" to turn the server off"
         )
     })?;
     tracing::info!(address = server.address().to_string(), "listening");
     Ok(Some(server))
 }
 
-/// Runs `daemon` until it is stopped (`None`) or a sound new configuration was read (`Some`).
-async fn turn(
+/// Runs `daemon` until it is stopped (`None`) or a valid new configuration was read (`Some`).
+async fn run_until_reload(
     daemon: &mut Daemon,
     args: &RunArgs,
     environment: &Environment,
@@ -95,20 +96,20 @@ async fn turn(
         tokio::select! {
             () = &mut running => return reloaded,
             _ = hangup.recv(), if reloaded.is_none() => {
-                let read = read_settings(&args.config, environment);
+                let read = load(&args.config, environment);
                 metrics.config_reloaded(read.is_ok());
                 match read {
                     Ok(settings) => {
                         reloaded = Some(settings);
                         turn.cancel();
                     }
-                    Err(faults) => tell_refused(&faults.to_string()),
+                    Err(faults) => log_refused(&faults.to_string()),
                 }
             }
             () = drained_too_long(&turn, limit) => {
                 tracing::warn!(
                     limit_s = limit.as_secs(),
-                    "calls under way did not end in time; their outcome is found at the next start"
+                    "calls in flight did not end in time; the next start finds their outcome"
                 );
                 return if stop.is_cancelled() { None } else { reloaded };
             }
@@ -121,13 +122,13 @@ async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
     tokio::time::sleep(limit).await;
 }
 
-fn tell_refused(faults: &str) {
+fn log_refused(faults: &str) {
     tracing::error!(faults, "configuration not reloaded: the old one stays in force");
 }
 
-/// Tells of the settings from now on, and of what cannot change while running.
-fn tell_reload(old: &Settings, new: &Settings) {
-    // How long history is kept does take effect.
+/// Logs a reload, and what does not take effect until a restart.
+fn log_reload(old: &Settings, new: &Settings) {
+    // `store.retention` does take effect.
     if (&old.store.path, old.store.lease) != (&new.store.path, new.store.lease) {
         tracing::warn!("[store] changed: restart flowmend for it to take effect");
     }
@@ -137,12 +138,12 @@ fn tell_reload(old: &Settings, new: &Settings) {
     if old.log != new.log {
         tracing::warn!("[log] changed: restart flowmend for it to take effect");
     }
-    tell_warnings(new);
+    log_warnings(new);
     tracing::info!(sandboxes = new.sandboxes.len(), "configuration reloaded");
 }
 
-fn tell_start(settings: &Settings, mode: Mode) {
-    tell_warnings(settings);
+fn log_start(settings: &Settings, mode: Mode) {
+    log_warnings(settings);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         sandboxes = settings.sandboxes.len(),
@@ -153,7 +154,7 @@ fn tell_start(settings: &Settings, mode: Mode) {
     );
 }
 
-fn tell_warnings(settings: &Settings) {
+fn log_warnings(settings: &Settings) {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

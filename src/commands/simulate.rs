@@ -1,6 +1,6 @@
-//! `flowmend simulate`: a simulated Flow Service to rehearse against.
+//! `flowmend simulate`: a simulated Flow Service, to test a configuration.
 
-use super::{Exit, print, stop_on_signal};
+use super::context::{Exit, print, stop_on_signal};
 use crate::cli::SimulateArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::simulator::{Credentials, Scenario, Simulator};
@@ -18,9 +18,9 @@ pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
     let url = simulator.base_url();
     print(&format!(
         "A simulated Flow Service listens on {url}\n\n\
-         # Settings that make flowmend talk to it:\n{}\n\
-         # What it was asked, and what it did: {url}/simulator/ledger\n\
-         # Ctrl-C ends it.\n",
+         # Settings that connect flowmend to it:\n{}\n\
+         # Its request log: {url}/simulator/ledger\n\
+         # Press Ctrl-C to stop it.\n",
         settings_for(&url, &credentials),
     ))?;
     stop.cancelled().await;
@@ -28,8 +28,8 @@ pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The configuration of a flowmend that talks to the simulator at `url`. The secret is a made-up
-/// one that opens nothing else.
+/// The configuration that connects flowmend to the simulator at `url`. The secret is made up and is
+/// valid nowhere else.
 pub(super) fn settings_for(url: &str, credentials: &Credentials) -> String {
     let secret = credentials.client_secrets.first().map_or("", String::as_str);
     format!(

@@ -1,30 +1,26 @@
 //! `flowmend status`: the recoveries in the store, for people and for scripts.
 
-use super::order::newest_of;
-use super::shown::{as_json, seconds, why};
-use super::{Environment, Exit, load, print};
+use super::context::{Exit, newest_of, print};
+use super::format::{as_json, keep_whole, seconds, table, why};
 use crate::cli::StatusArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::FlowId;
 use crate::domain::policy::pause_order::{self, Order};
 use crate::domain::recovery::{Recovery, State};
+use crate::settings::Settings;
 use crate::store::{Filter, SqliteStore, Store};
 use clap::ValueEnum;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// A table longer than this is for scripts.
+/// A longer table is cut; the JSON document has all rows.
 const ROWS: u32 = 200;
 
 /// How many recoveries are in memory at a time.
 const PAGE: u32 = 500;
 
-pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = match load(&args.config, &environment) {
-        Ok(settings) => settings,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) async fn status(settings: &Settings, args: StatusArgs) -> anyhow::Result<Exit> {
     let state = args.state.and_then(|state| state.to_possible_value());
     let filter = Filter {
         state: state.map(|value| value.get_name().to_owned()),
@@ -51,7 +47,7 @@ pub(super) async fn status(args: StatusArgs, environment: Environment) -> anyhow
     Ok(Exit::Done)
 }
 
-/// Puts the name of its dataflow in place of the id, where that is known.
+/// Replaces the id of its dataflow by the name, if that is known.
 async fn name_flow(store: &SqliteStore, pause: &mut Order) -> anyhow::Result<()> {
     if let Some(flow) = &pause.flow {
         let known = newest_of(store, flow).await?;
@@ -79,7 +75,7 @@ async fn write_json(
     let states: serde_json::Map<String, Value> =
         counts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
     let pauses: Vec<Value> = pauses.iter().map(pause_as_json).collect();
-    // The keys of a document are in alphabetical order, so the recoveries stand in the middle.
+    // The keys of a document are in alphabetical order, so the recoveries come in the middle.
     let paused = inside(&serde_json::to_string_pretty(&pauses)?);
     let states = inside(&serde_json::to_string_pretty(&states)?);
     print(&format!("{{\n  \"paused\": {paused},\n  \"recoveries\": ["))?;
@@ -99,7 +95,7 @@ async fn write_json(
     Ok(print(&format!("{end}],\n  \"states\": {states}\n}}\n"))?)
 }
 
-/// JSON text one level deeper. A text in JSON holds no line break, so each one is layout.
+/// JSON text one level deeper. A string in JSON has no line breaks, so each one is layout.
 fn inside(json: &str) -> String {
     json.replace('\n', "\n  ")
 }
@@ -123,11 +119,8 @@ fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestam
         .filter_map(|name| counts.iter().find(|(state, _)| state == name))
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["STATE", "DATAFLOW", "ROOT RUN", "FAILED", "ATTEMPTS", "NEXT, OR WHY"]);
+    let mut table =
+        table(["STATE", "DATAFLOW", "FAILED RUN", "FAILED", "ATTEMPTS", "NEXT, OR WHY"]);
     for recovery in recoveries {
         table.add_row([
             recovery.state.name().to_owned(),
@@ -146,15 +139,6 @@ fn table_report(counts: &[(String, u64)], recoveries: &[Recovery], now: Timestam
         }
     };
     format!("{}\n\n{table}\n{left_out}", summary.join(" · "))
-}
-
-/// Ids and names are there to be copied: these columns are never broken, however narrow the terminal.
-pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
-    for &column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
 }
 
 fn next_or_why(recovery: &Recovery, now: Timestamp) -> String {

@@ -1,14 +1,15 @@
 //! Making the calls of a pass: a sliding window of intents.
 //!
-//! An intent is stored before its call and its outcome after it. One transaction stores what has
-//! come in and begins what has room, while the other calls go on. At most [`WINDOW`] intents are
-//! open at any moment, because those that are open when the process dies must be looked up on the
-//! platform.
+//! An intent is stored before its call, and the outcome after it. One transaction stores the
+//! outcomes that have arrived and as many new intents as there is room for, while other calls
+//! continue. At most [`WINDOW`] intents are open at a time: if the process dies, each open intent
+//! must be looked up at Adobe.
 
 use super::error::PassError;
 use super::lease::LeaseKeeper;
-use super::pass::{Mode, Report};
-use super::tell::{tell, tell_dry_run, tell_unstored};
+use super::log::{log_dry_run, log_entry, log_unstored};
+use super::parts::Mode;
+use super::report::Report;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
@@ -27,13 +28,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// The most intents that are open at a time.
+/// The maximum number of open intents.
 const WINDOW: usize = 16;
 
-/// A reading that is older is not acted on.
+/// Nothing is sent because of data that is older than this.
 pub(super) const FRESH: Duration = Duration::from_secs(60);
 
-/// What making calls needs.
+/// What is needed to make calls.
 #[derive(Debug)]
 pub(super) struct Calls<'a> {
     pub(super) service: &'a FlowService,
@@ -42,20 +43,20 @@ pub(super) struct Calls<'a> {
     pub(super) stop: &'a CancellationToken,
     pub(super) mode: Mode,
     pub(super) snapshot: &'a Snapshot,
-    /// When reading what is acted on began.
+    /// When reading the data behind the intents began.
     pub(super) read_at: Timestamp,
-    /// The newest operator's order that the plan knows of.
+    /// The newest pause or resume that the plan knows.
     pub(super) orders_seen: Option<Timestamp>,
-    /// How many calls may be on their way.
+    /// How many calls may be in progress.
     pub(super) at_a_time: usize,
 }
 
 impl Calls<'_> {
-    /// Begins `intents`, makes their calls and stores what comes of them. True if all were sent.
-    /// Outcomes that cannot be stored go to `unfinished`.
+    /// Stores `intents`, makes their calls and stores the outcomes. True if all were sent. Outcomes
+    /// that cannot be stored go to `unfinished`.
     ///
     /// # Errors
-    /// If intents cannot be stored; calls that were under way have ended by then.
+    /// If the store fails; all calls in progress have ended by then.
     pub(super) async fn make(
         &self,
         intents: Vec<Change>,
@@ -63,66 +64,51 @@ impl Calls<'_> {
         report: &mut Report,
     ) -> Result<bool, PassError> {
         let window = WINDOW.max(2 * self.at_a_time);
-        // Begun calls wait here for their turn, so that its lateness is seen when it comes.
+        // Calls with a stored intent wait here for their turn, which shows whether the turn comes
+        // too late.
         let turns = Semaphore::new(self.at_a_time);
         let mut waiting = VecDeque::from(intents);
         let mut under_way = FuturesUnordered::new();
-        let mut outcomes: Vec<Change> = Vec::new();
-        let (mut failed, mut all_sent) = (None, true);
+        let mut ended: Vec<Change> = Vec::new();
+        let mut all_sent = true;
         loop {
-            let begins = failed.is_none() && self.may_begin();
-            let idle = outcomes.is_empty() && under_way.is_empty();
-            if idle && (waiting.is_empty() || !begins) {
-                break;
-            }
-            let room = if begins { window.saturating_sub(under_way.len()) } else { 0 };
-            let next: Vec<Change> = waiting.drain(..room.min(waiting.len())).collect();
-            if outcomes.is_empty() && next.is_empty() {
-                if let Some(outcome) = under_way.next().await {
-                    outcomes.extend::<Option<Change>>(outcome);
+            let room = match self.may_begin() {
+                true => window.saturating_sub(under_way.len()).min(waiting.len()),
+                false => 0,
+            };
+            let next: Vec<Change> = waiting.drain(..room).collect();
+            if ended.is_empty() && next.is_empty() {
+                if under_way.is_empty() {
+                    return Ok(all_sent && waiting.is_empty());
                 }
-                while let Some(Some(outcome)) = under_way.next().now_or_never() {
-                    outcomes.extend::<Option<Change>>(outcome);
-                }
+                collect_ended(&mut under_way, &mut ended).await;
                 continue;
             }
-            let ended = std::mem::take(&mut outcomes);
-            let stored = self.store_step(&ended, &next);
-            match alongside(stored, &mut under_way, &mut outcomes).await {
+            let mut later = Vec::new();
+            let step = self.store_step(&ended, &next);
+            match alongside(step, &mut under_way, &mut later).await {
                 Ok(applied) => {
                     let (of_ended, of_next) = applied.split_at(ended.len());
                     report_stored(&ended, of_ended, report);
-                    all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
                     report_stored(&next, of_next, report);
-                    // An operator was faster: the next pass plans anew.
+                    all_sent &= ended.iter().all(|it| it.entry.event != Event::Postponed);
+                    // If an operator was faster, the next pass plans again.
                     all_sent &= of_next.iter().all(|applied| *applied);
                     let begun = next.into_iter().zip(of_next).filter(|(_, applied)| **applied);
                     under_way.extend(begun.map(|(intent, _)| self.call(intent, &turns)));
+                    ended = later;
                 }
                 Err(error) => {
-                    ended.iter().for_each(|change| tell_unstored(&change.entry));
-                    // Whoever holds the lease now finds the intents, and asks the platform.
-                    if !matches!(error, StoreError::LeaseLost) {
-                        unfinished.extend(ended);
-                    }
-                    failed.get_or_insert(error);
-                    waiting.clear();
-                    // The others end; what comes of them is kept, and not stored here again.
-                    while let Some(outcome) = under_way.next().await {
-                        outcomes.extend::<Option<Change>>(outcome);
-                    }
-                    outcomes.iter().for_each(|change| tell_unstored(&change.entry));
-                    unfinished.append(&mut outcomes);
+                    ended.extend(later);
+                    ended.extend(under_way.collect::<Vec<_>>().await.into_iter().flatten());
+                    keep_unstored(ended, &error, unfinished);
+                    return Err(error.into());
                 }
             }
         }
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(all_sent && waiting.is_empty()),
-        }
     }
 
-    /// Outcomes and intents in one transaction.
+    /// Stores outcomes and intents in one transaction.
     async fn store_step(&self, ended: &[Change], next: &[Change]) -> Result<Vec<bool>, StoreError> {
         let batch = Batch {
             changes: ended.iter().chain(next).cloned().collect(),
@@ -132,25 +118,25 @@ impl Calls<'_> {
         Ok(self.store.commit(self.lease.owner(), &batch).await?.applied)
     }
 
-    /// Whether another intent may be begun now.
+    /// Whether another intent may be stored now.
     fn may_begin(&self) -> bool {
         let age = |now| self.read_at.duration_until(now).unsigned_abs();
         self.service.trusted_now().is_ok_and(|now| age(now) <= FRESH)
             && !self.stop.is_cancelled()
-            && self.service.pause_left().is_none()
+            && self.service.throttle_left().is_none()
             && !self.lease.trust_left().is_zero()
     }
 
-    /// One call for one intent, and what it makes of the recovery.
+    /// One call for one intent, and the change to the recovery that follows from it.
     async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
-        // The semaphore is never closed; without a permit the client's own limit would hold.
+        // The semaphore is never closed; without a permit, the client's own limit would apply.
         let _turn = turns.acquire().await.ok();
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
         let terms = self.snapshot.terms(recovery);
         let verdict = match self.mode {
             Mode::DryRun => {
-                tell_dry_run(&intent.entry);
+                log_dry_run(&intent.entry);
                 Verdict::Refused(Refusal {
                     remedy: Remedy::Hold,
                     reason: Reason::DryRun,
@@ -164,7 +150,8 @@ impl Calls<'_> {
         otherwise.or_else(|| recovery.settle(&verdict, Terms { now, ..terms }))
     }
 
-    /// What the run, read once more, makes of a refusal that would call for a person.
+    /// Reads the run once more after a refusal that a person would have to act on: it may have
+    /// succeeded, or be in progress.
     async fn read_once_more(
         &self,
         recovery: &Recovery,
@@ -182,13 +169,14 @@ impl Calls<'_> {
         runs.iter().find_map(|run| recovery.refused_in_vain(run, refusal, terms))
     }
 
-    /// The POST, unless its turn comes too late. It has to leave while the lease is trusted, and
-    /// well before the confirm window ends: listings are read as if it had left at once.
+    /// The POST, unless its turn comes too late. It must be sent while the lease is trusted, and
+    /// well before the confirm window ends, because listings are judged as if it had been sent at
+    /// once.
     async fn post(&self, asked: &RunId, begun_at: Timestamp, policy: &RetryPolicy) -> Verdict {
         let trust_left = self.lease.trust_left();
         let since_begun = begun_at.duration_until(self.service.now()).unsigned_abs();
         let patience = (policy.confirm_window / 2).saturating_sub(since_begun).min(trust_left);
-        // A call whose turn comes at once would leave even without any patience.
+        // A call whose turn comes at once is sent even without any patience.
         if self.stop.is_cancelled() || patience.is_zero() {
             let detail = "nothing was sent".to_owned();
             return Verdict::NotSent { reason: Reason::NotSent, detail };
@@ -198,15 +186,40 @@ impl Calls<'_> {
     }
 }
 
-/// Logs and counts those of `changes` that took effect.
+/// Logs and counts the `changes` that were applied.
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
-        tell(&change.entry);
+        log_entry(&change.entry);
         report.add(&change.entry);
     }
 }
 
-/// Drives `work` to its end while the calls go on; what comes of them goes to `outcomes`.
+/// Keeps outcomes that could not be stored, unless the lease was lost: then its new holder finds
+/// the intents and looks for the new runs.
+pub(super) fn keep_unstored(
+    outcomes: Vec<Change>,
+    error: &StoreError,
+    unfinished: &mut Vec<Change>,
+) {
+    let kept = !matches!(error, StoreError::LeaseLost);
+    outcomes.iter().for_each(|change| log_unstored(&change.entry, kept));
+    if kept {
+        unfinished.extend(outcomes);
+    }
+}
+
+/// Waits for one call, and takes all others that have ended by then.
+async fn collect_ended<C: Future<Output = Option<Change>>>(
+    calls: &mut FuturesUnordered<C>,
+    ended: &mut Vec<Change>,
+) {
+    ended.extend(calls.next().await.flatten());
+    while let Some(Some(outcome)) = calls.next().now_or_never() {
+        ended.extend(outcome);
+    }
+}
+
+/// Drives `work` to its end while calls are in progress; their outcomes go to `outcomes`.
 async fn alongside<T, C: Future<Output = Option<Change>>>(
     work: impl Future<Output = T>,
     calls: &mut FuturesUnordered<C>,

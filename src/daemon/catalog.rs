@@ -1,27 +1,30 @@
-//! The selected dataflows of a sandbox, and what is in force for each.
+//! The selected dataflows of a sandbox, each with the policy in force.
 //!
-//! Listing every dataflow is the most expensive read there is (a page per hundred), so the catalog
-//! is kept between passes and read again only with a sweep. A single dataflow is read again by id:
-//! when one of its runs may call, because that depends on whether it is enabled; when a failed run
-//! of it belongs to no recovery yet, because it may be new; and when it holds recoveries up.
+//! Listing every dataflow is the most expensive read there is (one page per hundred). So the
+//! catalog is kept between passes, and only a sweep reads all of it again. A single dataflow is
+//! read again by id: when one of its runs may be re-triggered, because that requires an enabled
+//! dataflow; when one of its failed runs has no recovery yet, because the dataflow may be new; and
+//! when it is the cause of a hold.
 
 use super::error::PassError;
 use crate::domain::model::flow::{Flow, FlowKind, FlowSpec, classify};
 use crate::domain::model::ids::{FlowId, FlowSpecId, SandboxName};
 use crate::domain::plan::dataflow::Dataflow;
-use crate::flow_service::FlowService;
+use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The dataflows that one sandbox's settings select.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Catalog {
     specs: HashMap<FlowSpecId, FlowSpec>,
     flows: Arc<HashMap<FlowId, Dataflow>>,
-    /// Dataflows that were read and are not selected; their runs concern nothing here.
+    /// Dataflows that were read and are not selected; their runs are ignored.
     others: HashSet<FlowId>,
     is_read: bool,
+    /// Flow specs that could not be read; the next pass takes and logs them.
+    pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
 }
 
 impl Catalog {
@@ -30,7 +33,7 @@ impl Catalog {
         &self.flows
     }
 
-    /// True once the whole sandbox was read.
+    /// True once the whole sandbox has been read.
     pub(super) fn is_read(&self) -> bool {
         self.is_read
     }
@@ -43,7 +46,7 @@ impl Catalog {
     /// Reads every dataflow of `sandbox` again, and the flow specs not known yet.
     ///
     /// # Errors
-    /// If the listing is incomplete; then the catalog is as before.
+    /// If the listing is incomplete; then the catalog is unchanged.
     pub async fn refresh(
         &mut self,
         service: &FlowService,
@@ -69,7 +72,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes over dataflows that were just read by id.
+    /// Adds or replaces dataflows that were just read by id.
     pub(super) async fn update(
         &mut self,
         service: &FlowService,
@@ -90,7 +93,7 @@ impl Catalog {
         }
     }
 
-    /// Dataflows that the platform does not show any more.
+    /// Removes a dataflow that Adobe does not list any more.
     pub(super) fn remove(&mut self, flow: &FlowId) {
         if self.flows.contains_key(flow) {
             Arc::make_mut(&mut self.flows).remove(flow);
@@ -102,8 +105,8 @@ impl Catalog {
         self.flows.values().filter(|dataflow| dataflow.kind == kind).count()
     }
 
-    /// Reads the flow specs of `flows` that are not known yet. One that cannot be read leaves the
-    /// kind of its dataflows unknown, and is asked for again the next time.
+    /// Reads the unknown flow specs of `flows`. If one cannot be read, the kind of its dataflows is
+    /// unknown, and the next pass tries again.
     async fn read_specs(&mut self, service: &FlowService, sandbox: &SandboxName, flows: &[Flow]) {
         let mut tried = HashSet::new();
         for flow in flows.iter().filter(|flow| !flow.is_destination) {
@@ -113,23 +116,18 @@ impl Catalog {
             }
             match service.flow_spec(sandbox, id).await {
                 Ok(Some(spec)) => drop(self.specs.insert(id.clone(), spec)),
-                Ok(None) => tracing::debug!(spec = id.as_str(), "flow spec not found"),
-                Err(error) => tracing::warn!(
-                    sandbox = sandbox.as_str(),
-                    spec = id.as_str(),
-                    error = crate::telemetry::chain(&error),
-                    "flow spec not readable; the kind of its dataflows is unknown"
-                ),
+                Ok(None) => {}
+                Err(error) => self.unread_specs.push((id.clone(), error)),
             }
         }
     }
 
     fn dataflow(&self, settings: &Settings, sandbox: &SandboxName, flow: Flow) -> Dataflow {
-        let policy = settings.policy_for(sandbox, &flow.id, &flow.name);
+        let policies = settings.policies();
+        let policy = policies.of(sandbox, &flow.id, &flow.name);
         let spec = flow.spec_id.as_ref().and_then(|id| self.specs.get(id));
         Dataflow {
             kind: classify(&flow, spec, policy.kind),
-            retry: policy.retry,
             per_dataflow: policy.per_dataflow,
             flow,
         }

@@ -1,14 +1,15 @@
-//! Whether `createdClient` shows which runs are ours. The first run that is issued for us tells.
+//! Whether `createdClient` identifies our runs. The first run that a re-trigger creates shows it.
 
-use super::gather::Gatherer;
+use super::findings::Findings;
 use super::memory::Memory;
 use super::reads::Reading;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::plan::snapshot::ClientIdTrust;
 use crate::store::{ClientMark, Progress};
 use jiff::Timestamp;
 
-impl Gatherer<'_> {
-    /// What is known of our client's mark; nothing yet where we have just become another client.
+impl SandboxReader<'_> {
+    /// What is known about our client id in runs; nothing yet if the client id has just changed.
     pub(super) fn client(
         &self,
         memory: &mut Memory,
@@ -27,14 +28,15 @@ impl Gatherer<'_> {
         }
     }
 
-    /// A run that was issued for us is ours: whether it names our client tells
-    /// whether the field can be used to find the run of a doubtful call.
+    /// Takes a run that a re-trigger created. Whether it names our client shows whether the field
+    /// can be used to find the run of a call in doubt.
     pub(super) fn check_client(
         &self,
-        mut client: ClientMark,
+        client: &mut ClientMark,
         memory: &mut Memory,
         reading: &Reading,
-    ) -> ClientMark {
+        findings: &mut Findings,
+    ) {
         memory.issued.retain(|issued| {
             let run = reading.runs.get(issued);
             let Some(named) = run.and_then(|run| run.created_client.as_deref()) else {
@@ -42,19 +44,15 @@ impl Gatherer<'_> {
             };
             let ours = named == client.id;
             if !ours && client.named != Some(false) {
-                tracing::warn!(
-                    sandbox = self.sandbox.name.as_str(),
-                    run_id = issued.as_str(),
-                    "issued run names another client; only the name of ours is used to find runs in doubt"
-                );
+                findings.foreign_run = Some(issued.clone());
             }
             client.named = Some(ours && client.named != Some(false));
             false
         });
-        client
     }
 
-    pub(super) fn mark(&self, client: ClientMark) -> ClientIdTrust {
+    /// How far the client id of a run can be trusted.
+    pub(super) fn client_trust(&self, client: ClientMark) -> ClientIdTrust {
         match client.named {
             _ if !self.settings.adobe.match_created_client => ClientIdTrust::Ignored,
             Some(true) => ClientIdTrust::Proven { client: client.id, since: client.since },

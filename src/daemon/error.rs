@@ -1,13 +1,13 @@
-//! Why a pass did not do all it set out to do.
+//! Why a pass was incomplete.
 
 use crate::flow_service::{ApiError, ClockFault};
 use crate::store::StoreError;
 use std::time::Duration;
 
-/// Why a pass did not do all it set out to do.
+/// Why a pass was incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// The platform did not answer as it should.
+    /// Adobe did not answer as expected.
     #[error("cannot {doing}")]
     Platform {
         /// What was tried.
@@ -16,11 +16,11 @@ pub enum PassError {
         #[source]
         source: ApiError,
     },
-    /// The store did not.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The time cannot be trusted, so nothing was decided.
-    #[error("nothing is decided while the time is in doubt")]
+    #[error("Adobe's time is unknown or cannot be trusted, so nothing is decided")]
     Clock(#[from] ClockFault),
     /// Reading took too long.
     #[error("reading the sandbox took longer than {} s; the next pass tries again", .limit.as_secs())]
@@ -28,11 +28,11 @@ pub enum PassError {
         /// The limit.
         limit: Duration,
     },
-    /// The lease ran out, so nothing was begun.
-    #[error("the lease on the store ran out before anything was sent")]
+    /// The lease expired, so nothing was sent.
+    #[error("the lease on the store expired before anything was sent")]
     LeaseRanOut,
     /// flowmend is stopping.
-    #[error("flowmend is stopping")]
+    #[error("flowmend is shutting down")]
     Stopped,
 }
 
@@ -42,7 +42,7 @@ impl PassError {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::LeaseRanOut)
     }
 
-    /// True if Adobe did not answer as it should.
+    /// True if Adobe did not answer as expected.
     pub(super) fn is_of_platform(&self) -> bool {
         matches!(self, Self::Platform { .. })
     }

@@ -1,8 +1,8 @@
-//! Which failed runs there are: a listing of what changed, and in a sweep a second one of the whole
-//! look-back window, held against what each dataflow says of its last run.
+//! Finds failed runs: lists what changed, and in a sweep also the whole look-back window, which is
+//! compared with the last run of each dataflow.
 
-use super::gather::Gatherer;
 use super::memory::Memory;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::before;
@@ -10,7 +10,7 @@ use crate::flow_service::{Listing, Window};
 use jiff::Timestamp;
 use std::collections::HashSet;
 
-/// From when on failed runs are listed.
+/// Since when failed runs are listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Since {
     /// Those that changed since then.
@@ -19,11 +19,10 @@ pub(super) struct Since {
     pub(super) begun: Option<Timestamp>,
 }
 
-impl Gatherer<'_> {
-    /// Lists failed runs. In a sweep each dataflow has just named its last run: if that failed in
-    /// the window and the listing does not show it, the platform understands our filter in another
-    /// way than we do. That form of the listing is not used again, and the runs are listed in
-    /// another.
+impl SandboxReader<'_> {
+    /// Lists failed runs. In a sweep, each dataflow has just reported its last run. If that failed
+    /// in the window and is not in the listing, Adobe reads our filter differently. Then this form
+    /// of the listing is not used any more, and the runs are listed in another form.
     pub(super) async fn list_failed(&self, memory: &Memory, since: Since) -> Listing<Run> {
         loop {
             let mut listing = self.list(memory, since).await;
@@ -31,10 +30,10 @@ impl Gatherer<'_> {
                 return listing;
             };
             let omitted = self.omitted(memory, begun, &listing).await;
-            // A run that is listed a little late is no omission.
+            // A run that is listed a little late is not an omission.
             let settled = before(self.service.now(), 2 * self.settings.poll.overlap);
             let is_settled = |run: &Run| run.aged_from().is_some_and(|at| at <= settled);
-            if !(omitted.iter().any(is_settled) && self.service.distrust_listing()) {
+            if !(omitted.iter().any(is_settled) && self.service.drop_least_trusted_form()) {
                 listing.items.extend(omitted);
                 return listing;
             }
@@ -51,7 +50,7 @@ impl Gatherer<'_> {
         let others: Option<&dyn Fn(&FlowId) -> bool> =
             if self.sandbox.may_select_more(known) { Some(&is_unknown) } else { None };
         let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, others, window);
-        // What is too long for one listing is read part by part, to the end.
+        // A listing that is too long is read in parts, to the end.
         let parts = async |since, window: fn(Timestamp) -> Window| {
             let mut all = list(window(since)).await;
             while let Some(rest) = all.until {
@@ -64,13 +63,13 @@ impl Gatherer<'_> {
         let changed = parts(since.changed, Window::UpdatedSince);
         let Some(begun) = since.begun else { return changed.await };
         // The two do not depend on each other.
-        let (mut changed, swept) = tokio::join!(changed, parts(begun, Window::BegunSince));
+        let (mut changed, swept) = tokio::join!(changed, parts(begun, Window::CreatedSince));
         changed.items.extend(swept.items);
         changed.fault = changed.fault.or(swept.fault);
         changed
     }
 
-    /// The failed last runs of dataflows that `listing` does not hold.
+    /// The failed last runs of dataflows that are missing in `listing`.
     async fn omitted(&self, memory: &Memory, since: Timestamp, listing: &Listing<Run>) -> Vec<Run> {
         let listed: HashSet<&RunId> = listing.items.iter().map(|run| &run.id).collect();
         let dataflows = memory.catalog.flows().values();

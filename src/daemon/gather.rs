@@ -1,35 +1,35 @@
-//! Step one of a pass: read everything the plan may need, and change nothing.
+//! Step one of a pass: read everything that the plan may need. Nothing is stored or logged here;
+//! what should be logged goes into [`Findings`].
 //!
-//! Requests are the scarce thing. A quiet sandbox costs one request a pass: its failed runs since
-//! the last complete listing. Runs that are followed and runs that may call are read by id, many per
-//! request; a failure that is already known costs nothing. A pass that follows another at once reads
-//! only what that one did not.
+//! Requests are scarce. A quiet sandbox costs one request per pass: its failed runs since the last
+//! complete listing. Runs that are followed and runs that may be re-triggered are read by id, many
+//! per request. A failure that is already known costs nothing. A pass that follows another one at
+//! once reads only what that one did not read.
 
 use super::error::PassError;
 use super::failed_runs::Since;
+use super::findings::Findings;
 use super::memory::{Check, Memory};
 use super::reads::Reading;
 use super::record::Record;
-use crate::domain::model::ids::RunId;
+use super::sandbox_reader::SandboxReader;
+use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::time::{after, before};
 use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::plan::read_plan::ReadPlan;
-use crate::domain::plan::snapshot::Snapshot;
+use crate::domain::plan::snapshot::{FlowListing, Snapshot};
+use crate::domain::policy::hold::Holds;
+use crate::domain::policy::in_force::Policies;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
-use crate::domain::policy::retry::RetryPolicy;
-use crate::domain::policy::rule;
-use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::{Recovery, State};
-use crate::flow_service::FlowService;
-use crate::settings::{SandboxSettings, Settings};
-use crate::store::{Progress, Store};
+use crate::store::{ClientMark, Progress};
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The most held recoveries that are looked at in one pass.
+/// The maximum number of held recoveries that one pass checks.
 const HELD_PER_PASS: u32 = 500;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -38,52 +38,113 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
-    /// When reading what may be acted on began.
+    /// When reading the data behind any calls began.
     pub(super) read_at: Timestamp,
     /// What to remember once the plan is stored; `None` if the failed runs were not all read.
     pub(super) progress: Option<Progress>,
-    /// Operators' orders that were not known before.
-    pub(super) new_orders: Vec<Order>,
-    /// The newest operator's order.
-    pub(super) orders_seen: Option<Timestamp>,
-    /// The dataflows were read for the first time.
-    pub(super) first_catalog: bool,
+    /// All pauses and resumes.
+    pub(super) orders: Vec<Order>,
+    /// What to log.
+    pub(super) findings: Findings,
     /// There is more to read at once.
     pub(super) more: bool,
-    /// Why the reading is incomplete, where it is.
+    /// Why the reading is incomplete, if it is.
     pub(super) fault: Option<PassError>,
 }
 
-/// What gathering needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gatherer<'a> {
-    pub(super) service: &'a FlowService,
-    pub(super) store: &'a dyn Store,
-    pub(super) settings: &'a Settings,
-    pub(super) sandbox: &'a SandboxSettings,
-    pub(super) jitter: Jitter,
+/// What is known before runs are read.
+struct Start {
+    /// Calls must be sent soon after this.
+    begun: Timestamp,
+    now: Timestamp,
+    /// True if the previous pass has just read something.
+    follows: bool,
+    /// True if the whole look-back window is read.
+    sweep: bool,
+    first_pass: bool,
+    progress: Option<Progress>,
+    client: ClientMark,
+    record: Record,
+    policies: Policies,
+    holds: Holds,
+    findings: Findings,
+    fault: Option<PassError>,
 }
 
-/// What the store says before anything is asked of the platform.
+/// What the store contributes before runs are read by id.
 struct Stored {
     recoveries: Vec<Recovery>,
     turns: Turns,
     facts: Facts,
 }
 
-impl Gatherer<'_> {
+impl SandboxReader<'_> {
     /// Reads what one pass over the sandbox needs.
     ///
     /// # Errors
-    /// If the store, or the platform's list of dataflows, cannot be read at all, or the time is not
-    /// known. A listing of runs that broke off is no error: the plan works with what there is, see
+    /// If the store, or the list of dataflows, cannot be read at all, or the time is unknown. A
+    /// listing of runs that broke off is not an error: the plan works with what was read, see
     /// [`Gathered::fault`].
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
-        let name = &self.sandbox.name;
-        // What is sent has to be sent soon after this.
+        let (mut start, mut reading) = self.start(memory).await?;
+        let listed_at = self.read_failed(memory, &mut start, &mut reading).await;
+        self.find_owned(&mut reading, memory, &start).await?;
+        let stored = self.stored(memory, &start).await?;
+        let listings = self.read_wanted(memory, &mut start, &stored, &mut reading).await;
+        // The answers may have shown that the pass started with a wrong time.
+        let now = self.service.trusted_now()?;
+        self.check_client(&mut start.client, memory, &reading, &mut start.findings);
+        self.find_owned(&mut reading, memory, &start).await?;
+        start.findings.unread_specs = std::mem::take(&mut memory.catalog.unread_specs);
+
+        let complete = start.fault.is_none();
+        // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
+        let held = start.holds.holds.keys().cloned();
+        memory.held = match start.sweep && complete {
+            true => held.collect(),
+            false => held.chain(std::mem::take(&mut memory.held)).collect(),
+        };
+        let poll = &self.settings.poll;
+        Ok(Gathered {
+            progress: listed_at.filter(|_| complete).map(|at| start.progress_at(at)),
+            read_at: reading.carried_at.unwrap_or(start.begun),
+            snapshot: Snapshot {
+                now,
+                sandbox: self.sandbox.name.clone(),
+                flows: memory.catalog.flows().clone(),
+                fresh: reading.fresh,
+                recoveries: stored.recoveries,
+                queue: stored.turns.queued,
+                more_due: stored.turns.more,
+                next_due: self.store.next_due(&self.sandbox.name, start.now).await?,
+                listed: reading.listed,
+                known: reading.owned,
+                runs: reading.runs,
+                missing: reading.missing,
+                listings,
+                client_trust: self.client_trust(start.client),
+                adopt_since: before(start.now, poll.lookback),
+                first_since: start.first_pass.then(|| before(start.now, poll.first_lookback)),
+                max_adopted: poll.max_adopted_per_pass,
+                admission: stored.facts,
+                jitter: self.jitter,
+                policies: start.policies,
+                quiet: self.settings.quiet.clone(),
+                holds: start.holds,
+            },
+            orders: start.record.orders,
+            findings: start.findings,
+            more: memory.check.is_under_way(),
+            fault: start.fault,
+        })
+    }
+
+    /// Reads the time and the record, and the dataflows if that is due. Decides how much this pass
+    /// reads.
+    async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
-        // First of all where the time is in doubt, because its answer shows the platform's.
+        // First, if the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,
             false => None,
@@ -91,146 +152,93 @@ impl Gatherer<'_> {
         let now = self.service.trusted_now()?;
         let carried = memory.carried.take().filter(|carried| carried.is_young(now));
         let follows = carried.is_some();
-        let progress = self.store.progress(name).await?;
+        let progress = self.store.progress(&self.sandbox.name).await?;
         let first_pass = progress.is_none();
         let progress = progress.filter(|it| it.watermark.max(it.swept_at) <= after(now, MINUTE));
         let client = self.client(memory, progress.as_ref(), now);
-        let record = Record::read(self.store, name, self.settings, now).await?;
-        let new_orders = record.new_orders(&mut memory.orders);
-        // What failed while its dataflow was held was skipped, and has to be listed again.
-        let lifted = !memory.held.is_empty() && {
-            let holds = record.holds(name, &memory.catalog, self.settings);
-            memory.held.iter().any(|flow| holds.why(flow).is_none())
-        };
+        let record = Record::read(self.store, &self.sandbox.name, self.settings, now).await?;
+        let new_orders = record.orders_since(memory.orders.as_deref());
+        let mut holds = self.holds(&record, memory);
+        // Runs that failed while their dataflow was held were skipped, and must be listed again.
+        let lifted = memory.held.iter().any(|flow| holds.why(flow).is_none());
         if lifted || !new_orders.is_empty() {
             memory.check = Check::Due;
         }
-        let sweep =
-            first_catalog || (!follows && (lifted || self.is_sweep_due(progress.as_ref(), now)));
+        let due = before(now, self.settings.poll.sweep_interval);
+        let sweep_due = progress.as_ref().is_none_or(|progress| progress.swept_at <= due);
+        let sweep = first_catalog || (!follows && (lifted || sweep_due));
         if sweep && !first_catalog {
             fault = self.refresh_catalog(memory).await?;
+            holds = self.holds(&record, memory);
         }
-
-        let adopt_since = before(now, self.settings.poll.lookback);
-        let first_since = first_pass.then(|| before(now, self.settings.poll.first_lookback));
         let parked = memory.parked_to_check(now);
-        let mut reading = Reading::of(carried, memory.deferred.values().chain(parked));
-        let mut begun_at = None;
-        if !follows || sweep {
-            let since = Since {
-                changed: progress
-                    .as_ref()
-                    .map_or(adopt_since, |it| before(it.watermark, self.settings.poll.overlap)),
-                begun: (sweep && fault.is_none()).then_some(adopt_since),
-            };
-            let listing = self.list_failed(memory, since).await;
-            begun_at = Some(listing.begun_at);
-            reading.list(listing.items);
-            if let Some(source) = listing.fault {
-                fault = Some(PassError::Platform { doing: "list the failed runs", source });
-            }
-        }
-
-        let owned = self.owned(&reading, memory, first_pass).await?;
-        let stored = self.stored(memory, &record, now, sweep).await?;
-        let mut wanted = self.wanted(memory, &stored, &reading, &owned, follows, sweep, now);
-        if first_pass {
-            wanted.add_histories(&reading.listed, &owned, memory.catalog.flows());
-        }
-        let mut listings = self.list_doubtful(wanted.listings, &mut reading).await;
-        self.list_peers(wanted.peers, &mut listings, &mut reading).await;
-        let read_at = reading.carried_at.unwrap_or(begun);
-        if sweep && fault.is_none() {
-            reading.fresh = memory.catalog.flows().keys().cloned().collect();
-        } else {
-            let flows = wanted.flows.into_iter().filter(|id| !reading.fresh.contains(id));
-            let flows = flows.collect();
-            let read = self.read_flows(memory, flows, &mut fault).await;
-            reading.fresh.extend(read);
-        }
-        self.read_runs(wanted.runs, &mut reading, &mut fault).await;
-        // The answers may have shown that the time this pass began with was wrong.
-        let read_until = self.service.trusted_now()?;
-        let client = self.check_client(client, memory, &reading);
-
-        let known = self.owned(&reading, memory, first_pass).await?;
-        let complete = fault.is_none();
-        let progress = begun_at.filter(|_| complete).map(|begun_at| Progress {
-            client: Some(client.clone()),
-            watermark: begun_at,
-            swept_at: match &progress {
-                Some(progress) if !sweep => progress.swept_at,
-                _ => begun_at,
-            },
-        });
-        let holds = record.holds(name, &memory.catalog, self.settings);
-        // A hold that was lifted is forgotten once a complete sweep has listed what it kept back.
-        let held = holds.holds.keys().cloned();
-        memory.held = match sweep && complete {
-            true => held.collect(),
-            false => held.chain(std::mem::take(&mut memory.held)).collect(),
-        };
-        Ok(Gathered {
-            snapshot: Snapshot {
-                now: read_until,
-                sandbox: name.clone(),
-                flows: memory.catalog.flows().clone(),
-                fresh: reading.fresh,
-                fallback: self.settings.retry,
-                recoveries: stored.recoveries,
-                queue: stored.turns.queued,
-                more_due: stored.turns.more,
-                next_due: self.store.next_due(name, now).await?,
-                listed: reading.listed,
-                known,
-                runs: reading.runs,
-                missing: reading.missing,
-                listings,
-                client_trust: self.mark(client),
-                adopt_since,
-                first_since,
-                max_adopted: self.settings.poll.max_adopted_per_pass,
-                per_dataflow: self.settings.limits.per_dataflow,
-                admission: stored.facts,
-                jitter: self.jitter,
-                rules: self.settings.rules.clone(),
-                quiet: self.settings.quiet.clone(),
-                holds,
-            },
-            read_at,
-            progress,
+        let reading = Reading::of(carried, memory.deferred.values().chain(parked));
+        let findings = Findings {
             new_orders,
-            orders_seen: record.newest_order(),
             first_catalog: first_catalog && memory.catalog.is_read(),
-            more: memory.check.goes_on(),
+            ..Findings::default()
+        };
+        let policies = self.settings.policies();
+        let start = Start {
+            begun,
+            now,
+            follows,
+            sweep,
+            first_pass,
+            progress,
+            client,
+            record,
+            policies,
+            holds,
+            findings,
             fault,
-        })
+        };
+        Ok((start, reading))
     }
 
-    /// What the store holds that this pass looks at.
-    async fn stored(
+    /// Lists the failed runs, unless the previous pass has just done so. Returns the time at which
+    /// the listing began.
+    async fn read_failed(
         &self,
-        memory: &mut Memory,
-        record: &Record,
-        now: Timestamp,
-        sweep: bool,
-    ) -> Result<Stored, PassError> {
-        let name = &self.sandbox.name;
+        memory: &Memory,
+        start: &mut Start,
+        reading: &mut Reading,
+    ) -> Option<Timestamp> {
+        if start.follows && !start.sweep {
+            return None;
+        }
+        let adopt_since = before(start.now, self.settings.poll.lookback);
+        let changed = |it: &Progress| before(it.watermark, self.settings.poll.overlap);
+        let since = Since {
+            changed: start.progress.as_ref().map_or(adopt_since, changed),
+            begun: (start.sweep && start.fault.is_none()).then_some(adopt_since),
+        };
+        let listing = self.list_failed(memory, since).await;
+        reading.list(listing.items);
+        if let Some(source) = listing.fault {
+            start.fault = Some(PassError::Platform { doing: "list the failed runs", source });
+        }
+        Some(listing.begun_at)
+    }
+
+    /// The stored recoveries that this pass looks at.
+    async fn stored(&self, memory: &mut Memory, start: &Start) -> Result<Stored, PassError> {
+        let (name, now) = (&self.sandbox.name, start.now);
         let mut recoveries = self.store.under_way(name).await?;
-        let facts = self.facts(record, now).await?;
+        let facts = self.facts(&start.record, now).await?;
         let flows = memory.catalog.flows();
-        let room = self.settings.limits.per_dataflow;
+        let room = start.policies.default.per_dataflow;
         let admission = Admission::new(&facts, flows, room, now, recoveries.iter(), &[]);
-        let holds = record.holds(name, &memory.catalog, self.settings);
         let moves = |it: &DueRecovery| {
             let flow_name = flows.get(&it.flow_id).map_or("", |flow| &flow.flow.name);
             let quiet = quiet::pause(&self.settings.quiet, name, &it.flow_id, flow_name, now);
-            !it.ordered && (holds.why(&it.flow_id).is_some() || quiet.is_some())
+            let blocked = flows.get(&it.flow_id).is_none_or(|it| it.block_reason().is_some());
+            blocked || !it.ordered && (start.holds.why(&it.flow_id).is_some() || quiet.is_some())
         };
         let turns = admission.turns(self.store.due(name, now).await?, moves);
         let roots: Vec<RunId> = turns.calls.iter().chain(&turns.moves).cloned().collect();
         recoveries.extend(self.store.recoveries_of(&roots).await?);
-        if sweep && !memory.check.goes_on() {
+        if start.sweep && !memory.check.is_under_way() {
             memory.check = Check::Due;
         }
         if let Some(after) = memory.check.next(now) {
@@ -256,40 +264,75 @@ impl Gatherer<'_> {
         }
         Ok(Facts {
             allowances,
-            throttled_until: self.service.pause_left().map(|left| after(now, left)),
+            throttled_until: self.service.throttle_left().map(|left| after(now, left)),
             outages: record.outages.clone(),
             breaker: self.settings.breaker.clone(),
         })
     }
 
-    /// What is to be read of the platform. A pass that follows at once looks only at what may call
-    /// or is held.
-    #[expect(clippy::too_many_arguments, reason = "all that gathering knows so far")]
+    /// Reads by id what the recoveries need, and lists the runs of dataflows in doubt and of those that
+    /// may be called for.
+    async fn read_wanted(
+        &self,
+        memory: &mut Memory,
+        start: &mut Start,
+        stored: &Stored,
+        reading: &mut Reading,
+    ) -> HashMap<FlowId, FlowListing> {
+        let wanted = self.wanted(memory, start, stored, reading);
+        let mut listings = self.list_doubtful(wanted.listings, reading, &mut start.findings).await;
+        self.list_peers(wanted.peers, &mut listings, reading, &mut start.findings).await;
+        if start.sweep && start.fault.is_none() {
+            reading.fresh = memory.catalog.flows().keys().cloned().collect();
+        } else {
+            let flows = wanted.flows.into_iter().filter(|id| !reading.fresh.contains(id)).collect();
+            let read = self.read_flows(memory, flows, &mut start.fault).await;
+            if !read.is_empty() {
+                start.holds = self.holds(&start.record, memory);
+            }
+            reading.fresh.extend(read);
+        }
+        self.read_runs(wanted.runs, reading, &mut start.fault).await;
+        listings
+    }
+
+    /// What to read from Adobe. A pass that follows at once reads only for recoveries that may call
+    /// or are held.
     fn wanted(
         &self,
         memory: &Memory,
+        start: &Start,
         stored: &Stored,
         reading: &Reading,
-        owned: &HashSet<RunId>,
-        follows: bool,
-        sweep: bool,
-        now: Timestamp,
     ) -> ReadPlan {
         let is_wanted = |it: &&Recovery| match it.state {
             State::Waiting { .. } | State::Held { .. } => true,
-            _ => !follows,
+            _ => !start.follows,
         };
         let recoveries: Vec<&Recovery> = stored.recoveries.iter().filter(is_wanted).collect();
         let calls: HashSet<RunId> = stored.turns.calls.iter().cloned().collect();
-        // What a rule holds is no longer looked at after a day: there may be very many.
-        let held_since = sweep.then(|| before(now, DAY));
-        let policy_of = |recovery: &Recovery| self.policy_of(memory, recovery);
+        // Runs that a rule holds are not read any more after a day: there may be very many.
+        let held_since = start.sweep.then(|| before(start.now, DAY));
+        let flows = memory.catalog.flows();
+        let policy_of = |it: &Recovery| {
+            // By its current name, as in the plan: both must mean the same run.
+            let name = flows.get(&it.flow_id).map_or(&it.flow_name, |dataflow| &dataflow.flow.name);
+            start.policies.in_force(&it.sandbox, &it.flow_id, name, &it.failure).retry
+        };
         let mut wanted = ReadPlan::of(&recoveries, &calls, held_since, policy_of);
-        wanted.add_flows_of_new(&reading.listed, owned);
+        wanted.add_flows_of_new(&reading.listed, &reading.owned);
+        if start.first_pass {
+            wanted.add_histories(&reading.listed, &reading.owned, flows);
+        }
         wanted
     }
 
-    /// Reads the catalog again. An older catalog serves on where that fails; the first one must not.
+    fn holds(&self, record: &Record, memory: &Memory) -> Holds {
+        record.holds(&self.sandbox.name, &memory.catalog, self.settings)
+    }
+
+    /// Reads the catalog again. If that fails, an older catalog stays in use; a first one is
+    /// required.
     async fn refresh_catalog(&self, memory: &mut Memory) -> Result<Option<PassError>, PassError> {
         match memory.catalog.refresh(self.service, self.settings, self.sandbox).await {
             Ok(()) => Ok(None),
@@ -298,17 +341,46 @@ impl Gatherer<'_> {
         }
     }
 
-    fn is_sweep_due(&self, progress: Option<&Progress>, now: Timestamp) -> bool {
-        let due = before(now, self.settings.poll.sweep_interval);
-        progress.is_none_or(|progress| progress.swept_at <= due)
+    /// The runs read so far that belong to a recovery, including the last runs of the dataflows if
+    /// they matter. No run is looked up twice in a pass.
+    async fn find_owned(
+        &self,
+        reading: &mut Reading,
+        memory: &Memory,
+        start: &Start,
+    ) -> Result<(), PassError> {
+        let policies = &start.policies;
+        let by_rule = start.first_pass
+            || policies.rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
+        let last_runs = memory.catalog.flows().values().filter_map(|dataflow| {
+            let flow = &dataflow.flow;
+            let wanted = by_rule
+                || policies
+                    .of(&self.sandbox.name, &flow.id, &flow.name)
+                    .retry
+                    .skip_when_later_run_succeeded;
+            Some(&flow.last_run.as_ref().filter(|_| wanted)?.id)
+        });
+        let read = reading.runs.keys().chain(reading.listed.iter().map(|run| &run.id));
+        let ids: HashSet<&RunId> = read.chain(last_runs).collect();
+        let ids: Vec<RunId> =
+            ids.into_iter().filter(|id| !reading.looked_up.contains(*id)).cloned().collect();
+        reading.owned.extend(self.store.known_runs(&ids).await?);
+        reading.looked_up.extend(ids);
+        Ok(())
     }
+}
 
-    fn policy_of(&self, memory: &Memory, recovery: &Recovery) -> RetryPolicy {
-        let dataflow = memory.catalog.flows().get(&recovery.flow_id);
-        let base = dataflow.map_or(self.settings.retry, |dataflow| dataflow.retry);
-        let Recovery { sandbox, flow_id, flow_name, failure, .. } = recovery;
-        // By the name of today, as the plan asks: both have to mean the same run.
-        let name = dataflow.map_or(flow_name, |dataflow| &dataflow.flow.name);
-        rule::in_force(&self.settings.rules, base, sandbox, flow_id, name, failure).1
+impl Start {
+    /// How far the sandbox has been read once a listing that began at `listed_at` is complete.
+    fn progress_at(&self, listed_at: Timestamp) -> Progress {
+        Progress {
+            client: Some(self.client.clone()),
+            watermark: listed_at,
+            swept_at: match &self.progress {
+                Some(progress) if !self.sweep => progress.swept_at,
+                _ => listed_at,
+            },
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The lease: at most one daemon acts on a store.
 //!
-//! The store is the authority for who holds it. This side only decides when to *stop trusting* it:
-//! a quarter of its life before the store would give it to somebody else, by the monotonic clock,
-//! so that a time of day that was set back does not prolong it. That clock may stand still while a
-//! machine sleeps; therefore every write names its owner too, so that a wrong belief begins nothing,
-//! and a call that was begun before the sleep is dropped by its age on the platform's clock.
+//! The store decides who holds it. This side only decides when to *stop trusting* it: after three
+//! quarters of its duration, by the monotonic clock, so that a time of day that is set back does
+//! not prolong it. That clock may stop while a machine sleeps. So every write names its owner too,
+//! and the store rejects writes of a former owner. A call from before the sleep is dropped because
+//! of its age by Adobe's clock.
 
-use super::trouble::Troubles;
+use super::failure_log::FailureLog;
 use crate::clock::Clock;
 use crate::store::{Lease, Owner, Store, StoreError};
 use jiff::Timestamp;
@@ -25,19 +25,19 @@ pub(super) struct LeaseKeeper {
     owner: Owner,
     ttl: Duration,
     trusted_until: Mutex<Option<Duration>>,
-    /// Grows whenever the lease is taken anew: somebody else may have acted in between.
-    term: AtomicU64,
+    /// Increases whenever the lease is acquired again: another daemon may have acted in between.
+    epoch: AtomicU64,
     is_held: watch::Sender<bool>,
 }
 
 /// Whether this daemon may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It may.
+    /// It holds the lease.
     Holder,
-    /// Somebody else does.
+    /// Another daemon holds the lease.
     Waiting {
-        /// Who.
+        /// The holder.
         owner: Owner,
         /// Until when, unless it is renewed.
         until: Timestamp,
@@ -51,18 +51,18 @@ impl LeaseKeeper {
         owner: Owner,
         ttl: Duration,
     ) -> Self {
-        let (trusted_until, term) = (Mutex::new(None), AtomicU64::new(0));
-        Self { store, clock, owner, ttl, trusted_until, term, is_held: watch::Sender::new(false) }
+        let (trusted_until, epoch) = (Mutex::new(None), AtomicU64::new(0));
+        Self { store, clock, owner, ttl, trusted_until, epoch, is_held: watch::Sender::new(false) }
     }
 
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Which uninterrupted possession of the lease this is. What was read in one term must not be
-    /// acted on in another.
-    pub(super) fn term(&self) -> u64 {
-        self.term.load(Ordering::Relaxed)
+    /// Counts the uninterrupted periods in which this daemon held the lease. What was read in one
+    /// epoch must not be used in another.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// How often the lease is renewed.
@@ -70,21 +70,21 @@ impl LeaseKeeper {
         self.ttl / 3
     }
 
-    /// How often a daemon that waits for the lease asks for it.
+    /// How often a waiting daemon tries to take the lease.
     pub(super) fn ask_interval(&self) -> Duration {
         self.renew_interval().min(Duration::from_secs(2))
     }
 
     /// Takes or renews the lease.
     pub(super) async fn renew(&self) -> Result<Standing, StoreError> {
-        // Counted from before the call: the store starts its own count no earlier.
+        // Counted from before the call: the store starts to count no earlier.
         let asked_at = self.clock.monotonic();
         let answer = self.store.lease(&self.owner, self.clock.now(), self.ttl).await;
         let mut trusted_until = self.trusted_until();
         match answer {
             Ok(lease @ (Lease::Granted | Lease::Renewed)) => {
                 if lease == Lease::Granted {
-                    self.term.fetch_add(1, Ordering::Relaxed);
+                    self.epoch.fetch_add(1, Ordering::Relaxed);
                 }
                 *trusted_until = Some(asked_at + self.ttl - self.ttl / 4);
                 Ok(Standing::Holder)
@@ -113,23 +113,22 @@ impl LeaseKeeper {
         let _ = self.is_held.subscribe().wait_for(|held| *held).await;
     }
 
-    /// Takes the lease, waits for it where another daemon has it, and keeps it for as long as this
-    /// is polled.
-    pub(super) async fn hold(&self, troubles: &Troubles) -> Infallible {
+    /// Takes the lease, waits if another daemon holds it, and keeps it as long as this is polled.
+    pub(super) async fn hold(&self, failures: &FailureLog) -> Infallible {
         loop {
             let pause = match self.renew().await {
                 Ok(Standing::Holder) => {
-                    troubles.lease_held();
+                    failures.lease_held();
                     self.is_held.send_replace(true);
                     self.renew_interval()
                 }
                 Ok(Standing::Waiting { owner, until }) => {
-                    troubles.lease_held_by(&owner, until);
+                    failures.lease_held_by(&owner, until);
                     self.is_held.send_replace(false);
                     self.ask_interval()
                 }
                 Err(error) => {
-                    troubles.store_failed(&error);
+                    failures.store_failed(&error);
                     self.ask_interval()
                 }
             };
@@ -137,8 +136,8 @@ impl LeaseKeeper {
         }
     }
 
-    /// Drives `work` to its end and renews the lease beside it. A renewal that fails is not an
-    /// error here: trust runs out by itself, and the next write finds out.
+    /// Drives `work` to its end and renews the lease beside it. A failed renewal is not an error
+    /// here: the trust expires by itself, and the next write finds out.
     pub(super) async fn held_while<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
@@ -146,7 +145,7 @@ impl LeaseKeeper {
         }
     }
 
-    /// Renews the lease for as long as it is polled.
+    /// Renews the lease as long as it is polled.
     async fn keep(&self) -> Infallible {
         loop {
             self.clock.sleep(self.renew_interval()).await;
@@ -156,7 +155,7 @@ impl LeaseKeeper {
         }
     }
 
-    /// Gives the lease back, so that a successor need not wait for it to run out.
+    /// Releases the lease, so that a successor need not wait until it expires.
     pub(super) async fn release(&self) {
         *self.trusted_until() = None;
         self.is_held.send_replace(false);

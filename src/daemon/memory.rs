@@ -1,4 +1,4 @@
-//! What is remembered of a sandbox between passes; all of it can be read again.
+//! What is remembered about a sandbox between passes; all of it can be read again.
 
 use super::catalog::Catalog;
 use crate::domain::model::ids::{FlowId, RunId};
@@ -11,20 +11,20 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// What was read this recently is not read again by a pass that follows at once.
+/// What was read this recently is reused by a pass that follows at once.
 const JUST_READ: Duration = Duration::from_secs(20);
 /// How often the causes of holds are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// What is remembered of a sandbox between passes.
+/// What is remembered about a sandbox between passes.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) catalog: Catalog,
-    /// Runs issued for us whose `createdClient` is yet to be looked at.
+    /// New runs whose `createdClient` was not checked yet.
     pub(super) issued: HashSet<RunId>,
     /// The dataflows that were held as a whole.
     pub(super) held: HashSet<FlowId>,
-    /// What operators have ordered; `None` before it was read.
+    /// The operators' pauses and resumes; `None` before they were read.
     pub(super) orders: Option<Vec<Order>>,
     /// Listed failed runs that are neither adopted nor skipped yet.
     pub(super) deferred: HashMap<RunId, Run>,
@@ -38,8 +38,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The parked runs that a pass at `now` looks at again: all where one request reads their
-    /// dataflows, else now and then.
+    /// The parked runs that a pass at `now` looks at again: all if one request reads their
+    /// dataflows, otherwise only now and then.
     pub(super) fn parked_to_check(&self, now: Timestamp) -> impl Iterator<Item = &Run> {
         let flows: HashSet<&FlowId> = self.parked.values().map(|run| &run.flow_id).collect();
         let all = flows.len() <= IDS_PER_REQUEST || self.check.is_due(now);
@@ -62,25 +62,25 @@ impl Carried {
     }
 }
 
-/// The round over the held recoveries: some in each pass, until all were looked at.
+/// The round over the held recoveries: some in each pass, until all were checked.
 #[derive(Debug, Default)]
 pub(super) enum Check {
     /// The next round is due.
     #[default]
     Due,
-    /// A round is under way and goes on after this recovery.
+    /// A round is in progress and continues after this recovery.
     After(RunId),
     /// The next round begins then.
     Idle(Timestamp),
 }
 
 impl Check {
-    /// Whether held recoveries are looked at in a pass at `now`, and after which one.
+    /// Whether a pass at `now` checks held recoveries, and after which one it continues.
     pub(super) fn next(&self, now: Timestamp) -> Option<Option<RunId>> {
         match self {
             Self::Due => Some(None),
             Self::After(root) => Some(Some(root.clone())),
-            // A date far ahead is of a clock that was ahead.
+            // A date that far ahead comes from a clock that was wrong.
             Self::Idle(at) => (*at <= now || *at > after(now, CHECK_INTERVAL)).then_some(None),
         }
     }
@@ -90,7 +90,7 @@ impl Check {
         self.next(now) == Some(None)
     }
 
-    /// The recovery `last` was the last one looked at; `None` if that was the end of the round.
+    /// The recovery `last` was the last one checked; `None` if that was the end of the round.
     pub(super) fn looked_at(&mut self, last: Option<RunId>, now: Timestamp) {
         *self = match last {
             Some(root) => Self::After(root),
@@ -98,8 +98,8 @@ impl Check {
         };
     }
 
-    /// True while a round is under way.
-    pub(super) fn goes_on(&self) -> bool {
+    /// True while a round is in progress.
+    pub(super) fn is_under_way(&self) -> bool {
         matches!(self, Self::After(_))
     }
 }

@@ -1,101 +1,49 @@
 //! One pass over one sandbox. It takes no input and may run at any time.
 //!
 //! ```text
-//! gather   what the platform and the store say          reads only
+//! gather   what Adobe and the store have                reads only
 //! plan     at most one step for each recovery, and why  pure
 //! record   the steps that send nothing                  one transaction
-//! begin  ┐ intents, as long as there is room            only those that were stored go on
+//! begin  ┐ intents, as long as there is room            only those that were stored
 //! act    │ one POST for each intent                     bounded, never repeated
-//! finish ┘ what came of it                              together with the next intents
-//! tell     each journal entry, once it is stored
+//! finish ┘ the outcome                                  together with the next intents
+//! log      each journal entry, once it is stored
 //! ```
 //!
-//! A crash between any two lines is safe: before *begin* nothing was sent; after it the intent is
-//! stored, and a pass that finds an intent without an outcome puts it in doubt and asks the platform.
-//! An operator who acts between any two lines wins: every step names the revision it started from,
-//! and no intent is begun after an order that the plan did not know.
+//! A crash between any two lines is safe. Before *begin* nothing was sent. After it the intent is
+//! stored, and a pass that finds an intent without an outcome puts it in doubt and looks for the
+//! new run. An operator who acts between any two lines wins: every step names the revision that it
+//! started from, and no intent is stored after a pause or resume that the plan did not know.
 
-use super::calls::{Calls, report_stored};
+use super::calls::{Calls, keep_unstored, report_stored};
 use super::error::PassError;
-use super::gather::{Gathered, Gatherer};
+use super::gather::Gathered;
 use super::lease::LeaseKeeper;
+use super::log::{log_entry, log_findings};
 use super::memory::{Carried, Memory};
-use super::tell::{tell, tell_catalog, tell_order, tell_unstored};
+use super::parts::Mode;
+use super::report::Report;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::RunId;
-use crate::domain::model::journal::{Entry, Event};
+use crate::domain::model::journal::Entry;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::Run;
 use crate::domain::model::time::after;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::recovery::Change;
 use crate::store::{Batch, Queued, StoreError};
-use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Reading for one pass takes no longer than this. Every request has a limit of its own; this one
-/// is for a sandbox that has to be read dataflow by dataflow, slowly.
+/// The maximum time for the reads of one pass. Every request has a limit of its own; this one is
+/// for a sandbox that must be read dataflow by dataflow, slowly.
 const GATHER_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Whether the calls are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// They are.
-    Live,
-    /// They are only logged.
-    DryRun,
-}
-
-/// What a pass did.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// How many journal entries of each kind were written.
-    pub events: HashMap<Event, u32>,
-    /// Runs that were issued for us, as answers or listings told.
-    pub issued: Vec<RunId>,
-    /// Due recoveries that had to wait, each with its reason.
-    pub postponed: Vec<Entry>,
-    /// When the next thing is due.
-    pub next_due: Option<Timestamp>,
-    /// Why the reading is incomplete, where it is; the pass went on with what there was.
-    pub fault: Option<PassError>,
-}
-
-impl Report {
-    /// True if the next pass has something to do at once.
-    pub fn is_more_to_do(&self, now: Timestamp) -> bool {
-        self.next_due.is_some_and(|due| due <= now)
-    }
-
-    /// Adds what a later pass did.
-    pub(super) fn merge(&mut self, later: Self) {
-        for (event, count) in later.events {
-            *self.events.entry(event).or_default() += count;
-        }
-        self.issued.extend(later.issued);
-        let Self { postponed, next_due, fault, .. } = later;
-        (self.postponed, self.next_due, self.fault) = (postponed, next_due, fault);
-    }
-
-    /// How many entries of this kind were written.
-    pub fn count(&self, event: Event) -> u32 {
-        self.events.get(&event).copied().unwrap_or(0)
-    }
-
-    pub(super) fn add(&mut self, entry: &Entry) {
-        *self.events.entry(entry.event).or_default() += 1;
-        // Not a run that was there before and is at work again.
-        if entry.event == Event::Retriggered && entry.reason != Reason::SameRunAtWork {
-            self.issued.extend(entry.new_run_id.clone());
-        }
-    }
-}
-
-/// One pass, about to run.
+/// One pass that has not run yet.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
-    pub(super) gatherer: Gatherer<'a>,
+    pub(super) reader: SandboxReader<'a>,
     pub(super) lease: &'a LeaseKeeper,
     pub(super) stop: &'a CancellationToken,
     pub(super) mode: Mode,
@@ -110,13 +58,14 @@ impl Pass<'_> {
     ) -> Result<Report, PassError> {
         let mut report = Report::default();
         self.finish(unfinished, &mut report).await?;
-        let term = self.lease.term();
+        let epoch = self.lease.epoch();
         let mut gathered = self.gather(memory).await?;
-        // Whoever held the lease in between may have acted: what was read is stale.
-        if self.lease.term() != term {
+        // Another holder of the lease may have acted in between, so the data is stale.
+        if self.lease.epoch() != epoch {
             return Err(PassError::LeaseRanOut);
         }
-        self.tell_news(&gathered, memory);
+        log_findings(&self.reader.sandbox.name, &gathered.findings, &memory.catalog);
+        memory.orders = Some(std::mem::take(&mut gathered.orders));
         let plan = plan(&gathered.snapshot);
         self.record(&gathered, &plan, memory, &mut report).await?;
         report.next_due = plan.next_due;
@@ -127,16 +76,18 @@ impl Pass<'_> {
         self.remember(&gathered, &plan, memory);
 
         let intents = plan.intents;
-        report.postponed = plan.postponed;
-        let calls = self.calls(&gathered);
+        report.delayed = plan.postponed;
+        let calls = self.calls(&gathered, memory);
         let made = calls.make(intents, unfinished, &mut report).await;
         memory.issued.extend(report.issued.iter().cloned());
         if !made? {
-            // The rest goes in the next pass: at once, or when the pause that Adobe asked for ends.
-            let service = self.gatherer.service;
-            report.next_due = Some(after(service.now(), service.pause_left().unwrap_or_default()));
+            // The rest follows in the next pass: at once, or when the pause that Adobe asked for
+            // ends.
+            let service = self.reader.service;
+            report.next_due =
+                Some(after(service.now(), service.throttle_left().unwrap_or_default()));
         }
-        if report.is_more_to_do(self.gatherer.service.now()) {
+        if report.is_more_to_do(self.reader.service.now()) {
             let Gathered { snapshot, read_at, .. } = gathered;
             memory.carried = Some(Carried { runs: snapshot.runs, fresh: snapshot.fresh, read_at });
         }
@@ -145,17 +96,10 @@ impl Pass<'_> {
 
     pub(super) async fn gather(&self, memory: &mut Memory) -> Result<Gathered, PassError> {
         tokio::select! {
-            gathered = self.gatherer.gather(memory) => gathered,
+            gathered = self.reader.gather(memory) => gathered,
             () = tokio::time::sleep(GATHER_LIMIT) => Err(PassError::TooSlow { limit: GATHER_LIMIT }),
             () = self.stop.cancelled() => Err(PassError::Stopped),
         }
-    }
-
-    fn tell_news(&self, gathered: &Gathered, memory: &Memory) {
-        if gathered.first_catalog {
-            tell_catalog(&self.gatherer.sandbox.name, &memory.catalog);
-        }
-        gathered.new_orders.iter().for_each(tell_order);
     }
 
     async fn record(
@@ -166,9 +110,9 @@ impl Pass<'_> {
         report: &mut Report,
     ) -> Result<(), PassError> {
         let snapshot = &gathered.snapshot;
-        let sandbox = &self.gatherer.sandbox.name;
-        // The first reading of a sandbox is over once everything in it is decided on, but for what
-        // waits for a doubt.
+        let sandbox = &self.reader.sandbox.name;
+        // The first reading of a sandbox is over when everything in it is decided on, except runs
+        // that wait for a call in doubt.
         let decided = snapshot.first_since.is_none() || !plan.more_to_adopt;
         let progress = gathered.progress.clone().or(memory.withheld.take());
         let (progress, withheld) = if decided { (progress, None) } else { (None, progress) };
@@ -191,17 +135,17 @@ impl Pass<'_> {
             queued,
             ..Batch::default()
         };
-        let committed = self.gatherer.store.commit(self.lease.owner(), &batch).await?;
+        let committed = self.reader.store.commit(self.lease.owner(), &batch).await?;
         memory.withheld = withheld;
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
-            tell(entry);
+            log_entry(entry);
             report.add(entry);
         }
         Ok(())
     }
 
-    /// Keeps the listed runs that were not decided on for good.
+    /// Keeps the listed runs without a final decision.
     fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
         let listed = gathered.snapshot.listed.iter();
         let runs: HashMap<&RunId, &Run> = listed.map(|run| (&run.id, run)).collect();
@@ -214,22 +158,22 @@ impl Pass<'_> {
         memory.parked.extend(parked);
     }
 
-    fn calls<'c>(&'c self, gathered: &'c Gathered) -> Calls<'c> {
+    fn calls<'c>(&'c self, gathered: &'c Gathered, memory: &Memory) -> Calls<'c> {
         Calls {
-            service: self.gatherer.service,
-            store: self.gatherer.store,
+            service: self.reader.service,
+            store: self.reader.store,
             lease: self.lease,
             stop: self.stop,
             mode: self.mode,
             snapshot: &gathered.snapshot,
             read_at: gathered.read_at,
-            orders_seen: gathered.orders_seen,
-            at_a_time: self.gatherer.settings.adobe.connection.max_concurrent_requests.max(1),
+            orders_seen: memory.orders.iter().flatten().map(|order| order.at).max(),
+            at_a_time: self.reader.settings.adobe.connection.max_concurrent_requests.max(1),
         }
     }
 
-    /// Stores the outcomes that an earlier pass could not store. None is kept if the lease was lost:
-    /// whoever has it now finds the intents and asks the platform.
+    /// Stores the outcomes that an earlier pass could not store. If the lease was lost, none is
+    /// kept: its new holder finds the intents and looks for the new runs.
     async fn finish(
         &self,
         unfinished: &mut Vec<Change>,
@@ -239,12 +183,13 @@ impl Pass<'_> {
             return Ok(());
         }
         let batch = Batch { changes: std::mem::take(unfinished), ..Batch::default() };
-        match self.gatherer.store.commit(self.lease.owner(), &batch).await {
+        match self.reader.store.commit(self.lease.owner(), &batch).await {
             Ok(committed) => report_stored(&batch.changes, &committed.applied, report),
             Err(error @ StoreError::LeaseLost) => {
-                batch.changes.iter().for_each(|change| tell_unstored(&change.entry));
+                keep_unstored(batch.changes, &error, unfinished);
                 return Err(error);
             }
+            // They were logged when they could not be stored the first time.
             Err(error) => {
                 *unfinished = batch.changes;
                 return Err(error);

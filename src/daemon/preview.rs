@@ -1,4 +1,4 @@
-//! What the next pass would do, line by line, for people who want to know it first.
+//! What the next pass would do, line by line.
 
 use super::error::PassError;
 use super::memory::Memory;
@@ -15,19 +15,19 @@ use std::collections::HashMap;
 /// What the next pass over one sandbox would do.
 #[derive(Debug)]
 pub struct Preview {
-    /// When the sandbox was read, by the platform's clock.
+    /// When the sandbox was read, by Adobe's clock.
     pub read_at: Timestamp,
-    /// One line for each open recovery and each failed run that is left alone, most pressing first.
+    /// One line per open recovery and per failed run that is skipped, most urgent first.
     pub lines: Vec<Line>,
-    /// True if failed runs are left over for a later pass.
+    /// True if failed runs are left for a later pass.
     pub unfinished: bool,
-    /// When the pass after that has something to do.
+    /// When the pass after that has work to do.
     pub next_due: Option<Timestamp>,
-    /// Why the reading is incomplete, where it is.
+    /// Why the reading is incomplete, if it is.
     pub fault: Option<PassError>,
 }
 
-/// What would become of one failed run.
+/// What would happen to one failed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// What would be done.
@@ -38,13 +38,13 @@ pub struct Line {
     pub flow_name: String,
     /// The failed run: the root run of a recovery, or the run that is skipped.
     pub run_id: RunId,
-    /// The run that would be asked for, or that is followed, where that is another one.
+    /// The run that would be re-triggered, or that is followed, if it is not the failed run.
     pub other_run_id: Option<RunId>,
-    /// The attempt it is about.
+    /// The number of the attempt.
     pub attempt: Option<u32>,
-    /// The budget of attempts.
+    /// The maximum number of attempts.
     pub max_attempts: Option<u32>,
-    /// When the re-trigger is due; drawn by chance where the run is newly scheduled.
+    /// When the re-trigger is due; partly random if the run is newly scheduled.
     pub due: Option<Timestamp>,
     /// Why.
     pub reason: Option<Reason>,
@@ -56,14 +56,14 @@ pub struct Line {
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])* $variant:ident = $word:literal;)*) => {
-        /// What would be done, most pressing first.
+        /// What would be done, most urgent first.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action {
             $($(#[doc = $doc])* $variant,)*
         }
 
         impl Action {
-            /// The word for it.
+            /// Its name.
             pub fn as_str(self) -> &'static str {
                 match self { $(Action::$variant => $word,)* }
             }
@@ -74,36 +74,36 @@ macro_rules! actions {
 actions! {
     /// The call would be made.
     Retrigger = "re-trigger";
-    /// It is due and has to wait.
-    Postpone = "postpone";
-    /// Whether a call was accepted would be asked of the platform.
+    /// It is due, and delayed.
+    Delay = "delay";
+    /// The new run of a call in doubt would be looked for.
     Reconcile = "reconcile";
     /// It would be held until a person acts or the cause is gone.
     Hold = "hold";
     /// It would end without success.
     GiveUp = "give up";
-    /// It would be taken on, its first re-trigger due at a named time.
+    /// It would be adopted, with a due time for its first re-trigger.
     Adopt = "adopt";
-    /// Its next re-trigger would be due at a named time.
+    /// Its next re-trigger would be due at a known time.
     Schedule = "schedule";
-    /// It would end well.
+    /// It would end without another re-trigger.
     Settle = "settle";
-    /// An issued run would be followed.
+    /// A new run would be followed.
     Follow = "follow";
-    /// It would go on waiting until it is due.
+    /// It would keep waiting until it is due.
     Wait = "wait";
     /// It would stay held.
-    Held = "stay held";
-    /// The failed run would be left alone.
+    StayHeld = "stay held";
+    /// The failed run would be skipped.
     Skip = "skip";
 }
 
 impl Pass<'_> {
-    /// Gathers and plans, and does nothing else.
+    /// Gathers and plans, and nothing else.
     pub(super) async fn preview(&self, memory: &mut Memory) -> Result<Preview, PassError> {
         let gathered = self.gather(memory).await?;
         let plan = plan(&gathered.snapshot);
-        let open = self.gatherer.store.open_recoveries(&self.gatherer.sandbox.name).await?;
+        let open = self.reader.store.open_recoveries(&self.reader.sandbox.name).await?;
         Ok(Preview {
             read_at: gathered.snapshot.now,
             lines: lines(&gathered.snapshot, &open, &plan),
@@ -114,7 +114,7 @@ impl Pass<'_> {
     }
 }
 
-/// One line for each open recovery, old or new, and for each run that is skipped.
+/// One line per open recovery, old or new, and per run that is skipped.
 fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
     let (changes, intents) = (by_root(&plan.changes), by_root(&plan.intents));
     let read = plan.postponed.iter();
@@ -136,7 +136,7 @@ fn lines(snapshot: &Snapshot, open: &[Recovery], plan: &Plan) -> Vec<Line> {
                 line.reason = line.reason.or(Some(intent.entry.reason));
                 line.other_run_id = other_run(&intent.recovery);
             } else if let Some(&reason) = postponed.get(root) {
-                line.action = Action::Postpone;
+                line.action = Action::Delay;
                 line.reason = Some(reason);
             }
             (recovery.failed_at, line)
@@ -153,7 +153,7 @@ fn by_root(changes: &[Change]) -> HashMap<&RunId, &Change> {
     changes.iter().map(|change| (&change.recovery.root_run_id, change)).collect()
 }
 
-/// Where a recovery stands once `change`, if there is one, is stored.
+/// The state of a recovery after `change`, if there is one.
 fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> Line {
     let recovery = change.map_or(before, |change| &change.recovery);
     let entry = change.map(|change| &change.entry);
@@ -161,14 +161,14 @@ fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> 
     let (action, held) = match (&recovery.state, change) {
         (State::Waiting { .. }, Some(Change { from_revision: None, .. })) => (Action::Adopt, None),
         (State::Waiting { .. }, Some(Change { entry, .. })) if entry.event == Event::Postponed => {
-            (Action::Postpone, None)
+            (Action::Delay, None)
         }
         (State::Waiting { .. }, Some(_)) => (Action::Schedule, None),
         (State::Waiting { .. }, None) => (Action::Wait, None),
         (State::Triggering { .. } | State::InDoubt { .. }, _) => (Action::Reconcile, None),
         (State::Watching { .. }, _) => (Action::Follow, None),
         (State::Held { .. }, Some(_)) => (Action::Hold, None),
-        (State::Held { why, .. }, None) => (Action::Held, Some(*why)),
+        (State::Held { why, .. }, None) => (Action::StayHeld, Some(*why)),
         (State::Recovered { .. } | State::Dismissed { .. }, _) => (Action::Settle, None),
         (State::GivenUp { .. }, _) => (Action::GiveUp, None),
     };
@@ -187,7 +187,7 @@ fn standing(snapshot: &Snapshot, before: &Recovery, change: Option<&Change>) -> 
     }
 }
 
-/// The run that is asked for or followed, unless it is the root run.
+/// The run to re-trigger or to follow, unless it is the root run.
 fn other_run(recovery: &Recovery) -> Option<RunId> {
     let run = match &recovery.state {
         State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked,

@@ -1,8 +1,8 @@
-//! Removing old history, now and then.
+//! Removes old history from time to time.
 
-use super::Parts;
+use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
-use super::trouble::Troubles;
+use super::parts::Parts;
 use crate::domain::model::time::before;
 use crate::store::StoreError;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use tokio::sync::Mutex;
 /// How often old history is removed.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Removes old history of the whole store, whoever asks.
+/// Removes old history of the whole store, for all sandboxes.
 #[derive(Debug, Default)]
 pub(super) struct Pruner {
     done_at: Mutex<Option<Duration>>,
 }
 
 impl Pruner {
-    /// Removes what is too old, if it is time. To be called after a complete pass only: what a
-    /// failed pass takes for the time may be wrong by years.
-    pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, troubles: &Troubles) {
+    /// Removes what is too old, if it is time. Call this only after a complete pass: the time that
+    /// a failed pass assumes may be wrong by years.
+    pub(super) async fn prune(&self, parts: &Parts, lease: &LeaseKeeper, failures: &FailureLog) {
         let Ok(now) = parts.service.trusted_now() else { return };
-        // Another sandbox's pass is at it.
+        // The pass of another sandbox does it now.
         let Ok(mut done_at) = self.done_at.try_lock() else { return };
         let clock = parts.clock.monotonic();
         if done_at.is_some_and(|at| clock < at + INTERVAL) {
@@ -36,7 +36,7 @@ impl Pruner {
                 }
             }
             Err(StoreError::LeaseLost) => {}
-            Err(error) => troubles.store_failed(&error),
+            Err(error) => failures.store_failed(&error),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Reading things by id, and the runs of dataflows in doubt.
+//! Reads runs and dataflows by id, and the runs of dataflows in doubt.
 
 use super::catalog::Catalog;
 use super::error::PassError;
-use super::gather::Gatherer;
+use super::findings::Findings;
 use super::memory::{Carried, Memory};
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::plan::snapshot::FlowListing;
@@ -11,9 +12,9 @@ use crate::flow_service::ApiError;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
-impl Gatherer<'_> {
-    /// Reads dataflows again that something may be sent for, and those not known yet; gives those
-    /// that were read.
+impl SandboxReader<'_> {
+    /// Reads dataflows for which something may be sent, and unknown ones. Returns those that were
+    /// read.
     pub(super) async fn read_flows(
         &self,
         memory: &mut Memory,
@@ -36,28 +37,6 @@ impl Gatherer<'_> {
             }
         }
         seen
-    }
-
-    /// Those of the runs read so far that belong to a recovery; where it matters, the last runs that
-    /// the dataflows name are among them.
-    pub(super) async fn owned(
-        &self,
-        reading: &Reading,
-        memory: &Memory,
-        first_pass: bool,
-    ) -> Result<HashSet<RunId>, PassError> {
-        let mut ids: Vec<RunId> = reading.runs.keys().cloned().collect();
-        ids.extend(reading.listed.iter().map(|run| run.id.clone()));
-        let dataflows = memory.catalog.flows().values();
-        let rules = &self.settings.rules;
-        let by_rule = first_pass
-            || rules.iter().any(|it| it.retry.skip_when_later_run_succeeded == Some(true));
-        let superseding =
-            dataflows.filter(|dataflow| by_rule || dataflow.retry.skip_when_later_run_succeeded);
-        ids.extend(
-            superseding.filter_map(|dataflow| Some(dataflow.flow.last_run.as_ref()?.id.clone())),
-        );
-        Ok(self.store.known_runs(&ids).await?)
     }
 
     pub(super) async fn read_runs(
@@ -88,6 +67,7 @@ impl Gatherer<'_> {
         &self,
         wanted: Vec<(FlowId, Timestamp)>,
         reading: &mut Reading,
+        findings: &mut Findings,
     ) -> HashMap<FlowId, FlowListing> {
         let mut listings = HashMap::new();
         for (flow, since) in wanted {
@@ -95,36 +75,35 @@ impl Gatherer<'_> {
             listing.items.iter().for_each(|run| reading.take(run.clone()));
             let complete = listing.fault.is_none();
             let begun_at = listing.begun_at;
-            listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
-            // A dataflow that cannot be read any more must not hold up the others: its call stays in
-            // doubt, and the failed runs of the sandbox were read all the same.
-            if let Some(error) = listing.fault {
-                tracing::debug!(%error, "runs of a dataflow in doubt not listed");
-            }
+            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            // A dataflow that cannot be read any more must not block the others. Its call stays in
+            // doubt, and the failed runs of the sandbox were read anyway.
+            findings.unlisted.extend(listing.fault.map(|error| (flow.clone(), error)));
+            listings.insert(flow, listed);
         }
         listings
     }
 
-    /// Lists the runs of dataflows that something may be sent for: no call is made while another run
-    /// is under way. A dataflow that cannot be read waits.
+    /// Lists the runs of dataflows with a due re-trigger: no call is made while another run is in
+    /// progress. A dataflow that cannot be read waits.
     pub(super) async fn list_peers(
         &self,
         wanted: Vec<(FlowId, Timestamp)>,
         listings: &mut HashMap<FlowId, FlowListing>,
         reading: &mut Reading,
+        findings: &mut Findings,
     ) {
         let unlisted = wanted.into_iter().filter(|(flow, _)| !listings.contains_key(flow));
         let unlisted: Vec<_> = unlisted.collect();
         for (flow, listing) in self.service.runs_of_flows(&self.sandbox.name, &unlisted).await {
             listing.items.iter().for_each(|run| reading.take(run.clone()));
-            // Runs come newest first: what is under way is not on the pages that were left out.
+            // The newest runs come first: those in progress are not on the pages that were not read.
             let is_long = matches!(listing.fault, Some(ApiError::TooManyPages { .. }));
             let complete = listing.fault.is_none() || is_long;
             let begun_at = listing.begun_at;
-            listings.insert(flow, FlowListing { runs: listing.items, complete, begun_at });
-            if let Some(error) = listing.fault {
-                tracing::debug!(%error, "runs of a dataflow not listed; it waits");
-            }
+            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            findings.unlisted_peers.extend(listing.fault.map(|error| (flow.clone(), error)));
+            listings.insert(flow, listed);
         }
     }
 }
@@ -136,12 +115,16 @@ pub(super) struct Reading {
     pub(super) listed: Vec<Run>,
     pub(super) missing: HashSet<RunId>,
     pub(super) fresh: HashSet<FlowId>,
-    /// When the pass before began to read what is taken over from it.
+    /// Runs that belong to a recovery.
+    pub(super) owned: HashSet<RunId>,
+    /// Runs for which it is known whether they belong to a recovery.
+    pub(super) looked_up: HashSet<RunId>,
+    /// When the previous pass began to read what this pass reuses.
     pub(super) carried_at: Option<Timestamp>,
 }
 
 impl Reading {
-    /// From what the pass before has just read, and what is still to be decided on.
+    /// Starts with what the previous pass has just read, and with runs that are not decided on yet.
     pub(super) fn of<'a>(
         carried: Option<Carried>,
         deferred: impl Iterator<Item = &'a Run>,
@@ -157,7 +140,7 @@ impl Reading {
         reading
     }
 
-    /// Takes in the listing of failed runs.
+    /// Adds the listing of failed runs.
     pub(super) fn list(&mut self, items: Vec<Run>) {
         for run in items {
             self.listed.push(run.clone());

@@ -1,5 +1,5 @@
-//! What the store's record amounts to for whole dataflows and for the sandbox: which are held, and
-//! what is on record of outages. Nothing of it is counted along; each pass reads it anew.
+//! What the store knows about whole dataflows and about the sandbox: holds and outages. There are
+//! no counters; each pass computes it again.
 
 use super::catalog::Catalog;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -15,20 +15,20 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Streaks and outages are told from what happened this far back, if the store keeps it so long.
+/// How far back streaks and outages are computed, if the store keeps that much.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The record of one sandbox.
 #[derive(Debug)]
 pub(super) struct Record {
-    orders: Vec<Order>,
+    pub(super) orders: Vec<Order>,
     streaks: HashMap<FlowId, Streak>,
     unsupported: Vec<(FlowId, Timestamp)>,
     pub(super) outages: OutageRecord,
 }
 
 impl Record {
-    /// Reads the record as it is at `now`.
+    /// Reads the record at `now`.
     pub(super) async fn read(
         store: &dyn Store,
         sandbox: &SandboxName,
@@ -66,19 +66,14 @@ impl Record {
         Holds::of(flows, grounds)
     }
 
-    /// The orders that were given since the last call; `known` remembers them.
-    pub(super) fn new_orders(&self, known: &mut Option<Vec<Order>>) -> Vec<Order> {
-        let known = known.replace(self.orders.clone()).unwrap_or_else(|| self.orders.clone());
+    /// The pauses and resumes that are not in `known`; none if nothing was known before.
+    pub(super) fn orders_since(&self, known: Option<&[Order]>) -> Vec<Order> {
+        let known = known.unwrap_or(&self.orders);
         self.orders.iter().filter(|order| !known.contains(order)).cloned().collect()
-    }
-
-    /// When the newest order was given.
-    pub(super) fn newest_order(&self) -> Option<Timestamp> {
-        self.orders.iter().map(|order| order.at).max()
     }
 }
 
-/// What is on record of the last outage of each extent, and the outcomes since the oldest that lasts.
+/// The last recorded outage of each extent, and the outcomes since the oldest current one.
 async fn read_outages(
     store: &dyn Store,
     sandbox: &SandboxName,

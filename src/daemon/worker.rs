@@ -1,15 +1,16 @@
-//! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has a loop of its own, so
-//! that one that is slow or cannot be read delays no other.
+//! The loop over one sandbox: a pass, a wait, the next pass. Each sandbox has its own loop, so a
+//! slow or unreadable one delays no other.
 
-use super::Parts;
 use super::error::PassError;
-use super::gather::Gatherer;
+use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
 use super::memory::Memory;
-use super::pass::{Pass, Report};
+use super::parts::Parts;
+use super::pass::Pass;
 use super::preview::Preview;
 use super::prune::Pruner;
-use super::trouble::Troubles;
+use super::report::Report;
+use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::recovery::Change;
 use crate::settings::SandboxSettings;
@@ -19,23 +20,23 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Waiting is cut into slices of this length, and each shows that the loop is alive.
+/// Waiting is cut into slices of this length; after each the watchdog is fed.
 const SLICE: Duration = Duration::from_secs(10);
 /// The longest wait between passes while nothing can be reached, unless the poll interval is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
-/// The shortest wait between passes that bring nothing forward.
-const BREATH: Duration = Duration::from_millis(100);
+/// The shortest wait after a pass that changed nothing.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
-/// What works on one sandbox.
+/// Makes the passes over one sandbox.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) parts: Parts,
     pub(super) lease: Arc<LeaseKeeper>,
-    pub(super) troubles: Arc<Troubles>,
+    pub(super) failures: Arc<FailureLog>,
     pub(super) pruner: Arc<Pruner>,
     pub(super) sandbox: SandboxSettings,
     pub(super) memory: Memory,
-    /// Outcomes that are yet to be stored.
+    /// Outcomes that are not stored yet.
     pub(super) unfinished: Vec<Change>,
 }
 
@@ -44,7 +45,7 @@ impl Worker {
         &self.sandbox.name
     }
 
-    /// Makes passes until `stop`. A call under way is waited for; nothing new is begun.
+    /// Makes passes until `stop`. Then it starts nothing new and waits for the calls in flight.
     pub(super) async fn run(&mut self, stop: &CancellationToken) {
         let mut failures = 0;
         loop {
@@ -52,7 +53,7 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = self.lease.held() => {}
             }
-            (self.parts.alive)();
+            (self.parts.watchdog)();
             let result = self.caught_pass(stop).await;
             let complete = matches!(result, Some(Ok(Report { fault: None, .. })));
             let fault = match &result {
@@ -60,14 +61,14 @@ impl Worker {
                 Some(Err(fault)) => Some(fault),
                 None => None,
             };
-            let pause = self.parts.service.pause_left();
+            let pause = self.parts.service.throttle_left();
             if let Some(pause) = pause.filter(|_| fault.is_some_and(PassError::is_of_platform)) {
                 self.wait(pause, stop).await;
                 continue;
             }
             failures = if complete { 0 } else { failures + 1 };
             if complete {
-                self.pruner.prune(&self.parts, &self.lease, &self.troubles).await;
+                self.pruner.prune(&self.parts, &self.lease, &self.failures).await;
             }
             let report = result.and_then(Result::ok);
             let wait = self.next_wait(report.as_ref(), failures);
@@ -75,7 +76,7 @@ impl Worker {
         }
     }
 
-    /// A pass that survives its own panic: the store is as the last commit left it, and what is
+    /// A pass whose panic does no harm: the store is as the last commit left it, and what is
     /// remembered between passes can be read again.
     async fn caught_pass(&mut self, stop: &CancellationToken) -> Option<Result<Report, PassError>> {
         let result = AssertUnwindSafe(self.pass(stop)).catch_unwind().await;
@@ -90,8 +91,8 @@ impl Worker {
     pub(super) async fn pass(&mut self, stop: &CancellationToken) -> Result<Report, PassError> {
         let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
         let result = pass.run(&mut self.memory, &mut self.unfinished).await;
-        (self.parts.alive)();
-        self.troubles.pass_ended(&self.sandbox.name, &result);
+        (self.parts.watchdog)();
+        self.failures.pass_ended(&self.sandbox.name, &result);
         result
     }
 
@@ -113,8 +114,8 @@ impl Worker {
             Duration::try_from(wait).unwrap_or_default()
         });
         let wait = until_due.unwrap_or(interval).min(interval);
-        // Never a busy loop: who did nothing takes a breath.
-        if report.events.is_empty() { wait.max(BREATH) } else { wait }
+        // Never a busy loop: after a pass that did nothing comes a short wait.
+        if report.events.is_empty() { wait.max(SHORTEST_WAIT) } else { wait }
     }
 
     async fn wait(&self, wait: Duration, stop: &CancellationToken) {
@@ -126,7 +127,7 @@ impl Worker {
                 return;
             }
             tokio::select! {
-                () = clock.sleep(left.min(SLICE)) => (self.parts.alive)(),
+                () = clock.sleep(left.min(SLICE)) => (self.parts.watchdog)(),
                 () = stop.cancelled() => return,
             }
         }
@@ -140,7 +141,7 @@ fn pass_over<'a>(
     stop: &'a CancellationToken,
 ) -> Pass<'a> {
     Pass {
-        gatherer: Gatherer {
+        reader: SandboxReader {
             service: &parts.service,
             store: parts.store.as_ref(),
             settings: &parts.settings,

@@ -1,14 +1,14 @@
-//! Why a call to Adobe did not give what was asked for.
+//! Why a call to Adobe failed.
 
-use super::complaint::Complaint;
-use super::exchange::{Answer, BodyFault, NoAnswer};
+use super::error_body::ErrorBody;
+use super::http::exchange::{Answer, BodyFault, NoAnswer};
 use super::text::{DETAIL, clean};
 use crate::backoff::Retry;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Which of Adobe's services was asked.
+/// One of Adobe's services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     /// The Flow Service of Experience Platform, or the gateway in front of it.
@@ -18,7 +18,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// The setting that holds its address.
+    /// The setting with its address.
     pub fn setting(self) -> &'static str {
         match self {
             Self::Platform => "adobe.platform_url",
@@ -30,7 +30,7 @@ impl Service {
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Platform => "the platform",
+            Self::Platform => "Adobe's API",
             Self::Ims => "Adobe's identity service",
         })
     }
@@ -39,9 +39,9 @@ impl fmt::Display for Service {
 /// What went wrong. No variant ever holds a token or a secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
-    /// No connection: refused, unknown name, failed TLS handshake, or no answer to the attempt.
+    /// Cannot connect: refused, unknown name, failed TLS handshake, or no answer.
     #[error(
-        "no connection to {service}; check {}, the name service, the proxy and the firewall",
+        "cannot connect to {service}; check {}, DNS, the proxy and the firewall",
         service.setting()
     )]
     Unreachable {
@@ -61,8 +61,8 @@ pub enum ApiError {
         /// `adobe.request_timeout`.
         limit: Duration,
     },
-    /// The connection ended before the answer was whole.
-    #[error("the connection to {service} broke before its answer was whole; this passes by itself")]
+    /// The connection ended before the answer was complete.
+    #[error("the connection to {service} broke before the answer was complete; this is temporary")]
     Broken {
         /// Who was called.
         service: Service,
@@ -70,10 +70,10 @@ pub enum ApiError {
         #[source]
         source: Arc<reqwest::Error>,
     },
-    /// The answer is larger than any answer should be; reading stopped there.
+    /// The answer is larger than the limit; the rest was not read.
     #[error(
         "the answer of {service} is larger than {limit} bytes; \
-         ask for smaller pages or allow larger answers"
+         lower adobe.page_size or raise adobe.max_response_bytes"
     )]
     TooLarge {
         /// Who was called.
@@ -97,35 +97,37 @@ pub enum ApiError {
     Answered(#[from] Box<Answered>),
     /// The identity service refused the credentials.
     #[error(
-        "Adobe's identity service refused the credentials ({error}): {message}; check {setting}"
+        "Adobe's identity service rejected the credentials ({error}): {message}; check {setting}"
     )]
     Credentials {
-        /// Its word for it, for example `invalid_client`.
+        /// Its error code, for example `invalid_client`.
         error: String,
-        /// Its explanation.
+        /// Its message.
         message: String,
-        /// The setting or settings to look at.
+        /// The setting or settings to check.
         setting: &'static str,
     },
-    /// The listing goes on after as many pages as are read at most.
+    /// The listing has more pages than may be read.
     #[error("the listing has more than {pages} pages; raise adobe.max_pages")]
     TooManyPages {
         /// The limit.
         pages: usize,
     },
-    /// The listing leads back to a page that was read already.
-    #[error("the listing leads back to a page that was read before; the platform is at fault")]
+    /// The link to the next page leads to a page that was read before.
+    #[error(
+        "Adobe's link to the next page leads to a page that was read before; please report it to Adobe"
+    )]
     PagesRepeat,
-    /// Items that name no id are in a listing that has to be complete to be of use.
-    #[error("{count} items of the listing name no id; the platform is at fault")]
-    Nameless {
+    /// Items without an id are in a listing that must be complete.
+    #[error("the listing contains items without an id ({count}); please report it to Adobe")]
+    WithoutId {
         /// How many.
         count: usize,
     },
-    /// The platform asked for a pause, so nothing was sent.
-    #[error("the platform asked for a pause; {} s of it are left", .left.as_secs())]
-    Paused {
-        /// What is left of it.
+    /// Adobe throttles us, so nothing was sent.
+    #[error("Adobe throttles requests for another {} s", .left.as_secs())]
+    Throttled {
+        /// How much longer.
         left: Duration,
     },
     /// A setting cannot be used.
@@ -136,7 +138,7 @@ pub enum ApiError {
         /// Why.
         what: String,
     },
-    /// The HTTP client could not be set up: no usable root certificates, or a proxy setting it cannot read.
+    /// The HTTP client cannot be set up: no usable root certificates, or an invalid proxy setting.
     #[error("the HTTP client cannot be set up; check the root certificates and the proxy settings")]
     Client {
         /// The cause.
@@ -152,15 +154,15 @@ pub struct Answered {
     pub service: Service,
     /// The HTTP status.
     pub status: u16,
-    /// The error's full name where it has one: `FLOW-1439-404`, or the gateway's code.
+    /// The error's full name, if it has one: `FLOW-1439-404`, or the gateway's code.
     pub code: Option<String>,
-    /// What it says, bounded and in one line.
+    /// Its message, as one line of limited length.
     pub message: String,
-    /// What Adobe's support asks for.
+    /// The id that Adobe's support asks for.
     pub request_id: Option<String>,
-    /// How long it asked to be left alone.
+    /// `Retry-After`.
     pub retry_after: Option<Duration>,
-    pub(super) complaint: Complaint,
+    pub(super) body: ErrorBody,
 }
 
 impl std::error::Error for Answered {}
@@ -182,31 +184,31 @@ impl fmt::Display for Answered {
 }
 
 impl Answered {
-    pub(super) fn new(service: Service, answer: &Answer, complaint: Complaint) -> Self {
+    pub(super) fn new(service: Service, answer: &Answer, body: ErrorBody) -> Self {
         Self {
             service,
             status: answer.status,
-            code: complaint.kind.clone().or_else(|| complaint.gateway.clone()),
-            message: clean(&complaint.message, DETAIL),
-            request_id: complaint.request_id.clone().or_else(|| answer.request_id.clone()),
+            code: body.name.clone().or_else(|| body.gateway_code.clone()),
+            message: clean(&body.message, DETAIL),
+            request_id: body.request_id.clone().or_else(|| answer.request_id.clone()),
             retry_after: answer.retry_after,
-            complaint,
+            body,
         }
     }
 
     fn advice(&self) -> &'static str {
         match self.status {
-            300..=399 => "redirects are never followed: check the configured address",
+            300..=399 => "flowmend does not follow redirects; check the configured address",
             401 => "check adobe.client_id, adobe.client_secret and adobe.org_id",
             403 => {
                 "check adobe.client_id, and that the credential has the product profile and \
                  a role that may view and manage sources in this sandbox"
             }
             404 => {
-                "check the sandbox and adobe.platform_url; hidden by an access label looks the same"
+                "check the sandbox and adobe.platform_url (an access label that hides it gives the same error)"
             }
-            408 | 425 | 429 | 500..=599 => "this passes by itself",
-            _ => "this is a fault of flowmend or a change of the platform: please report it",
+            408 | 425 | 429 | 500..=599 => "this is temporary",
+            _ => "flowmend has a bug or Adobe changed its API; please report it",
         }
     }
 }
@@ -234,7 +236,7 @@ impl ApiError {
         }
     }
 
-    /// True for errors that tend to pass: a read that met one may be repeated.
+    /// True for temporary errors: a read that failed with one may be repeated.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Broken { .. } => true,
@@ -245,19 +247,19 @@ impl ApiError {
         }
     }
 
-    /// True if the credentials, or what they are allowed to do, are to blame.
+    /// True if the credentials or their permissions are the cause.
     pub fn is_credentials(&self) -> bool {
         match self {
             Self::Credentials { .. } => true,
             Self::Answered(answered) => {
                 matches!(answered.status, 401 | 403)
-                    || answered.complaint.is(&[2114, 2115], &["token"])
+                    || answered.body.has_code(&[2114, 2115], &["token"])
             }
             _ => false,
         }
     }
 
-    /// True if Adobe could not be reached, or only something in front of it that is unavailable.
+    /// True if Adobe could not be reached, or a gateway in front of it says that it is unavailable.
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Broken { .. } => true,
@@ -266,16 +268,16 @@ impl ApiError {
         }
     }
 
-    /// How long Adobe asked to be left alone, where it did.
+    /// How long Adobe asks us to wait, if it does.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answered(answered) => answered.retry_after,
-            Self::Paused { left } => Some(*left),
+            Self::Throttled { left } => Some(*left),
             _ => None,
         }
     }
 
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answered(answered) => Some(answered.status),
@@ -283,20 +285,20 @@ impl ApiError {
         }
     }
 
-    /// True if the service itself says that it does not know the thing: not its sandbox, and not
-    /// something in front of the service that shows a page of its own.
+    /// True if the service itself says that the thing does not exist: not its sandbox, and not a page
+    /// of something in front of the service.
     pub(super) fn is_not_found(&self) -> bool {
         let Self::Answered(answered) = self else { return false };
-        let complaint = &answered.complaint;
-        let sandbox = complaint.number.is_some_and(|number| (2100..=2106).contains(&number));
-        let by_service = complaint.structured && complaint.gateway.is_none() && !sandbox;
+        let body = &answered.body;
+        let sandbox = body.number.is_some_and(|number| (2100..=2106).contains(&number));
+        let by_service = body.is_json && body.gateway_code.is_none() && !sandbox;
         (answered.status == 404 && by_service) || self.names_missing_resource()
     }
 
     /// True if the Flow Service itself, by the error's name, says that the resource does not exist.
     pub(super) fn names_missing_resource(&self) -> bool {
         let Self::Answered(answered) = self else { return false };
-        answered.complaint.is(&[1101, 1430, 1439], &["not found", "does not exist"])
+        answered.body.has_code(&[1101, 1430, 1439], &["not found", "does not exist"])
     }
 
     pub(super) fn service(&self) -> Option<Service> {
@@ -312,8 +314,8 @@ impl ApiError {
         }
     }
 
-    /// Whether a call to `service` that met this error is worth repeating. The error of another
-    /// service has been through its own tries already.
+    /// Whether a call to `service` that failed with this error is worth repeating. An error of the other
+    /// service was already retried there.
     pub(super) fn retry(&self, service: Service) -> Retry {
         match self.retry_after() {
             _ if !self.is_transient() || self.service() != Some(service) => Retry::No,

@@ -1,34 +1,40 @@
-//! The Flow Service's query language: filters, and the way from page to page.
+//! The Flow Service's URLs: paths, filters, and the link to the next page.
 //!
-//! Several `property=` parameters must all hold; several values of one property are separated by
-//! commas. Adobe's examples write `==` and `,` as they are, so they are sent like that; everything
-//! else that is not plain is percent-encoded (`>` may not stand in a URL).
+//! Several `property=` parameters must all match; several values of one property are separated by
+//! commas. Adobe's examples do not encode `==` and `,`, so they are sent like that; everything else
+//! that is reserved is percent-encoded (`>` is not allowed in a URL).
 //!
 //! The link to the next page is relative to the service (`/runs?continuationToken=…` means
 //! `…/flowservice/runs?…`, not the root of the host), and whether it repeats the filters is
-//! documented nowhere. So only the token is taken out of it, and sent together with the path and
-//! the filters of the first request.
+//! documented nowhere. So only its token is used, together with the path and the filters of the first
+//! request.
 
 use jiff::Timestamp;
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
 use reqwest::Url;
 use std::fmt::Write;
 
-/// The path of the Flow Service below the platform's address.
+/// What has to be percent-encoded.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The path of the Flow Service below `adobe.platform_url`.
 const SERVICE: [&str; 3] = ["data", "foundation", "flowservice"];
 
-/// One condition, ready to be sent.
+/// One condition on a property, encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Filter(String);
+pub(super) struct PropertyFilter(String);
 
-impl Filter {
+impl PropertyFilter {
     /// `property` has one of `values`.
     pub(super) fn one_of<'a>(property: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
-        let values: Vec<String> = values.into_iter().map(encode).collect();
+        let values: Vec<String> =
+            values.into_iter().map(|value| encode(value).to_string()).collect();
         Self(format!("{}=={}", encode(property), values.join(",")))
     }
 
-    /// `property` is `at` or later. Sent as *greater than one millisecond before*, because only
-    /// `>` and `<` are shown on instants.
+    /// `property` is `at` or later. Sent as *greater than one millisecond before*, because Adobe's
+    /// examples compare instants only with `>` and `<`.
     pub(super) fn since(property: &str, at: Timestamp) -> Self {
         let before = at.as_millisecond().saturating_sub(1);
         Self(format!("{}{}{before}", encode(property), encode(">")))
@@ -40,16 +46,16 @@ impl Filter {
     }
 }
 
-/// The address of a listing's page. `limit` is documented up to 100.
+/// The URL of a page of a listing. `limit` is documented up to 100.
 pub(super) fn listing(
     platform: &Url,
     resource: &str,
-    filters: &[Filter],
+    filters: &[PropertyFilter],
     limit: usize,
     token: Option<&str>,
 ) -> Url {
     let mut query = String::new();
-    for Filter(filter) in filters {
+    for PropertyFilter(filter) in filters {
         let _ = write!(query, "property={filter}&");
     }
     let _ = write!(query, "limit={}", limit.clamp(1, 100));
@@ -61,7 +67,7 @@ pub(super) fn listing(
     url
 }
 
-/// The address of something within the service. Every part is one path segment, whatever it holds.
+/// The URL of something within the service. Every part is one path segment, whatever it contains.
 pub(super) fn resource_url(platform: &Url, parts: &[&str]) -> Url {
     let mut url = platform.clone();
     if let Ok(mut path) = url.path_segments_mut() {
@@ -71,56 +77,26 @@ pub(super) fn resource_url(platform: &Url, parts: &[&str]) -> Url {
     url
 }
 
-/// The address of the action on a run.
+/// The URL of an action on a run.
 pub(super) fn action_url(platform: &Url, run: &str, op: &str) -> Url {
     let mut url = resource_url(platform, &["runs", run, "action"]);
     url.set_query(Some(&format!("op={}", encode(op))));
     url
 }
 
-/// The continuation token of a `next` link, whatever comes before its query: nothing, a path, or an
-/// absolute address. A `+` stays one, because tokens look like base64 and never hold a blank.
+/// The continuation token of a `next` link, whatever precedes its query: nothing, a path, or an
+/// absolute URL. A `+` stays a `+`, because tokens look like base64 and never contain a space.
 pub(super) fn continuation_token(href: &str) -> Option<String> {
     let query = href.split('#').next()?;
     let query = query.split_once('?').map_or(query, |(_, query)| query);
     let raw = query.split('&').find_map(|pair| pair.trim().strip_prefix("continuationToken="))?;
-    decode(raw).filter(|token| !token.is_empty())
+    let token = percent_decode_str(raw).decode_utf8().ok()?;
+    (!token.is_empty()).then(|| token.into_owned())
 }
 
 /// Percent-encodes everything that is not unreserved in RFC 3986.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => {
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
-}
-
-/// Undoes percent-encoding; a `%` without two digits stands for itself. `None` if it is no text.
-fn decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digit = |at: usize| after.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(u8::try_from(high * 16 + low).ok()?);
-                rest = &after[2..];
-            }
-            _ => {
-                decoded.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(decoded).ok()
+fn encode(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]
@@ -135,10 +111,16 @@ mod tests {
     #[test]
     fn filters_are_sent_as_adobe_writes_them() {
         let filters = [
-            Filter::one_of("flowId", ["a-1", "b-2"]),
-            Filter::one_of("metrics.statusSummary.status", ["failed", "Failed"]),
-            Filter::since("updatedAt", Timestamp::from_millisecond(1_593_134_665_782).unwrap()),
-            Filter::before("updatedAt", Timestamp::from_millisecond(1_593_134_665_790).unwrap()),
+            PropertyFilter::one_of("flowId", ["a-1", "b-2"]),
+            PropertyFilter::one_of("metrics.statusSummary.status", ["failed", "Failed"]),
+            PropertyFilter::since(
+                "updatedAt",
+                Timestamp::from_millisecond(1_593_134_665_782).unwrap(),
+            ),
+            PropertyFilter::before(
+                "updatedAt",
+                Timestamp::from_millisecond(1_593_134_665_790).unwrap(),
+            ),
         ];
         let url = listing(&platform(), "runs", &filters, 500, Some("a+b/c=="));
         assert_eq!(
@@ -151,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_value_can_neither_end_a_filter_nor_leave_a_path() {
-        let filter = Filter::one_of("id", ["a,b&property=x==y", "ü \"q\""]);
+        let filter = PropertyFilter::one_of("id", ["a,b&property=x==y", "ü \"q\""]);
         assert_eq!(filter.0, "id==a%2Cb%26property%3Dx%3D%3Dy,%C3%BC%20%22q%22");
         let url = action_url(&platform(), "../a/b?c#d", "re-trigger");
         assert_eq!(

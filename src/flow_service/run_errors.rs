@@ -1,11 +1,11 @@
-//! The errors of a run, wherever Adobe puts them.
+//! The errors of a run, from all the places where Adobe reports them.
 //!
-//! The umbrella codes stand in the status of the run; the cause often stands only in an activity: in a
-//! list of details, in the failed records, or in one long text of the connector that copies the data
-//! (`ErrorCode=SftpNetworkIssue,'Type=…,Message=…`). The name in such a text is a code of its own.
+//! The run's status has generic codes. The cause is often only in an activity: in a list of
+//! details, in the failed records, or in one long text of the connector that copies the data
+//! (`ErrorCode=SftpNetworkIssue,'Type=…,Message=…`). The name in such a text counts as a code.
 
+use super::fields::list;
 use super::text::{clean, without_secrets};
-use super::wire::list;
 use crate::domain::model::run::RunError;
 use serde_json::Value;
 
@@ -13,13 +13,13 @@ use serde_json::Value;
 const MESSAGE: usize = 4_000;
 /// The longest code.
 const CODE: usize = 100;
-/// How many errors of one run are kept; a run can list thousands of bad rows.
+/// How many errors of one run are kept; a run can contain one for each of thousands of bad rows.
 const ERRORS: usize = 50;
-/// What names the connector's own error in a text.
+/// Precedes the name of the connector's error in a text.
 const ERROR_CODE: &str = "ErrorCode=";
 
-/// The errors of the run: umbrella codes first, then those of its activities, then their details, each
-/// once. Adobe's API description misspells `activities`.
+/// The errors of the run: generic codes first, then those of its activities, then their details,
+/// each once. Adobe's API description misspells `activities`.
 pub(super) fn run_errors(item: &Value) -> Vec<RunError> {
     let activities = ["/activities", "/activites"].into_iter().flat_map(|name| list(item, name));
     let parts: Vec<&Value> = [item].into_iter().chain(activities).collect();
@@ -46,7 +46,7 @@ pub(super) fn run_errors(item: &Value) -> Vec<RunError> {
 struct Found(Vec<RunError>);
 
 impl Found {
-    /// An object with a code and a message or description, or a bare text.
+    /// Adds an object with a code and a message or description, or a bare text.
     fn add_entry(&mut self, entry: &Value) {
         let code = match entry.get("code") {
             Some(Value::String(code)) => clean(code, CODE),
@@ -60,7 +60,7 @@ impl Found {
         self.add_names(&message);
     }
 
-    /// The connector's text, or several.
+    /// Adds the connector's text, or several.
     fn add_detail(&mut self, detail: Option<&Value>) {
         match detail {
             Some(Value::String(text)) if text.contains(ERROR_CODE) => self.add_names(text),
@@ -73,7 +73,7 @@ impl Found {
         }
     }
 
-    /// The errors that a text names.
+    /// Adds the errors that a text names.
     fn add_names(&mut self, text: &str) {
         for (at, _) in text.match_indices(ERROR_CODE) {
             let rest = text[at + ERROR_CODE.len()..].trim_start_matches(['\'', '"', ' ']);
@@ -88,7 +88,7 @@ impl Found {
     fn add(&mut self, code: String, message: &str) {
         let error = RunError { code, message: clean(&without_secrets(message), MESSAGE) };
         let empty = error.code.is_empty() && error.message.is_empty();
-        // Beyond the usual number only what has a code of its own.
+        // Beyond this number only errors with a new code are kept.
         let full = self.0.len() >= ERRORS && self.0.iter().any(|it| it.code == error.code);
         if !empty && !full && self.0.len() < 2 * ERRORS && !self.0.contains(&error) {
             self.0.push(error);

@@ -1,10 +1,10 @@
-//! Foreign text made fit for a log line.
+//! Makes foreign text safe for a log line.
 
-/// How much of a foreign message is kept in an error or a verdict.
+/// How much of a foreign message is kept in an error or a verdict, in characters.
 pub(super) const DETAIL: usize = 300;
 
-/// One line of at most `limit` characters: white space is one space, and characters that steer a
-/// terminal or turn the direction of writing are gone.
+/// One line of at most `limit` characters: white space becomes one space; characters that control a
+/// terminal or change the direction of writing are removed.
 pub(super) fn clean(text: &str, limit: usize) -> String {
     let mut line = String::new();
     let mut length = 0;

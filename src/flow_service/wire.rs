@@ -1,25 +1,25 @@
-//! JSON as Adobe sends it, made into the domain's values.
+//! Converts Adobe's JSON to the domain's values.
 //!
-//! Adobe's description, tutorials and examples disagree in many small things, so nothing here is
-//! derived from a struct that one surprise would break. Fields are looked up one by one, unknown
-//! ones are ignored, one of the wrong type counts as absent, and only what an item cannot be used
-//! without makes it unreadable: a run's `id` and `flowId`, a flow's `id`.
+//! Adobe's API description, tutorials and examples differ in many details, so nothing here is derived
+//! from a struct, which one surprise would break. Fields are looked up one by one, unknown ones are
+//! ignored, one of the wrong type counts as absent. Only a missing required field makes an item
+//! unreadable: a run's `id` and `flowId`, a flow's `id`.
 
+use super::fields::{count, flag, list, text, time};
 use super::run_errors::run_errors;
 use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun, Schedule};
 use crate::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
 use crate::domain::model::run::{DataWindow, Run, RunStatus};
-use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Smaller numbers are seconds, larger ones milliseconds. Both occur in Adobe's examples; 10^11 is
-/// the year 5138 in seconds and the spring of 1973 in milliseconds.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 /// Source connection specs that only destination flows have: the profile store and the dataset
 /// export from the data lake. From Adobe's destination tutorials.
 const DESTINATION_SOURCE_SPECS: [&str; 2] =
     ["8a9c3494-9708-43d7-ae3f-cda01e5030e1", "23598e46-f560-407b-88d5-ea6207e49db0"];
+
+/// The source connection spec of the data lake: what reads from it moves data inside the platform.
+const DATA_LAKE_SPEC: &str = "c604ff05-7f1a-43c0-8e18-33bf874cb11c";
 
 /// One page of a listing.
 #[derive(Debug, PartialEq)]
@@ -29,8 +29,8 @@ pub(super) struct Page<'a> {
     pub(super) next: Option<&'a str>,
 }
 
-/// Reads a page. `None` if the body is no listing: without `items` it cannot show that something
-/// is missing, so it must not pass for an empty page.
+/// Reads a page. `None` if the body is not a listing: a body without `items` must not count as an empty
+/// page, because it does not prove that something is missing.
 pub(super) fn page(body: &Value) -> Option<Page<'_>> {
     let items = body.get("items")?.as_array()?;
     let next = body.pointer("/_links/next");
@@ -38,7 +38,7 @@ pub(super) fn page(body: &Value) -> Option<Page<'_>> {
     Some(Page { items, next: href.filter(|href| !href.trim().is_empty()) })
 }
 
-/// The items of a single resource: documented as a wrapper, in some examples the bare object.
+/// The items of a single resource: documented as a wrapper, in some examples a bare object.
 pub(super) fn single(body: &Value) -> Option<&[Value]> {
     match body.get("items") {
         Some(items) => items.as_array().map(Vec::as_slice),
@@ -46,7 +46,7 @@ pub(super) fn single(body: &Value) -> Option<&[Value]> {
     }
 }
 
-/// A run; `None` if it names no id or no flow.
+/// A run; `None` without an id or a flow id.
 pub(super) fn run(item: &Value) -> Option<Run> {
     let duration = |field: &str| time(item, &format!("/metrics/durationSummary/{field}"));
     Some(Run {
@@ -66,7 +66,7 @@ pub(super) fn run(item: &Value) -> Option<Run> {
     })
 }
 
-/// A flow; `None` if it names no id.
+/// A flow; `None` without an id.
 pub(super) fn flow(item: &Value) -> Option<Flow> {
     let inherited = "/inheritedAttributes";
     let sources = list(item, &format!("{inherited}/sourceConnections"));
@@ -80,6 +80,7 @@ pub(super) fn flow(item: &Value) -> Option<Flow> {
         is_source: flag(item, &format!("{inherited}/properties/isSourceFlow")),
         is_destination: flagged
             || source_specs().any(|spec| DESTINATION_SOURCE_SPECS.contains(&spec)),
+        is_internal: source_specs().any(|spec| spec == DATA_LAKE_SPEC),
         source_spec: source_specs().next().map(str::to_owned),
         schedule: schedule(item),
         last_run: id(item, "/lastRunDetails/id").map(|run| LastRun {
@@ -90,7 +91,7 @@ pub(super) fn flow(item: &Value) -> Option<Flow> {
     })
 }
 
-/// The window of data that a run processes: Adobe shows it with the run as well as with its copy.
+/// The window of data that a run processes. Adobe shows it with the run and with its copy activity.
 fn window(item: &Value) -> Option<DataWindow> {
     let of = |item: &Value, summary: &str| {
         let at = |field| time(item, &format!("{summary}/extensions/{field}"));
@@ -101,7 +102,7 @@ fn window(item: &Value) -> Option<DataWindow> {
         .or_else(|| activities().find_map(|activity| of(activity, "/durationSummary")))
 }
 
-/// When a flow runs by itself; `None` where it does not, or does so in a way that is not known.
+/// When a flow runs by itself; `None` if it does not, or if the schedule is not understood.
 fn schedule(item: &Value) -> Option<Schedule> {
     const MINUTE: u64 = 60;
     let unit = match text(item, "/scheduleParams/frequency")?.to_ascii_lowercase().as_str() {
@@ -119,7 +120,7 @@ fn schedule(item: &Value) -> Option<Schedule> {
     })
 }
 
-/// A flow spec; `None` if it names no id.
+/// A flow spec; `None` without an id.
 pub(super) fn flow_spec(item: &Value) -> Option<FlowSpec> {
     let frequency =
         text(item, "/attributes/frequency").or_else(|| text(item, "/attributes/frequency/key"));
@@ -134,9 +135,10 @@ pub(super) fn flow_spec(item: &Value) -> Option<FlowSpec> {
     })
 }
 
-/// What a re-trigger answered: a bare `{id, etag}`, a whole run, or either within `items`. Adobe's
-/// tutorial shows the first, its API description the second, the tutorial of run creation the third.
-pub(super) fn issued(body: &Value) -> Option<(RunId, Option<Etag>)> {
+/// The new run in a re-trigger's answer: a bare `{id, etag}`, a whole run, or either within `items`.
+/// Adobe's tutorial shows the first, its API description the second, the tutorial of run creation the
+/// third.
+pub(super) fn new_run(body: &Value) -> Option<(RunId, Option<Etag>)> {
     let item = body.pointer("/items/0").unwrap_or(body);
     Some((RunId::new(id(item, "/id")?), etag(item)))
 }
@@ -147,7 +149,7 @@ fn etag(item: &Value) -> Option<Etag> {
     (tag.len() <= 256).then(|| Etag::new(tag))
 }
 
-/// `metrics.statusSummary.status`; some lists of filters also name a `state`.
+/// `metrics.statusSummary.status`; some of Adobe's lists of filters also name a `state`.
 fn status(item: &Value) -> &str {
     ["/metrics/statusSummary/status", "/metrics/statusSummary/status/value", "/state"]
         .into_iter()
@@ -155,13 +157,13 @@ fn status(item: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// An id that can be put into a path, a filter and a log line.
+/// An id that is safe in a path, a filter and a log line.
 fn id<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     text(item, path).filter(|id| is_usable_id(id))
 }
 
-/// True for text that can be an id. Adobe promises no format; what is refused here could only be an
-/// accident or an attack: nothing, `.` and `..`, white space, control characters, absurd length.
+/// True for text that may be an id. Adobe documents no format; this rejects what can only be an
+/// accident or an attack: empty text, `.` and `..`, white space, control characters, excessive length.
 pub(super) fn is_usable_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 256
@@ -170,78 +172,12 @@ pub(super) fn is_usable_id(id: &str) -> bool {
         && id.chars().all(|c| c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric()))
 }
 
-fn text<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
-    item.pointer(path)?.as_str()
-}
-
-pub(super) fn list<'a>(item: &'a Value, path: &str) -> &'a [Value] {
-    item.pointer(path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn flag(item: &Value, path: &str) -> Option<bool> {
-    match item.pointer(path)? {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
-    }
-}
-
-/// A whole number, also one written as text or with a fraction of nothing.
-fn number(item: &Value, path: &str) -> Option<i64> {
-    match item.pointer(path)? {
-        Value::Number(number) => number.as_i64().or_else(|| {
-            let float = number.as_f64()?;
-            // Within ±2^53 a whole float is exact, and so is the cast.
-            (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-/// A count; the platform says -1 where it does not know.
-fn count(item: &Value, path: &str) -> Option<u64> {
-    u64::try_from(number(item, path)?).ok()
-}
-
-/// An instant in milliseconds or seconds; 0 and less stand for *never*.
-fn time(item: &Value, path: &str) -> Option<Timestamp> {
-    match number(item, path)? {
-        ..=0 => None,
-        seconds @ 1..FIRST_MILLISECONDS => Timestamp::from_second(seconds).ok(),
-        milliseconds => Timestamp::from_millisecond(milliseconds).ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
-
-    #[test]
-    fn an_instant_is_milliseconds_or_seconds_as_number_or_text() {
-        let at = |value: Value| time(&json!({ "t": value }), "/t").map(|t| t.as_millisecond());
-        assert_eq!(at(json!(1_597_213_529_158_i64)), Some(1_597_213_529_158));
-        assert_eq!(at(json!(1_590_512_053)), Some(1_590_512_053_000));
-        assert_eq!(at(json!("1590091157")), Some(1_590_091_157_000));
-        assert_eq!(at(json!(1.597213529158e12)), Some(1_597_213_529_158));
-        for never in
-            [json!(0), json!(-1), json!(null), json!("soon"), json!(i64::MAX), json!(1e300)]
-        {
-            assert_eq!(at(never.clone()), None, "{never}");
-        }
-    }
-
-    #[test]
-    fn a_count_of_minus_one_is_not_known() {
-        let records = |value: Value| count(&json!({ "n": value }), "/n");
-        assert_eq!(records(json!(-1)), None);
-        assert_eq!(records(json!("-1")), None);
-        assert_eq!(records(json!("12")), Some(12));
-        assert_eq!(records(json!(0)), Some(0));
-    }
 
     #[test]
     fn a_run_needs_an_id_and_a_flow_and_nothing_else() {
@@ -300,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Any JSON, with the field names that are looked up sprinkled in.
+    /// Any JSON that contains some of the field names that are looked up.
     fn any_json() -> impl Strategy<Value = Value> {
         const NAMES: [&str; 16] = [
             "id",
@@ -343,7 +279,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_json_panics(body in any_json()) {
-            let _ = (page(&body), single(&body), issued(&body));
+            let _ = (page(&body), single(&body), new_run(&body));
             let _ = (run(&body), flow(&body), flow_spec(&body));
         }
     }

@@ -1,9 +1,9 @@
-//! What a running daemon tells over HTTP: that it lives, and its metrics.
+//! Health and metrics of a running daemon over HTTP.
 //!
-//! There is no authentication, and so nothing here changes anything, takes a body, or names a
-//! dataflow. Every answer is made from memory at once: no request can hold up a pass, and none
-//! needs a time limit of its own. The listener is bound before the daemon starts, so that a port
-//! that is taken is told to whoever starts it, and serves until after the last call has ended.
+//! There is no authentication, so nothing here changes anything, takes a body, or names a dataflow.
+//! Every answer comes from memory at once: no request can delay a pass, and none needs a time limit
+//! of its own. The listener is bound before the daemon starts, so that the start fails if the port
+//! is taken, and it serves until the last call has ended.
 
 use crate::metrics::Metrics;
 use axum::Router;
@@ -49,10 +49,10 @@ impl Server {
         self.address
     }
 
-    /// Stops listening, and waits a moment for the answers under way.
+    /// Stops listening, and waits a moment for the answers in progress.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        // Whoever is still connected after that is cut off.
+        // Connections that are still open after that are closed.
         let _ = tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await;
     }
 }

@@ -1,16 +1,16 @@
-//! The patterns that pick dataflows.
+//! Patterns for dataflow ids, names and error codes.
 
-use super::text::quoted;
 use crate::domain::policy::rule::Matcher;
+use crate::settings::read::text::quoted;
 use globset::{Glob, GlobSet};
 
-/// The longest pattern, in characters. It keeps nested braces within what a matcher can be made of.
+/// The longest pattern, in characters. It bounds the nesting of braces, which a matcher cannot take
+/// too deep.
 const MAX_CHARS: usize = 400;
 
-/// A glob for the ids and names of dataflows, case-sensitive: `*` is any text (slashes too), `?`
-/// one character, `[ab]` one of several, `{crm,erp}-*` one of several texts, and a backslash takes
-/// the meaning from the character that follows. An id or name that is spelt exactly like the
-/// pattern matches as well, so a name with brackets can be pasted as it is.
+/// A case-sensitive glob: `*` is any text (slashes too), `?` one character, `[ab]` one of several
+/// characters, `{crm,erp}-*` one of several texts, and a backslash escapes the next character. A text
+/// that equals the pattern matches too, so a name with brackets can be pasted unchanged.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
@@ -18,36 +18,39 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern; the error is a finished message.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a pattern; the error is a complete message.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err(
-                "is empty; give a dataflow's id or name, or a glob such as \"crm-*\"".into()
+                "must not be empty; set a dataflow's id or name, or a glob such as \"crm-*\""
+                    .into(),
             );
         }
         if text.chars().count() > MAX_CHARS {
-            return Err(format!("{} is longer than {MAX_CHARS} characters", quoted(text)));
+            return Err(format!(
+                "{} is too long; use at most {MAX_CHARS} characters",
+                quoted(text)
+            ));
         }
-        // A set, because making one reports a glob too deep for a matcher, where making a single
-        // matcher would panic.
+        // A set reports a glob that is nested too deeply; a single matcher would panic.
         let glob = Glob::new(text).and_then(|glob| GlobSet::builder().add(glob).build());
         match glob {
             Ok(glob) => Ok(Self { text: text.to_owned(), glob }),
             Err(error) => Err(format!(
-                "{} is no glob ({}); put a backslash before a character that is meant as it is",
+                "{} is not a valid glob ({}); put a backslash before a literal special character",
                 quoted(text),
                 error.kind()
             )),
         }
     }
 
-    /// Whether the pattern picks the dataflow with this id and name.
+    /// Whether the pattern matches the id or the name.
     pub fn matches(&self, flow_id: &str, name: &str) -> bool {
         self.fits(flow_id) || self.fits(name)
     }
 
     /// Whether it may match more than one text.
-    pub(super) fn is_glob(&self) -> bool {
+    pub(crate) fn is_glob(&self) -> bool {
         self.text.contains(['*', '?', '[', '{'])
     }
 
@@ -55,8 +58,8 @@ impl Pattern {
         text == self.text || self.glob.is_match(text)
     }
 
-    /// The pattern for single texts, as the core takes it.
-    pub(super) fn matcher(&self) -> Matcher {
+    /// The pattern as the core uses it.
+    pub(crate) fn matcher(&self) -> Matcher {
         let pattern = self.clone();
         Matcher::new(&self.text, move |text| pattern.fits(text))
     }

@@ -1,18 +1,18 @@
 //! The JSON Schema of the configuration file, for editors.
 //!
-//! Nothing in it is written down twice: names, types and ranges are what the readers of the settings
-//! noted when they read the reference, and descriptions and defaults are the reference's own.
+//! Nothing in it is written twice: names, types and ranges come from the readers of the settings,
+//! descriptions and defaults from the reference.
 
-use super::reference::{self, Key, Table};
-use super::shape::{Shape, Shapes};
-use super::text::format_duration;
-use super::value::parse_toml;
-use super::{DEFAULT_TOML, Settings, Sources};
-use config::ValueKind;
+use crate::settings::read::layers::Sources;
+use crate::settings::read::reference::{self, DEFAULT_TOML, Key, Table};
+use crate::settings::read::shape::{Shape, Shapes};
+use crate::settings::read::text::format_duration;
+use crate::settings::read::value::parse_toml;
+use crate::settings::settings::Settings;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// How a duration is written; what `humantime` reads, without months and years.
+/// A duration: what `humantime` reads, without months and years.
 const DURATION: &str = "^\\s*([0-9]+(\\.[0-9]+)?\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|\
     seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|hr|h|days?|d|weeks?|wks?|wk|w)\\s*)+$";
 
@@ -31,12 +31,12 @@ pub fn schema() -> Value {
         };
         properties.entry(table.name.clone()).or_insert(property);
     }
-    // The built-in rules are rules; the reference explains the keys once.
+    // The reference explains the keys of a rule once.
     let rule = properties.get("rule").map(|rule| rule["items"].clone());
     if let Some((builtin, rule)) = properties.get_mut("builtin_rule").zip(rule) {
         builtin["items"] = rule;
         builtin["description"] =
-            json!("The built-in rules, asked after those of [[rule]]; [] for none.");
+            json!("The built-in rules, applied after those of [[rule]]; [] for none.");
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -47,7 +47,7 @@ pub fn schema() -> Value {
     })
 }
 
-/// What each key accepts. The tables that are only shown are read too, with just enough to be sound.
+/// What each key accepts. The example tables are read too; the credentials make the configuration valid.
 fn shapes(tables: &[Table]) -> Shapes {
     let mut environment = HashMap::from(
         [("ORG_ID", "schema@AdobeOrg"), ("CLIENT_ID", "schema"), ("CLIENT_SECRET", "schema")]
@@ -57,8 +57,8 @@ fn shapes(tables: &[Table]) -> Shapes {
         let variable = format!("FLOWMEND__{}", table.name.to_uppercase());
         environment.insert(variable, format!("[{}]", table.inline()));
     }
-    let noted = Settings::load_noting(&Sources { files: Vec::new(), environment });
-    noted.expect("the reference is a sound configuration").1
+    let loaded = Settings::load_with_shapes(&Sources { files: Vec::new(), environment });
+    loaded.expect("the reference is a valid configuration").1
 }
 
 /// The keys of `table`, and of the tables within it.
@@ -78,7 +78,7 @@ fn object(table: &Table, tables: &[Table], shapes: &Shapes) -> Value {
                     "properties": {},
                 })
             });
-            // Where it is left out, the value of the section of that name is in force: no default.
+            // No default: the section of that name applies instead.
             let section = tables.iter().find(|table| table.name == inner);
             let key = section.and_then(|section| section.key(name));
             own["properties"][name] = property(shape, key);
@@ -86,13 +86,14 @@ fn object(table: &Table, tables: &[Table], shapes: &Shapes) -> Value {
         }
         let key = table.key(name);
         let mut property = property(shape, key);
-        let written = key.and_then(|key| parse_toml(&key.value));
+        let written: Option<Value> =
+            key.and_then(|key| parse_toml(&key.value)?.try_deserialize().ok());
         if let Some(items) = shapes.defaults.get(place) {
             property["default"] = json!(items);
         } else if let Some(written) = written {
             match table.is_example {
-                true => property["examples"] = json!([plain(written.kind)]),
-                false => property["default"] = plain(written.kind),
+                true => property["examples"] = json!([written]),
+                false => property["default"] = written,
             }
         }
         properties.insert(name.to_owned(), property);
@@ -122,7 +123,7 @@ fn property(shape: &Shape, key: Option<&Key>) -> Value {
         Shape::Number(range) => {
             json!({ "type": "number", "minimum": range.start(), "maximum": range.end() })
         }
-        // A schema cannot compare durations; these two are for whoever reads it.
+        // A schema cannot compare durations; the two bounds inform the reader.
         Shape::Duration(range) => json!({
             "type": "string",
             "pattern": DURATION,
@@ -138,16 +139,4 @@ fn property(shape: &Shape, key: Option<&Key>) -> Value {
         property["description"] = json!(key.description);
     }
     property
-}
-
-/// A value of the reference as JSON.
-fn plain(value: ValueKind) -> Value {
-    match value {
-        ValueKind::Boolean(flag) => json!(flag),
-        ValueKind::I64(number) => json!(number),
-        ValueKind::Float(number) => json!(number),
-        ValueKind::String(text) => json!(text),
-        ValueKind::Array(items) => items.into_iter().map(|item| plain(item.kind)).collect(),
-        _ => Value::Null,
-    }
 }

@@ -1,10 +1,9 @@
-//! What Adobe leaves open, as switches.
+//! Switches for what Adobe's documents leave open.
 //!
-//! The defaults are what is documented or, where nothing is, what the evidence makes likely. Every
-//! other value is a reading of the documents that a client must survive as well.
+//! The defaults are what is documented or, where nothing is, what is most likely. A client must work
+//! with every other value too.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How this Flow Service differs from the documented or likely one.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -16,7 +15,7 @@ pub struct Quirks {
     pub etag: EtagPlace,
     /// How a status is spelled in items (`failed`, `FAILED`, `Failed`).
     pub status_spelling: Spelling,
-    /// A status filter must be spelled as the items are; otherwise case does not matter.
+    /// A status filter must have the spelling of the items; otherwise case does not matter.
     pub status_filter_case_sensitive: bool,
     /// What `property=flowId==a,b` means.
     pub flow_id_list: FlowIdList,
@@ -26,7 +25,7 @@ pub struct Quirks {
     pub updated_at_filter_refused: bool,
     /// Items show times in seconds, as one published notification does; filters stay in ms.
     pub times_in_seconds: bool,
-    /// Counts that a failed run does not know are published as -1; otherwise as 0.
+    /// Unknown counts of a failed run are published as -1; otherwise as 0.
     pub negative_counts: bool,
     /// The largest page; a larger `limit` is clamped to it.
     pub page_cap: usize,
@@ -36,28 +35,28 @@ pub struct Quirks {
     pub retrigger_ops: Vec<String>,
     /// A re-trigger without `If-Match` is refused with 1403-400.
     pub require_if_match: bool,
-    /// Runs issued by a re-trigger cannot be re-triggered themselves (1387-400).
+    /// New runs of a re-trigger cannot be re-triggered themselves (1387-400).
     pub issued_runs_refused: bool,
-    /// Issued runs carry no `createdClient` and no `createdBy`.
+    /// New runs of a re-trigger carry no `createdClient` and no `createdBy`.
     pub created_client_absent: bool,
-    /// Every run names the platform's connector service as its client, whoever asked for it.
+    /// Every run names Adobe's connector service as its client, whoever requested it.
     pub one_client: bool,
-    /// Runs at work and later show the window of the data that they process; a re-trigger keeps that of
-    /// the failed run.
+    /// Runs that have started show the window of the data that they process; the new run of a
+    /// re-trigger has that of the failed run.
     pub windows: bool,
-    /// A new run is not found by its id for so many milliseconds.
+    /// A new run cannot be read by its id for this many milliseconds.
     pub unreadable_ms: u64,
-    /// An issued run reads *failed* for so many milliseconds, before it reads as what it is.
+    /// The new run of a re-trigger shows *failed* for this many milliseconds, then its true status.
     pub false_failure_ms: u64,
-    /// A run may be re-triggered while an earlier re-trigger of it is at work.
+    /// A run may be re-triggered while the new run of an earlier re-trigger is in progress.
     pub accepts_repeats: bool,
     /// `GET /runs/{id}` and the like answer the bare object instead of `{"items":[…]}`.
     pub bare_single_gets: bool,
-    /// Adobe's clock less ours, in milliseconds; moves every time of the world and `Date`.
+    /// How far Adobe's clock is ahead of ours, in milliseconds; moves every time and `Date`.
     pub clock_skew_ms: i64,
-    /// A new run is readable by id at once, but absent from lists for so many milliseconds.
+    /// A new run is readable by id at once, but absent from lists for this many milliseconds.
     pub listing_delay_ms: u64,
-    /// How long a token is good for, in seconds (`expires_in`).
+    /// How long a token is valid, in seconds (`expires_in`).
     pub token_lifetime_s: u32,
 }
 
@@ -94,7 +93,7 @@ impl Default for Quirks {
 
 impl Quirks {
     /// A time in epoch milliseconds as items show it.
-    pub(super) fn publish_time(&self, at: i64) -> i64 {
+    pub(crate) fn publish_time(&self, at: i64) -> i64 {
         if self.times_in_seconds { at / 1000 } else { at }
     }
 }
@@ -109,9 +108,9 @@ pub enum AnswerShape {
     Items,
     /// The whole new run.
     FullRunNewId,
-    /// The whole run that was asked for ("the updated flow run", the OpenAPI file).
+    /// The whole old run ("the updated flow run", the OpenAPI file).
     FullRunSameId,
-    /// `{}`: accepted, and no id to be found.
+    /// `{}`: accepted, without an id.
     NoId,
 }
 
@@ -129,7 +128,7 @@ pub enum EtagPlace {
     None,
 }
 
-/// How words of state are spelled.
+/// How a status is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spelling {
@@ -141,14 +140,14 @@ pub enum Spelling {
     Pascal,
 }
 
-/// What a comma list of flow ids does to a listing of runs.
+/// What a comma list of flow ids means in a list of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlowIdList {
     /// Runs of any of the flows, as documented for properties in general.
     Accepted,
-    /// 1443-400.
+    /// Refused with 1443-400.
     Refused,
-    /// Taken as one id, commas and all, which no run has: an empty list and no error.
+    /// Taken as one id, with its commas, which no run has: an empty list and no error.
     Literal,
 }

@@ -1,13 +1,12 @@
-//! Where recoveries live between passes, and the one way to write them.
+//! Stores recoveries between passes, and the only way to write them.
 //!
-//! There is a single write: [`Store::commit`] takes a [`Batch`] of changes and stores it in one
-//! short transaction. Each change names the revision it started from and takes effect only if that
-//! revision is still stored; the answer says which did. That one conditional write is how a plan is
-//! recorded, how an intent is begun, and how an outcome is finished. No transaction is ever open
-//! while a request is under way.
+//! There is a single write: [`Store::commit`] stores a [`Batch`] of changes in one short transaction.
+//! Each change names the revision it started from and takes effect only if that revision is still
+//! stored; the result lists which did. This conditional write records a plan, begins an intent and
+//! stores an outcome. No transaction is open while a request is in flight.
 //!
-//! Every implementation has to pass `tests/store_conformance.rs`; a behaviour that is not in that
-//! suite does not exist.
+//! Every implementation must pass the tests in `tests/integration/store/conformance/`. Behavior
+//! that these do not test is not guaranteed.
 
 mod sqlite;
 
@@ -27,8 +26,8 @@ use std::time::Duration;
 /// The durable memory of flowmend. All instants are whole milliseconds.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// Takes or renews the lease that lets one daemon at a time act on this store: it is granted
-    /// when nobody holds it, when `owner` does, or when it ran out at `now`.
+    /// Takes or renews the lease, which allows one daemon at a time to act on this store. It is granted
+    /// if it is free, if `owner` holds it, or if it has expired at `now`.
     async fn lease(
         &self,
         owner: &Owner,
@@ -36,28 +35,28 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Gives the lease back; nothing happens if `owner` does not hold it.
+    /// Releases the lease; does nothing if `owner` does not hold it.
     async fn release(&self, owner: &Owner) -> Result<(), StoreError>;
 
-    /// Stores `batch` in one transaction, on condition that `owner` holds the lease.
+    /// Stores `batch` in one transaction, if `owner` holds the lease.
     ///
     /// A change takes effect if the revision it started from is the stored one; a new recovery, if
-    /// its root run is neither the root run nor an issued run of any recovery, those of the batch
-    /// included. One that does not is no error: it is left out with its entry, and
-    /// [`Committed::applied`] says so. So is every change of a recovery after its first in the
-    /// batch: what follows from a change is decided once that is stored. Attempts are only ever
-    /// appended; those that are stored already are not written again.
+    /// its root run is neither the root run nor a new run of any recovery, including those of the batch.
+    /// A change that does not take effect is not an error: it is skipped with its entry, and
+    /// [`Committed::applied`] reports it. Every change of a recovery after its first in the batch is
+    /// skipped too: the next change is decided after the first is stored. Attempts are only appended;
+    /// stored ones are never written again.
     ///
-    /// A lease that ran out still counts until somebody else takes it.
+    /// An expired lease still counts until another owner takes it.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] if `owner` does not hold the lease; then nothing was stored. After
-    /// any other error the batch is stored as a whole or not at all, and only reading tells which.
+    /// any other error the batch is stored completely or not at all; read the store to find out which.
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError>;
 
-    /// Stores what an operator decided, beside a daemon that may be at work: as [`Store::commit`],
-    /// but without the lease. The daemon's own change to the same recovery, if it comes later, is
-    /// then left out, because it started from an older revision.
+    /// Stores an operator's decision, also while a daemon runs: like [`Store::commit`], but without the
+    /// lease. A later change by the daemon to the same recovery is then skipped, because it started
+    /// from an older revision.
     async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// The recoveries of `sandbox` that are not final, oldest root failure first.
@@ -67,8 +66,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// first.
     async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError>;
 
-    /// The waiting recoveries of `sandbox` due at `now` or before: those an operator ordered first,
-    /// then oldest failure first.
+    /// The waiting recoveries of `sandbox` due at `now` or before: first those that an operator
+    /// requested, then oldest failure first.
     async fn due(
         &self,
         sandbox: &SandboxName,
@@ -85,8 +84,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The recoveries with these root runs, oldest failure first.
     async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError>;
 
-    /// The held recoveries of `sandbox` in an order of the store's own that lasts: at most `limit`
-    /// of those after `after`.
+    /// At most `limit` held recoveries of `sandbox` after `after`, in a stable order that the store
+    /// chooses.
     async fn held(
         &self,
         sandbox: &SandboxName,
@@ -94,57 +93,58 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<Recovery>, StoreError>;
 
-    /// The dataflows of `sandbox` with a recovery that is held because the source does not support
-    /// the action, and when the last of these changed.
+    /// The dataflows of `sandbox` with a recovery on hold because the source does not support the
+    /// action, and when the latest of these changed.
     async fn unsupported_flows(
         &self,
         sandbox: &SandboxName,
     ) -> Result<Vec<(FlowId, Timestamp)>, StoreError>;
 
-    /// How many intents of `sandbox` were begun after `since`, and when the first of them.
+    /// The number of intents of `sandbox` begun after `since`, and when the first was.
     async fn calls_since(
         &self,
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<CallCount, StoreError>;
 
-    /// The recoveries of `sandbox` that since `since` ended without success though something was
-    /// tried, and after which no entry of their dataflow tells of a success; oldest first.
+    /// The recoveries of `sandbox` that ended without success since `since`, after at least one attempt
+    /// and without a later success of their dataflow in the journal; oldest first.
     async fn unsuccessful(
         &self,
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<Vec<Unsuccessful>, StoreError>;
 
-    /// The outcomes of re-triggered runs of `sandbox` since `since`, in the order of writing.
+    /// The outcomes of re-triggered runs of `sandbox` since `since`, in the order in which they were
+    /// written.
     async fn outcomes(
         &self,
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError>;
 
-    /// Recoveries for people, newest change first.
+    /// The recoveries that match `filter`, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
 
-    /// How many recoveries are in each state, by state name, in the order of
-    /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without one may be left out.
-    /// The limit of `filter` and where its page begins do not count here.
+    /// The number of recoveries in each state, by state name, in the order of
+    /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without any may be missing.
+    /// Ignores the limit and the page of `filter`.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// The recovery that `run` is the root run or an issued run of.
+    /// The recovery whose root run or new run is `run`.
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError>;
 
-    /// Those of `runs` that are the root run or an issued run of any recovery, or that were skipped
-    /// for good: because their dataflow had succeeded since, or as too old for the first pass.
+    /// Those of `runs` that are the root run or a new run of any recovery, or that were skipped for
+    /// good: because their dataflow has succeeded since, or as too old for the first pass.
     async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError>;
 
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
 
-    /// The journal's entries about `run`: those whose run, root run or new run it is, oldest first.
+    /// The journal's entries whose run, root run or new run is `run`, oldest first.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;
 
-    /// The journal's entries of these events since `since`, of `sandbox` or of all, in the order in
+    /// The journal's entries with these events since `since`, of `sandbox` or of all, in the order in
     /// which they were written.
     async fn history(
         &self,
@@ -153,19 +153,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError>;
 
-    /// Stores an operator's order, in place of the one with the same scope; without the lease. It is
-    /// dated after everything in the journal and all other orders, whatever its own clock says.
+    /// Stores an operator's order without the lease, and replaces the one with the same scope. Its date
+    /// is after every journal entry and every other order, even if the operator's clock is slow.
     async fn order(&self, order: &Order) -> Result<(), StoreError>;
 
-    /// What operators ordered, one for each scope.
+    /// The operators' orders, one for each scope.
     async fn orders(&self) -> Result<Vec<Order>, StoreError>;
 
-    /// Removes final recoveries that last changed before `before`, with their attempts, and journal
-    /// entries older than that which belong to no recovery still stored. Returns how many
-    /// recoveries went. Not one transaction: if it fails, some may be gone and the next call goes on.
+    /// Removes final recoveries that last changed before `before`, with their attempts, and older
+    /// journal entries that belong to no stored recovery. Returns the number of removed recoveries.
+    /// Uses several transactions: if it fails, some may be removed, and the next call continues.
     ///
-    /// A failed run whose recovery is gone is a new failure to whoever sees it again, so `before`
-    /// has to lie well before the look-back window.
+    /// A failed run without its recovery looks like a new failure, so `before` must be well before the
+    /// look-back window.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] if `owner` does not hold the lease.
@@ -175,12 +175,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn close(&self);
 }
 
-/// Who acts: one value per process start, so that a restarted daemon is a new owner.
+/// The owner of a lease: one value per process start, so a restarted daemon is a new owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(String);
 
 impl Owner {
-    /// An owner with this name, unique per process start.
+    /// An owner with this name, which must be unique per process start.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -194,60 +194,61 @@ impl Owner {
 /// The answer to [`Store::lease`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lease {
-    /// It is ours for the time that was asked for; before that it was not, or no longer.
+    /// It is ours for the requested time; before, it was not, or had expired.
     Granted,
-    /// It still was ours, and is for the time that was asked for: nobody else wrote meanwhile.
+    /// It was still ours, and is for the requested time: no other daemon wrote meanwhile.
     Renewed,
-    /// Somebody else holds it.
+    /// Another owner holds it.
     HeldBy {
-        /// Who.
+        /// The owner.
         owner: Owner,
-        /// Until when, unless it is renewed.
+        /// When it expires, unless it is renewed.
         until: Timestamp,
     },
 }
 
-/// What one transaction stores.
+/// The content of one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// Recoveries to make or to move on, each with its journal entry; one for each recovery.
+    /// New and changed recoveries, each with its journal entry; one change for each recovery.
     pub changes: Vec<Change>,
-    /// Entries of the journal that change no recovery (skipped runs). One is stored only if the
-    /// journal has none yet with the same run, event and reason.
+    /// Journal entries that change no recovery (skipped runs). One is stored only if the journal
+    /// contains none with the same run, event and reason.
     pub notes: Vec<Entry>,
     /// How far the runs of a sandbox have been read.
     pub progress: Option<(SandboxName, Progress)>,
-    /// With `Some`: the newest operator's order that the batch knows of, if there is any. A change
-    /// to the state `triggering` then takes effect only if no order is newer.
+    /// With `Some`: the newest operator's order that the batch is based on, if any. A change to the
+    /// state `triggering` then takes effect only if no order is newer.
     pub orders_seen: Option<Option<Timestamp>>,
-    /// Whose wait is excused from now on; after the changes, and none of theirs.
+    /// The recoveries whose wait is excused from now on. Applied after the changes, and not to the
+    /// recoveries they change.
     pub queued: Option<Queued>,
 }
 
-/// Due recoveries that wait for others: their budget of time stands still from `since` on.
+/// Due recoveries that wait for others: their time budget is paused from `since` on.
 ///
-/// It is every recovery of the sandbox that waits, is due by `since`, was not ordered by an
-/// operator, and whose wait is not excused already. Its revision grows; the journal says nothing.
+/// These are all waiting recoveries of the sandbox that are due by `since`, were not requested by an
+/// operator, and whose wait is not excused yet. Their revision grows; the journal gets no entry.
 #[derive(Debug, Clone)]
 pub struct Queued {
     /// Their sandbox.
     pub sandbox: SandboxName,
-    /// Since when they wait for others.
+    /// When their wait for others began.
     pub since: Timestamp,
-    /// But not these, by their root runs.
+    /// Excluded recoveries, by their root runs.
     pub except: Vec<RunId>,
 }
 
-/// How often something happened since a moment, and when first.
+/// The number of calls since a moment, and when the first was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallCount {
-    /// How often.
+    /// The number of calls.
     pub count: u64,
-    /// When first.
+    /// When the first was begun.
     pub oldest: Option<Timestamp>,
 }
 
-/// What [`Store::commit`] did.
+/// The result of [`Store::commit`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
     /// For each change, in order, whether it took effect.
@@ -256,29 +257,29 @@ pub struct Committed {
     pub noted: Vec<bool>,
 }
 
-/// How far the runs of a sandbox have been read, by the platform's clock.
+/// How far the runs of a sandbox have been read, by Adobe's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// When the last complete listing was begun: nothing that changed before is unseen.
+    /// When the last complete listing was begun: everything that changed before was read.
     pub watermark: Timestamp,
-    /// When the last complete sweep of the whole look-back window was begun.
+    /// When the last complete sweep (of the whole look-back window) was begun.
     pub swept_at: Timestamp,
-    /// What is known of our client's mark on runs.
+    /// What is known about our client id on runs.
     pub client: Option<ClientMark>,
 }
 
-/// What is known of the mark that runs bear in `createdClient`.
+/// What is known about our client id in the `createdClient` of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientMark {
-    /// The client id it is about.
+    /// Our client id.
     pub id: String,
-    /// Since when we have been this client; calls made before bear the mark of another.
+    /// Since when we have used this client id; earlier calls used another.
     pub since: Timestamp,
-    /// Whether runs that we caused name it; `None` until one was seen.
+    /// Whether runs that we caused have it; `None` until one was read.
     pub named: Option<bool>,
 }
 
-/// Which recoveries to show.
+/// Selects recoveries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only this state, by its name.
@@ -287,14 +288,14 @@ pub struct Filter {
     pub sandbox: Option<SandboxName>,
     /// Only this dataflow, by its id or its name.
     pub flow: Option<FlowId>,
-    /// At most so many; `None` for all.
+    /// The maximum number; `None` for all.
     pub limit: Option<u32>,
-    /// Only what comes after a recovery that last changed at this instant and has this root run:
-    /// the last one of the page before.
+    /// Only those after the recovery that last changed at this instant and has this root run: the last
+    /// one of the previous page.
     pub after: Option<(Timestamp, RunId)>,
 }
 
-/// Why the store could not do it.
+/// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another daemon has taken over; nothing was stored.
@@ -303,7 +304,7 @@ pub enum StoreError {
     /// The store cannot be opened.
     #[error("the store {url} cannot be opened: {hint}")]
     Open {
-        /// Which store; never holds a password.
+        /// Which store; never contains a password.
         url: String,
         /// What to do.
         hint: String,
@@ -312,17 +313,17 @@ pub enum StoreError {
         source: Option<sqlx::Error>,
     },
     /// The store was written by a newer flowmend, or is not flowmend's.
-    #[error("the store {url} is not one this flowmend can use: {hint}")]
+    #[error("the store {url} cannot be used: {hint}")]
     Unusable {
-        /// Which store; never holds a password.
+        /// Which store; never contains a password.
         url: String,
         /// What is wrong, and what to do.
         hint: String,
     },
-    /// A stored value makes no sense.
-    #[error("the store holds {what}, which this flowmend cannot read")]
+    /// A stored value is not valid.
+    #[error("the store contains {what}, which this flowmend cannot read")]
     Corrupt {
-        /// The value and where it is.
+        /// The value and its location.
         what: String,
     },
     /// Reading or writing failed: disk full, file locked by another program, IO error.

@@ -1,4 +1,4 @@
-//! How flowmend speaks: one subscriber, pretty for people and JSON for machines.
+//! Logging and messages: one subscriber, pretty for people and JSON for machines.
 
 mod pretty;
 
@@ -18,8 +18,8 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        // A reader of the log that went away must not end the daemon: by default a line that cannot
-        // be written is complained of with `eprintln!`, which panics then.
+        // A log pipe that was closed must not end the daemon: by default a line that cannot be
+        // written is reported with `eprintln!`, which panics then.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
@@ -31,20 +31,20 @@ pub fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!(error))
 }
 
-/// Writes a message for people to standard error. If nobody reads it, it is lost, and that is all.
-pub fn complain(message: &str) {
+/// Writes an error message for people to standard error, and ignores that this may fail.
+pub fn print_error(message: &str) {
     let _ = writeln!(std::io::stderr(), "flowmend: {message}");
 }
 
-/// An error with its causes, each said once: `cannot list the failed runs: no answer within 30 s`.
+/// An error with its causes, without repetitions: `cannot list the failed runs: no answer within 30 s`.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
+        let message = error.to_string();
+        if !text.ends_with(&message) {
             text.push_str(": ");
-            text.push_str(&said);
+            text.push_str(&message);
         }
         cause = error.source();
     }

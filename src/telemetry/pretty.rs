@@ -8,11 +8,11 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Messages are padded to this width, so that what follows stands in a column.
+/// Messages are padded to this width, so that the fields start in one column.
 const MESSAGE_WIDTH: usize = 24;
 
-/// The format. What a person needs comes first; what the line repeats is left out: the id of a
-/// dataflow whose name is there, the root run where it is the run itself.
+/// The format. What a person needs comes first. Repetitions are left out: the id of a dataflow if
+/// its name is shown, and the root run if it is the run itself.
 #[derive(Debug)]
 pub(super) struct Pretty;
 
@@ -47,7 +47,7 @@ where
 /// The time of day, in UTC, to the second.
 fn now() -> String {
     let mut text = String::new();
-    // Writing into a string cannot fail; without a time the line is still worth having.
+    // Writing into a string cannot fail; even without a time, the line is useful.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text.get(11..19).unwrap_or_default().to_owned()
 }
@@ -97,7 +97,7 @@ impl Visit for Fields {
     }
 }
 
-/// Colours, where the terminal takes them.
+/// Colors, if the terminal supports them.
 struct Paint {
     on: bool,
 }

@@ -1,4 +1,4 @@
-"""aepp against the simulated Flow Service: what a client that nobody here wrote makes of it.
+"""aepp against the simulated Flow Service: a test with a client that we did not write.
 
     check.py FILE        FILE holds what `flowmend simulate` printed
 
@@ -91,7 +91,7 @@ class Checks:
         return flows
 
     def failed_batch_run(self):
-        """A failed run of a batch dataflow that is enabled, which nobody has re-triggered."""
+        """A failed run of a batch dataflow that is enabled, which was not re-triggered."""
         flows = {flow["id"]: flow for flow in self.flows()}
         for run in self.runs(f"{RUN_STATUS}==failed"):
             flow = flows[run["flowId"]]
@@ -116,7 +116,7 @@ class Checks:
             except KeyError:
                 pass
             else:
-                raise AssertionError("aepp was content")
+                raise AssertionError("aepp accepted a wrong secret")
         assert "invalid_client" in complaint.getvalue(), complaint.getvalue()
 
     # ---- dataflows
@@ -234,7 +234,7 @@ def main(path):
         sentence = name.removeprefix("check_").replace("_", " ")
         try:
             getattr(checks, name)()
-        except Exception:  # whatever goes wrong in one must not hide the others
+        except Exception:  # a failure in one must not hide the others
             failed += 1
             print(f"FAILED  {sentence}")
             traceback.print_exc()

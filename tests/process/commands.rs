@@ -41,6 +41,21 @@ async fn check_lists_the_selected_dataflows_with_kind_state_and_policy() {
 }
 
 #[tokio::test]
+async fn check_warns_of_a_configured_kind_that_adobe_contradicts() {
+    let site = Site::new().await;
+    site.configure("[[dataflow]]\nmatch = \"*\"\nkind = \"batch\"");
+    site.world(|world| {
+        world.add_flow(FlowSetup::new("crm", Spec::Crm));
+        world.add_flow(FlowSetup::new("leads", Spec::Marketo));
+        world.add_flow(FlowSetup::new("events", Spec::Streaming));
+        world.add_flow(FlowSetup::new("lake", Spec::Internal));
+    });
+    let check = site.run(&["check"]).await;
+    check.exits(0).prints("WARNING: kind = \"batch\" for \"*\" has no effect on events");
+    check.prints("(of kind streaming) and 1 more");
+}
+
+#[tokio::test]
 async fn check_tells_faulty_settings_refused_credentials_and_no_connection_apart() {
     let site = Site::new().await;
     site.configure("[retry]\nmax_attempts = 0\nmultiplier = \"two\"\nmax_atempts = 3");

@@ -31,7 +31,7 @@ async fn a_file_that_is_no_database_is_refused_with_a_hint() {
     let site = Site::new().await;
     site.failure("crm");
     std::fs::write(site.store(), "some notes that somebody wants to keep\n".repeat(100)).unwrap();
-    assert_refused(&site, "let store.url name another file").await;
+    assert_refused(&site, "point store.url at another file").await;
 }
 
 #[tokio::test]

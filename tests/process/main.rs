@@ -7,6 +7,9 @@ mod commands;
 mod disk;
 mod help;
 mod kill;
+#[path = "../kit/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its part of the kit")]
+mod kit;
 mod log_line;
 mod metrics;
 mod pipes;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-const WAITING: &str = "waiting: another flowmend works on this store";
+const WAITING: &str = "standby: another flowmend holds this store";
 const TAKING_OVER: &str = "taking over the store";
 
 /// A daemon that works, and one that waits for it.
@@ -46,7 +46,7 @@ async fn a_second_daemon_waits_says_so_once_and_sends_nothing() {
 #[tokio::test]
 async fn a_waiting_daemon_takes_over_from_a_killed_one_before_its_lease_has_run_out() {
     let site = Site::new().await;
-    // A waiting daemon looks again every third of it.
+    // A waiting daemon asks again after a third of it, or after two seconds if that is less.
     site.configure("store.lease = \"30s\"");
     let (first, second) = two(&site).await;
     let killed = now();
@@ -86,7 +86,7 @@ async fn a_daemon_that_lies_still_keeps_its_lease_until_it_runs_out() {
 #[tokio::test]
 async fn a_waiting_daemon_takes_over_at_once_from_one_that_was_stopped() {
     let site = Site::new().await;
-    // So long that nobody would wait for its end; a waiting daemon looks again every third of it.
+    // Too long to wait for its end; a waiting daemon asks again every two seconds.
     site.configure("store.lease = \"15s\"");
     let (first, second) = two(&site).await;
     let stopped = now();

@@ -3,8 +3,9 @@
 use super::*;
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::RunError;
+use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::domain::policy::retry::RetryOverride;
-use crate::domain::policy::rule::Matcher;
+use crate::domain::policy::rule::{Matcher, Rule};
 
 fn at(minute: u64) -> Timestamp {
     let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
@@ -22,15 +23,15 @@ fn failure(code: &str) -> Failure {
 
 /// A run that failed at minute 0 and was re-triggered at these minutes; each issued run took ten,
 /// failed with its number for a code, and the last ended like `end`.
-fn history(tries: &[u64], end: End, why: Reason, ended: u64) -> History {
+fn history(attempts: &[u64], end: End, why: Reason, ended: u64) -> History {
     let healed = why == Reason::IssuedRunSucceeded;
     let made = |(index, minute): (usize, &u64)| {
         let seen_at = at(minute + 10);
-        let failed = TryOutcome::Failed { seen_at, failure: failure(&index.to_string()) };
-        let succeeded = TryOutcome::Succeeded { seen_at };
-        let last = index + 1 == tries.len();
+        let failed = AttemptResult::Failed { seen_at, failure: failure(&index.to_string()) };
+        let succeeded = AttemptResult::Succeeded { seen_at };
+        let last = index + 1 == attempts.len();
         let outcome = Some(if last && healed { succeeded } else { failed });
-        Try { due: None, at: at(*minute), outcome }
+        RecordedAttempt { due: None, at: at(*minute), outcome }
     };
     History {
         sandbox: SandboxName::new("prod"),
@@ -41,7 +42,7 @@ fn history(tries: &[u64], end: End, why: Reason, ended: u64) -> History {
         failure: failure("root"),
         empty: false,
         excused: Duration::ZERO,
-        tries: tries.iter().enumerate().map(made).collect(),
+        attempts: attempts.iter().enumerate().map(made).collect(),
         due: None,
         end,
         why,
@@ -61,18 +62,17 @@ fn every(interval: u64, max_attempts: u32) -> RetryPolicy {
     }
 }
 
-/// The course under `retry` and `rules`, as outcome, re-triggers, wasted, and minutes to recovery.
-fn course(history: &History, retry: RetryPolicy, rules: &[Rule]) -> (Outcome, u32, u32, u64) {
+/// The result under `retry` and `rules`, as outcome, re-triggers, wasted, and minutes to recovery.
+fn result(history: &History, retry: RetryPolicy, rules: &[Rule]) -> (ReplayOutcome, u32, u32, u64) {
     let bounds = Bounds { poll: minutes(1), until: at(1000) };
-    let course = Course::replayed(history, bounds, |failure| {
-        let History { sandbox, flow_id, flow_name, .. } = history;
-        let (rule, retry) = crate::domain::policy::rule::in_force(
-            rules, retry, sandbox, flow_id, flow_name, failure,
-        );
-        InForce { selected: true, rule, retry }
-    });
-    let took = course.took.unwrap_or_default().as_secs() / 60;
-    (course.outcome, course.retriggers, course.wasted, took)
+    let default = DataflowPolicy { retry, ..DataflowPolicy::default() };
+    let policies = Policies { default, rules: rules.into(), ..Policies::default() };
+    let History { sandbox, flow_id, flow_name, .. } = history;
+    let in_force =
+        |failure: &Failure| Some(policies.in_force(sandbox, flow_id, flow_name, failure));
+    let result = ReplayResult::replayed(history, bounds, in_force);
+    let took = result.took.unwrap_or_default().as_secs() / 60;
+    (result.outcome, result.retriggers, result.wasted, took)
 }
 
 fn rule(code: &'static str, action: Action) -> Rule {
@@ -82,7 +82,7 @@ fn rule(code: &'static str, action: Action) -> Rule {
 
 #[test]
 fn a_retrigger_at_another_time_meets_what_the_record_tells_or_nobody_knows() {
-    use Outcome::{Known, Unknown};
+    use ReplayOutcome::{Known, Unknown};
     // Failed at 5 and 20, succeeded at 60.
     let healed = history(&[5, 20, 60], End::Recovered, Reason::IssuedRunSucceeded, 70);
     let hopeless = history(&[5, 20, 60], End::GivenUp, Reason::AttemptsSpent, 70);
@@ -109,13 +109,13 @@ fn a_retrigger_at_another_time_meets_what_the_record_tells_or_nobody_knows() {
     for (history, retry, outcome, retriggers, wasted, took) in table {
         let retry = RetryPolicy { max_elapsed_time: minutes(1440), ..retry };
         let expected = (outcome, retriggers, wasted, took);
-        assert_eq!(course(history, retry, &[]), expected, "{retry:?} {history:?}");
+        assert_eq!(result(history, retry, &[]), expected, "{retry:?} {history:?}");
     }
 }
 
 #[test]
 fn rules_are_asked_anew_for_each_failure() {
-    use Outcome::{Known, Unknown};
+    use ReplayOutcome::{Known, Unknown};
     let healed = history(&[5, 20, 60], End::Recovered, Reason::IssuedRunSucceeded, 70);
     let impatient = RetryOverride { max_attempts: Some(1), ..RetryOverride::default() };
     let once = Rule { retry: impatient, ..rule("0", Action::Retry) };
@@ -128,7 +128,7 @@ fn rules_are_asked_anew_for_each_failure() {
         (rule("1", Action::Ignore), Unknown, 2, 1),
     ];
     for (rule, outcome, retriggers, wasted) in table {
-        let told = course(&healed, every(6, 5), std::slice::from_ref(&rule));
+        let told = result(&healed, every(6, 5), std::slice::from_ref(&rule));
         assert_eq!(told, (outcome, retriggers, wasted, 0), "{rule:?}");
     }
 }
@@ -143,29 +143,28 @@ fn a_hold_ends_where_the_run_was_healed_otherwise_and_else_lasts() {
         (End::GivenUp, Reason::TimeSpent, End::Held),
     ];
     for (end, why, expected) in table {
-        let (outcome, ..) = course(&history(&[], end, why, 30), every(1, 5), &hold);
-        assert_eq!(outcome, Outcome::Known(expected), "{why}");
+        let (outcome, ..) = result(&history(&[], end, why, 30), every(1, 5), &hold);
+        assert_eq!(outcome, ReplayOutcome::Known(expected), "{why}");
     }
 }
 
 #[test]
 fn what_is_not_wanted_any_more_is_left_alone() {
     let empty = History { empty: true, ..history(&[], End::Open, Reason::EmptySuccess, 0) };
-    let left_alone = (Outcome::Known(End::LeftAlone), 0, 0, 0);
-    assert_eq!(course(&empty, every(1, 5), &[]), left_alone);
+    let left_alone = (ReplayOutcome::Known(End::LeftAlone), 0, 0, 0);
+    assert_eq!(result(&empty, every(1, 5), &[]), left_alone);
     let wanted = RetryPolicy { retry_empty_success: true, ..every(1, 5) };
-    assert_eq!(course(&empty, wanted, &[]), (Outcome::Unknown, 1, 0, 0));
+    assert_eq!(result(&empty, wanted, &[]), (ReplayOutcome::Unknown, 1, 0, 0));
 
     let open = history(&[], End::Open, Reason::RunFailed, 0);
     let bounds = Bounds { poll: minutes(1), until: at(1000) };
-    let unselected = InForce { selected: false, rule: None, retry: every(1, 5) };
-    let course = Course::replayed(&open, bounds, |_| unselected);
-    assert_eq!(course.outcome, Outcome::Known(End::LeftAlone));
+    let result = ReplayResult::replayed(&open, bounds, |_| None);
+    assert_eq!(result.outcome, ReplayOutcome::Known(End::LeftAlone));
 }
 
 #[test]
 fn what_kept_a_due_retrigger_from_being_made_keeps_it_again() {
-    use Outcome::{Known, Unknown};
+    use ReplayOutcome::{Known, Unknown};
     let table = [
         (End::Open, Reason::RunFailed, Known(End::Open)),
         (End::Held, Reason::FlowDisabled, Known(End::Held)),
@@ -179,11 +178,11 @@ fn what_kept_a_due_retrigger_from_being_made_keeps_it_again() {
     ];
     for (end, why, expected) in table {
         let stopped = History { due: Some(at(5)), ..history(&[], end, why, 30) };
-        let (outcome, retriggers, ..) = course(&stopped, every(5, 5), &[]);
+        let (outcome, retriggers, ..) = result(&stopped, every(5, 5), &[]);
         assert_eq!(outcome, expected, "{why}");
         assert_eq!(retriggers, u32::from(expected == Unknown), "{why}");
         // At another time it is not known what would have kept it.
-        let (outcome, ..) = course(&stopped, every(6, 5), &[]);
+        let (outcome, ..) = result(&stopped, every(6, 5), &[]);
         assert_eq!(outcome, Unknown, "{why}");
     }
 }
@@ -193,11 +192,11 @@ fn what_was_due_before_it_was_noticed_was_due_at_once() {
     let late = |due| {
         let mut late = history(&[90], End::Recovered, Reason::IssuedRunSucceeded, 100);
         late.noticed_at = at(80);
-        late.tries[0].due = Some(at(due));
+        late.attempts[0].due = Some(at(due));
         late
     };
-    let recovered = (Outcome::Known(End::Recovered), 1, 0, 100);
-    assert_eq!(course(&late(5), every(7, 5), &[]), recovered);
-    assert_eq!(course(&late(85), every(7, 5), &[]), (Outcome::Unknown, 1, 0, 0));
-    assert_eq!(course(&late(85), every(85, 5), &[]), recovered, "though it was put off");
+    let recovered = (ReplayOutcome::Known(End::Recovered), 1, 0, 100);
+    assert_eq!(result(&late(5), every(7, 5), &[]), recovered);
+    assert_eq!(result(&late(85), every(7, 5), &[]), (ReplayOutcome::Unknown, 1, 0, 0));
+    assert_eq!(result(&late(85), every(85, 5), &[]), recovered, "though it was put off");
 }

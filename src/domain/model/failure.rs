@@ -1,31 +1,31 @@
-//! What is known of a failure: the errors that the run carries, and the source it read from.
+//! What is known about a failure: the errors of the run, and the source that it reads from.
 //!
-//! It is kept with the recovery and in the journal, so that the rules can be asked again whenever
-//! the configuration changes, and by a replay long after the platform has forgotten the run.
+//! It is stored with the recovery and in the journal. So the rules can be applied again when the
+//! configuration changes, and a replay can use it long after Adobe has forgotten the run.
 
 use crate::domain::model::run::{Run, RunError};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// The most errors of one failure that are kept; a run can carry one for every bad file.
+/// The maximum number of errors that are kept; a run can have one for every bad file.
 const ERRORS_MAX: usize = 16;
-/// How much of all messages is kept, in characters; the first ones are kept whole.
+/// The maximum length of all messages together, in characters; the first ones are kept whole.
 const MESSAGE_CHARS_MAX: usize = 8_000;
 
-/// The failure that a recovery has to deal with next.
+/// The failure that a recovery must handle next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The errors of the run, umbrella codes first, then those of its activities.
+    /// The errors of the run, generic codes first, then those of its activities.
     pub errors: Vec<RunError>,
-    /// The connection spec of the dataflow's source, where it is known.
+    /// The connection spec of the dataflow's source, if known.
     pub source: Option<String>,
 }
 
 impl Failure {
     /// The failure of `run`, whose dataflow reads from `source`.
     pub fn of(run: &Run, source: Option<String>) -> Self {
-        // The first of each code before all others: one bad file after the other must not crowd out
-        // the code that decides.
+        // The first error of each code comes before all others, so that many bad files cannot crowd
+        // out the code that decides.
         let mut codes = HashSet::new();
         let (first, more): (Vec<&RunError>, Vec<&RunError>) =
             run.errors.iter().partition(|error| codes.insert(&error.code));
@@ -38,7 +38,7 @@ impl Failure {
         Self { errors: errors.collect(), source }
     }
 
-    /// The codes in one line, for people; `None` where the run carries none.
+    /// The codes in one line, for people; `None` if the run has none.
     pub fn codes(&self) -> Option<String> {
         let codes: Vec<&str> = self.errors.iter().map(|error| error.code.as_str()).collect();
         (!codes.is_empty()).then(|| codes.join(", "))

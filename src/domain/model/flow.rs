@@ -1,8 +1,8 @@
-//! A dataflow, and the question that comes before every other: may its runs be re-triggered at all?
+//! A dataflow, and whether its runs may be re-triggered at all.
 //!
-//! Adobe's tutorial allows the re-trigger for batch sources only. The platform tells the kind in
-//! several places, some of them often empty, so [`classify`] asks the strongest first and answers
-//! [`FlowKind::Unknown`] rather than guess: an unknown kind receives no POST.
+//! Adobe's tutorial allows the re-trigger for batch sources only. Adobe reports the kind in several
+//! places, and some of them are often empty. So [`classify`] uses the most reliable one first, and
+//! returns [`FlowKind::Unknown`] instead of a guess: an unknown kind is never re-triggered.
 
 use crate::domain::model::ids::{FlowId, FlowSpecId};
 use jiff::{SignedDuration, Timestamp};
@@ -16,20 +16,22 @@ pub struct Flow {
     pub id: FlowId,
     /// The name people gave it.
     pub name: String,
-    /// Whether it is switched on.
+    /// Whether it is enabled.
     pub state: FlowState,
-    /// What it was made from.
+    /// The flow spec that it was made from.
     pub spec_id: Option<FlowSpecId>,
-    /// `inheritedAttributes.properties.isSourceFlow`, where present.
+    /// `inheritedAttributes.properties.isSourceFlow`, if present.
     pub is_source: Option<bool>,
-    /// True where `inheritedAttributes` says *destination*, by its flag or by a source connection
+    /// True if `inheritedAttributes` shows a *destination*, by its flag or by a source connection
     /// that only destinations have (the profile store, the data lake export).
     pub is_destination: bool,
+    /// True if its source connection is the data lake.
+    pub is_internal: bool,
     /// The connection spec of its first source connection: which source system it reads.
     pub source_spec: Option<String>,
     /// When it runs by itself.
     pub schedule: Option<Schedule>,
-    /// The newest run the platform names with the flow.
+    /// The newest run, as Adobe lists it with the dataflow.
     pub last_run: Option<LastRun>,
 }
 
@@ -43,7 +45,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// How long before `at` the nearest slot is that is at most `early` later than `at`.
+    /// How long before `at` the nearest slot is; one up to `early` after `at` counts, too.
     pub fn since_slot(&self, at: Timestamp, early: Duration) -> Option<SignedDuration> {
         let early = SignedDuration::try_from(early).ok()?;
         let age = self.start.duration_until(at).checked_add(early)?;
@@ -63,23 +65,24 @@ impl Schedule {
 pub struct LastRun {
     /// The run.
     pub id: crate::domain::model::ids::RunId,
-    /// How it stands.
+    /// Its status.
     pub status: crate::domain::model::run::RunStatus,
     /// When it began.
     pub started_at: Option<Timestamp>,
 }
 
-/// Whether a dataflow is switched on. Only an enabled one can be re-triggered (Flow Service error 1388).
+/// Whether a dataflow is enabled. Only an enabled one can be re-triggered (Flow Service error
+/// 1388).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowState {
     /// `enabled`.
     Enabled,
-    /// Any other state, as the platform spells it: disabled, draft, initializing …
+    /// Any other state, as Adobe writes it: disabled, draft, initializing …
     Other(String),
 }
 
 impl FlowState {
-    /// Reads the state, whatever its case.
+    /// Reads the state, in any case.
     pub fn parse(text: &str) -> Self {
         if text.eq_ignore_ascii_case("enabled") {
             Self::Enabled
@@ -88,7 +91,7 @@ impl FlowState {
         }
     }
 
-    /// The platform's word for it.
+    /// Adobe's word for it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Enabled => "enabled",
@@ -97,8 +100,8 @@ impl FlowState {
     }
 }
 
-/// What a flow spec tells of the flows made from it (`attributes` of `GET /flowSpecs/{id}`).
-/// Older versions of the same specs lack both, so missing means unknown, never false.
+/// What a flow spec says about the flows made from it (`attributes` of `GET /flowSpecs/{id}`).
+/// Older versions of the same specs lack both attributes, so missing means unknown, never false.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowSpec {
     /// Its id.
@@ -114,7 +117,7 @@ pub struct FlowSpec {
 pub enum Frequency {
     /// In runs, on a schedule.
     Batch,
-    /// All the time; its "runs" are summaries.
+    /// Continuously; its "runs" are summaries.
     Streaming,
 }
 
@@ -126,9 +129,11 @@ pub enum FlowKind {
     Batch,
     /// A streaming source.
     Streaming,
-    /// Data that leaves the platform.
+    /// A destination: data leaves the platform.
     Destination,
-    /// The platform does not say.
+    /// Data that moves inside the platform, from the data lake to another store.
+    Internal,
+    /// Adobe does not report it.
     Unknown,
 }
 
@@ -139,17 +144,21 @@ impl FlowKind {
             Self::Batch => "batch",
             Self::Streaming => "streaming",
             Self::Destination => "destination",
+            Self::Internal => "internal",
             Self::Unknown => "unknown",
         }
     }
 }
 
-/// Tells the kind of `flow`: by its spec, then by the attributes it inherits, then by what the user
-/// configured. `configured` fills a gap; it never overrules what the platform says.
+/// Returns the kind of `flow`: by its spec, then by the attributes it inherits, then by what the
+/// user configured. `configured` fills a gap; it never overrides what Adobe reports.
 pub fn classify(flow: &Flow, spec: Option<&FlowSpec>, configured: Option<FlowKind>) -> FlowKind {
     let spec_source = spec.and_then(|spec| spec.is_source);
     if flow.is_destination || spec_source == Some(false) || flow.is_source == Some(false) {
         return FlowKind::Destination;
+    }
+    if flow.is_internal {
+        return FlowKind::Internal;
     }
     let is_source = spec_source.or(flow.is_source).unwrap_or(false);
     match spec.and_then(|spec| spec.frequency) {
@@ -171,6 +180,7 @@ mod tests {
             spec_id: None,
             is_source,
             is_destination,
+            is_internal: false,
             source_spec: None,
             schedule: None,
             last_run: None,
@@ -237,6 +247,8 @@ mod tests {
         let batch = Some(FlowKind::Batch);
         assert_eq!(classify(&flow(None, false), None, batch), FlowKind::Batch);
         assert_eq!(classify(&flow(None, true), None, batch), FlowKind::Destination);
+        let internal = Flow { is_internal: true, ..flow(None, false) };
+        assert_eq!(classify(&internal, None, batch), FlowKind::Internal);
         let streaming = spec(Some(true), Some(Frequency::Streaming));
         assert_eq!(classify(&flow(None, false), Some(&streaming), batch), FlowKind::Streaming);
     }

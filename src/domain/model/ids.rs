@@ -1,5 +1,5 @@
-//! The names by which the platform knows its things. Each is its own type, so that a flow id can
-//! never be passed for a run id; each is opaque text, because Adobe promises no format.
+//! The ids and names that Adobe uses. Each is a type of its own, so that a flow id can never be
+//! passed as a run id. Each is opaque text, because Adobe promises no format.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,12 +12,12 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text as it is.
+            /// Takes the text unchanged.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The text as the platform spells it.
+            /// The text as Adobe writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -44,7 +44,7 @@ id!(
     FlowSpecId
 );
 id!(
-    /// A sandbox as the header `x-sandbox-name` spells it.
+    /// A sandbox, as in the header `x-sandbox-name`.
     SandboxName
 );
 id!(

@@ -1,7 +1,6 @@
-//! What was decided and what was answered, one entry each, never changed afterwards.
+//! The journal: one entry per decision or answer, never changed afterwards.
 //!
-//! The same value is written to the store, turned into a log line and shown by the commands, so the
-//! three cannot disagree.
+//! The same value is stored, logged and shown by the commands, so the three cannot disagree.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
@@ -12,54 +11,54 @@ use serde::{Deserialize, Serialize};
 /// One decision or one answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When, by the platform's clock.
+    /// When, by Adobe's clock.
     pub at: Timestamp,
     /// The sandbox.
     pub sandbox: SandboxName,
     /// The dataflow.
     pub flow_id: FlowId,
-    /// Its name at that moment.
+    /// The dataflow's name at that time.
     pub flow_name: String,
-    /// The run it is about: the failed run, or the issued run that was followed.
+    /// The failed run, or the new run that was followed.
     pub run_id: RunId,
-    /// The root run of the recovery; `None` for a run that was skipped.
+    /// The original failed run; `None` for a skipped run.
     pub root_run_id: Option<RunId>,
-    /// What was decided or answered.
+    /// What happened.
     pub event: Event,
     /// Why.
     pub reason: Reason,
-    /// The rule that had a say in it, by its name.
+    /// The name of the rule that matched the failure.
     pub rule: Option<String>,
     /// The attempt it belongs to, from 1.
     pub attempt: Option<u32>,
-    /// The budget of attempts at that moment.
+    /// How many attempts were allowed at that time.
     pub max_attempts: Option<u32>,
-    /// The run that was issued.
+    /// The run that the re-trigger created.
     pub new_run_id: Option<RunId>,
-    /// The issued run's entity tag, exactly as received.
+    /// The new run's entity tag, exactly as received.
     pub etag: Option<Etag>,
     /// When the next re-trigger is due.
     pub due: Option<Timestamp>,
-    /// More for people: error codes of the run, what the platform answered.
+    /// More for people: the run's error codes, or what Adobe answered.
     pub detail: Option<String>,
-    /// The failure, where the entry tells of one.
+    /// The failure that the entry is about, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $variant:ident = $word:literal, $message:literal;)*) => {
-        /// What an [`Entry`] tells of.
+        /// What an [`Entry`] records.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Event {
             $($(#[doc = $doc])* #[serde(rename = $word)] $variant,)*
         }
 
         impl Event {
-            /// Every event there is.
+            /// Every event.
             pub const ALL: &'static [Event] = &[$(Event::$variant,)*];
 
-            /// The word for it in the store.
+            /// Its name in the store.
             pub fn as_str(self) -> &'static str {
                 match self { $(Event::$variant => $word,)* }
             }
@@ -69,7 +68,7 @@ macro_rules! events {
                 match self { $(Event::$variant => $message,)* }
             }
 
-            /// Reads the word back; `None` for a word this version does not know.
+            /// The event with this name; `None` if this version does not know it.
             pub fn parse(word: &str) -> Option<Event> {
                 Self::ALL.iter().copied().find(|event| event.as_str() == word)
             }
@@ -78,41 +77,41 @@ macro_rules! events {
 }
 
 events! {
-    /// A failed run is left alone.
+    /// A failed run is skipped.
     Skipped = "skipped", "run skipped";
-    /// A due re-trigger has to wait.
+    /// A due re-trigger must wait.
     Postponed = "postponed", "re-trigger delayed";
-    /// A re-trigger is due at a named time.
+    /// A re-trigger is due at a known time.
     Scheduled = "scheduled", "recovery scheduled";
-    /// The intent to re-trigger is written; the call follows.
-    Begun = "begun", "re-trigger begun";
-    /// The platform accepted, or the issued run of a doubtful call was found.
+    /// The intent is stored; the call follows.
+    Begun = "begun", "sending re-trigger";
+    /// Adobe accepted the call, or the new run of a call in doubt was found.
     Retriggered = "retriggered", "re-triggered failed run";
-    /// A re-trigger by somebody else is followed as if it were ours.
-    Followed = "followed", "re-trigger by somebody else followed";
-    /// The platform refused; the call is repeated after a short wait.
+    /// A re-trigger that flowmend did not make is followed as if it were ours.
+    Followed = "followed", "following external re-trigger";
+    /// Adobe refused for now; the call is repeated after a short delay.
     Refused = "refused", "re-trigger refused";
-    /// It is not known whether the platform accepted.
+    /// It is unknown whether Adobe accepted the call.
     InDoubt = "in_doubt", "re-trigger in doubt";
-    /// A listing did not show the issued run of a doubtful call.
-    Unlisted = "unlisted", "issued run not listed";
-    /// The failure is healed.
+    /// A listing did not show the new run of a call in doubt.
+    Unlisted = "unlisted", "new run not listed";
+    /// The failed run, or a run after it, succeeded.
     Recovered = "recovered", "recovered";
-    /// A person has to act first.
+    /// A person must act, or the cause must go away.
     Held = "held", "recovery held";
-    /// The budget is spent.
+    /// The budget is used up, or a rule ignores the failure.
     GivenUp = "given_up", "recovery given up";
-    /// An operator ended it.
+    /// An operator ended the recovery.
     Dismissed = "dismissed", "recovery dismissed";
-    /// A dataflow keeps failing; it will be held if that goes on.
+    /// A dataflow keeps failing and may soon be held.
     FlowWarned = "flow_warned", "dataflow keeps failing";
     /// A dataflow keeps failing and is held.
     FlowHeld = "flow_held", "dataflow held";
     /// A run of a dataflow that kept failing succeeded.
-    FlowHealed = "flow_healed", "dataflow well again";
+    FlowHealed = "flow_healed", "dataflow recovered";
     /// Re-triggered runs of several dataflows keep failing.
     OutageBegan = "outage_began", "outage suspected";
-    /// They succeed again.
+    /// Re-triggered runs succeed again.
     OutageEnded = "outage_ended", "outage over";
 }
 

@@ -1,4 +1,4 @@
-//! What there is: ids, dataflows, runs and their failures, the platform's verdicts, the journal.
+//! The basic types: ids, dataflows, runs and their failures, verdicts, the journal.
 
 pub mod failure;
 pub mod flow;

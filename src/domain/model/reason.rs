@@ -1,5 +1,5 @@
-//! The closed list of reasons. Every decision carries one of them, spelled the same in the log, the
-//! store and every table, so that a reason seen at 3 a.m. can be searched for anywhere.
+//! The closed list of reasons. Every decision has one of them. It is spelled the same in the log, the
+//! store and every table, so it can be searched for everywhere.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,20 +13,20 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// Every reason there is.
+            /// Every reason.
             pub const ALL: &'static [Reason] = &[$(Reason::$variant,)*];
 
-            /// The word for it.
+            /// Its name, as stored and logged.
             pub fn as_str(self) -> &'static str {
                 match self { $(Reason::$variant => $word,)* }
             }
 
-            /// One sentence for people.
+            /// One sentence for people; `docs/LOGGING.md` has the same.
             pub fn explanation(self) -> &'static str {
                 match self { $(Reason::$variant => concat!($($doc),*).trim_ascii(),)* }
             }
 
-            /// Reads the word back; `None` for a word this version does not know.
+            /// The reason with this name; `None` if this version does not know it.
             pub fn parse(word: &str) -> Option<Reason> {
                 Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
             }
@@ -36,135 +36,139 @@ macro_rules! reasons {
 
 reasons! {
     // Scheduled
-    /// The run failed and its dataflow is one of those to look after.
+    /// The run failed, and its dataflow is selected.
     RunFailed = "run_failed",
-    /// The run that was issued by the last re-trigger failed too.
+    /// The new run of the last re-trigger failed too.
     IssuedRunFailed = "issued_run_failed",
-    /// The run succeeded without a single record, and `retry.retry_empty_success` is on.
+    /// The run succeeded but ingested no records, and `retry.retry_empty_success` is on.
     EmptySuccess = "empty_success",
     /// The cause of the hold is gone.
     CauseGone = "cause_gone",
 
-    // Begun and answered
-    /// The wait is over.
+    // Sent and accepted
+    /// The retry delay is over.
     Due = "due",
-    /// The platform accepted the re-trigger and named the new run.
+    /// Adobe accepted the re-trigger and returned the new run.
     Accepted = "accepted",
 
-    // Put off
-    /// `limits.retriggers_per_minute` or `limits.retriggers_per_day` is used up.
+    // Delayed
+    /// `limits.retriggers_per_minute` or `limits.retriggers_per_day` has been reached.
     RateLimited = "rate_limited",
-    /// Another re-trigger of the same dataflow is under way (`limits.per_dataflow`).
+    /// Another re-trigger of the same dataflow is in progress (`limits.per_dataflow`).
     FlowBusy = "flow_busy",
-    /// Another run of the dataflow is under way.
+    /// Another run of the dataflow is in progress.
     OtherRun = "other_run",
-    /// It may be the run that a call in doubt made; it waits until that is known.
+    /// It may be the new run of a call in doubt; it waits until that is known.
     BehindDoubt = "behind_doubt",
-    /// The run could not be read just before the re-trigger, so nothing was sent.
+    /// The run could not be read right before the re-trigger, so nothing was sent.
     NotReread = "not_reread",
-    /// A `[[quiet]]` window is in force.
+    /// A `[[quiet]]` window is active.
     Quiet = "quiet",
-    /// Re-triggered runs keep failing in this sandbox; few at a time are tried until they succeed.
+    /// Re-triggered runs keep failing in this sandbox, so only a few are sent at a time until they succeed.
     Outage = "outage",
-    /// Re-triggered runs of this source keep failing; few at a time are tried until they succeed.
+    /// Re-triggered runs of this source keep failing, so only a few are sent at a time until they succeed.
     SourceOutage = "source_outage",
 
     // Refused for now
-    /// The platform asks for fewer calls (429).
+    /// Adobe asked for fewer calls (429).
     Throttled = "throttled",
-    /// The access token was not accepted, even after it was renewed.
+    /// Adobe rejected the access token, even after it was renewed.
     Unauthorized = "unauthorized",
     /// No connection could be made, so nothing was sent.
     Unreachable = "unreachable",
-    /// The call was not sent: its turn came too late, or flowmend was stopping.
+    /// The call was not sent: its turn came too late, or flowmend was shutting down.
     NotSent = "not_sent",
-    /// The gateway was unavailable before the service saw the call.
+    /// The gateway was unavailable, so the call did not reach the service.
     Unavailable = "unavailable",
-    /// The run is in a state that allows no re-trigger right now.
+    /// The run's current state does not allow a re-trigger.
     StateConflict = "state_conflict",
-    /// The run changed since its etag was read.
+    /// The run has changed since its etag was read.
     VersionMismatch = "version_mismatch",
-    /// The platform could not create the new run.
+    /// Adobe could not create the new run.
     CreateFailed = "create_failed",
 
-    // Refused until somebody acts
-    /// The dataflow is not enabled.
+    // Refused until the cause is gone
+    /// The dataflow is not enabled. Adobe disables source dataflows that failed for 30 days in a row.
     FlowDisabled = "flow_disabled",
-    /// The source of this dataflow does not support the re-trigger.
+    /// The source of this dataflow does not support re-triggering.
     ActionUnsupported = "action_unsupported",
     /// The credential lacks a permission.
     Forbidden = "forbidden",
-    /// The platform does not know the run: deleted, in another sandbox, or hidden by an access label.
+    /// Adobe cannot find the run: it was deleted, is in another sandbox, or is hidden by an access label.
     NotFound = "not_found",
-    /// The platform calls the request itself wrong.
+    /// Adobe rejected the request as invalid.
     BadRequest = "bad_request",
-    /// The platform wants `If-Match`; set `adobe.send_if_match`.
+    /// Adobe requires `If-Match`; set `adobe.send_if_match = true`.
     IfMatchRequired = "if_match_required",
     /// This is a dry run: nothing is sent.
     DryRun = "dry_run",
-    /// The run is not re-triggerable, and neither is the root run.
+    /// Neither the run nor the original failed run can be re-triggered.
     NotRetriggerable = "not_retriggerable",
 
     // In doubt
-    /// No answer came in time; the call may have been accepted.
+    /// No answer came in time; Adobe may have accepted the call.
     Timeout = "timeout",
     /// The connection broke after the call was sent.
     ConnectionLost = "connection_lost",
-    /// The platform answered with a server error, which says nothing about the new run.
+    /// Adobe returned a server error; it may have created the new run.
     ServerError = "server_error",
-    /// The answer could not be read: truncated, garbled or too large.
+    /// The answer could not be read: it was truncated, garbled or too large.
     UnreadableAnswer = "unreadable_answer",
-    /// The call was accepted, but the answer names no new run.
+    /// Adobe accepted the call, but the answer contains no new run id.
     NoRunId = "no_run_id",
-    /// The answer was a redirect; it is never followed.
+    /// The answer was a redirect, which flowmend never follows.
     Redirected = "redirected",
-    /// The run is refused after a call whose answer was lost, or again: it may have been re-triggered.
+    /// Adobe refused the run after a call whose answer was lost, or a second time: it may have been
+    /// re-triggered.
     PerhapsRetriggered = "perhaps_retriggered",
-    /// flowmend stopped between the intent and the outcome.
+    /// flowmend stopped after it stored the intent and before it stored the outcome.
     Interrupted = "interrupted",
 
     // Reconciled
-    /// The issued run was found in the dataflow's listing.
+    /// The new run was found in the dataflow's list of runs.
     IssuedRunFound = "issued_run_found",
-    /// Several runs could be the issued one; the oldest was taken.
+    /// Several runs could be the new run; the oldest was taken.
     SeveralCandidates = "several_candidates",
-    /// The run that was asked for is itself at work again.
+    /// The re-triggered run itself is running again.
     SameRunAtWork = "same_run_at_work",
-    /// Somebody else re-triggered the run; the run that came of it is followed.
+    /// Someone else re-triggered the run; flowmend follows the run that this created.
     RetriedElsewhere = "retried_elsewhere",
-    /// A complete listing, late enough, does not show the issued run; one more has to agree.
+    /// A complete listing, late enough, does not show the new run; a second one must confirm this.
     NotListedOnce = "not_listed_once",
-    /// Two complete listings, both late enough, do not show the issued run: it was never made.
+    /// Two complete listings, both late enough, do not show the new run: it was never created.
     NotListed = "not_listed",
 
-    // Ended well
-    /// The issued run succeeded.
+    // Recovered
+    /// The new run succeeded.
     IssuedRunSucceeded = "issued_run_succeeded",
-    /// The run is no longer failed, though flowmend did not re-trigger it.
+    /// The new run succeeded, but some records were rejected.
+    PartialSuccess = "partial_success",
+    /// The run is no longer failed, although flowmend did not re-trigger it.
     HealedElsewhere = "healed_elsewhere",
-    /// A run of the dataflow succeeded, after recoveries of it had ended without success.
+    /// A run of the dataflow succeeded after recoveries had ended without success.
     RunSucceeded = "run_succeeded",
     /// A later run of the same dataflow succeeded (`retry.skip_when_later_run_succeeded`).
     LaterRunSucceeded = "later_run_succeeded",
 
     // Given up or held
-    /// `retry.max_attempts` is spent.
+    /// All `retry.max_attempts` attempts are used.
     AttemptsSpent = "attempts_spent",
-    /// The next attempt would come after `retry.max_elapsed_time`.
+    /// The next attempt would be later than `retry.max_elapsed_time` allows.
     TimeSpent = "time_spent",
-    /// The issued run did not end within `retry.watch_timeout`.
+    /// The new run did not finish within `retry.watch_timeout`.
     WatchTimeout = "watch_timeout",
-    /// `retry.when_in_doubt = "hold"`: a person has to say whether the call was accepted.
+    /// `retry.when_in_doubt = "hold"`: check whether Adobe accepted the call, then retry or dismiss.
     HeldInDoubt = "held_in_doubt",
-    /// A run is listed that the call in doubt may have made, or the schedule; a person has to decide.
+    /// A run is listed that may come from the call in doubt or from the schedule: retry or dismiss.
     UnclearRun = "unclear_run",
-    /// Whether the call was accepted could not be told for as long as the budget lasts.
+    /// The time budget ended, and it stayed unknown for the same time again whether Adobe accepted
+    /// the call.
     StillInDoubt = "still_in_doubt",
-    /// The dataflow is no longer among those selected.
+    /// The dataflow is no longer selected.
     NotSelected = "not_selected",
-    /// A rule leaves failures like this one to a person.
+    /// The matching rule holds failures like this one until a person acts.
     HeldByRule = "held_by_rule",
-    /// A rule leaves failures like this one alone.
+    /// The matching rule ignores failures like this one.
     IgnoredByRule = "ignored_by_rule",
     /// Recoveries of this dataflow keep ending without success.
     KeepsFailing = "keeps_failing",
@@ -172,30 +176,32 @@ reasons! {
     Paused = "paused",
 
     // Decided by a person
-    /// An operator asked for another re-trigger.
+    /// An operator requested another re-trigger.
     OperatorRetry = "operator_retry",
-    /// An operator ended the recovery.
+    /// An operator dismissed the recovery.
     OperatorDismissed = "operator_dismissed",
 
     // Skipped
-    /// A streaming source cannot be re-triggered.
+    /// Streaming sources cannot be re-triggered.
     StreamingSource = "streaming_source",
-    /// A destination dataflow cannot be re-triggered.
+    /// Destinations cannot be re-triggered.
     Destination = "destination",
-    /// The platform does not say what kind of dataflow this is; set `kind` in a `[[dataflow]]`.
+    /// Dataflows from the data lake to another store of Adobe's cannot be re-triggered.
+    InternalFlow = "internal_flow",
+    /// Adobe does not report the dataflow's kind; set `kind` in a `[[dataflow]]`.
     UnknownKind = "unknown_kind",
-    /// The dataflow has succeeded since, before flowmend looked at it for the first time.
+    /// The dataflow has succeeded since this failure (first pass only).
     SucceededSince = "succeeded_since",
-    /// The run failed before `poll.first_lookback` began, when flowmend looked for the first time.
+    /// The failure is older than `poll.first_lookback` (first pass only).
     TooOldAtFirst = "too_old_at_first",
-    /// The run failed before `poll.lookback` began.
+    /// The failure is older than `poll.lookback`.
     TooOld = "too_old",
-    /// The run carries no date, so its age and its due time cannot be told.
+    /// The run has no date, so its age and due time are unknown.
     NoDate = "no_date",
 }
 
 impl Reason {
-    /// True for a cause that lies in the dataflow as Adobe shows it.
+    /// True for a cause that the dataflow itself shows: its state, its kind, or whether it is selected.
     pub fn is_of_dataflow(self) -> bool {
         matches!(
             self,
@@ -204,11 +210,12 @@ impl Reason {
                 | Self::UnknownKind
                 | Self::StreamingSource
                 | Self::Destination
+                | Self::InternalFlow
         )
     }
 
-    /// True for a cause of a hold that the platform or the configuration can take away again; all
-    /// others wait for a person.
+    /// True for a cause of a hold that can go away without a decision about the recovery. All others
+    /// wait for a person.
     pub fn passes(self) -> bool {
         self.is_of_dataflow()
             || matches!(

@@ -1,4 +1,4 @@
-//! A run as flowmend sees it: what [`crate::flow_service`] read from the platform, made regular.
+//! A run as flowmend sees it: read by [`crate::flow_service`] and normalized.
 
 use crate::domain::model::ids::{Etag, FlowId, RunId};
 use jiff::Timestamp;
@@ -11,17 +11,18 @@ pub struct Run {
     pub id: RunId,
     /// The dataflow it belongs to.
     pub flow_id: FlowId,
-    /// Where it stands.
+    /// Its status.
     pub status: RunStatus,
-    /// When the platform made it.
+    /// When Adobe created it.
     pub created_at: Option<Timestamp>,
-    /// When the platform last touched it.
+    /// When Adobe last changed it.
     pub updated_at: Option<Timestamp>,
-    /// When it began to work.
+    /// When it started to work.
     pub started_at: Option<Timestamp>,
     /// When it ended; failed runs often lack it.
     pub completed_at: Option<Timestamp>,
-    /// The IMS client that made it; our own client id for runs we caused, as far as Adobe's pages tell.
+    /// The IMS client that created it; for runs that flowmend caused, our own client id, as far as
+    /// Adobe documents it.
     pub created_client: Option<String>,
     /// The time of the source data that it processes, as far as the platform tells.
     pub window: Option<DataWindow>,
@@ -29,48 +30,50 @@ pub struct Run {
     pub provider_ref: Option<String>,
     /// Its entity tag.
     pub etag: Option<Etag>,
-    /// How many records went in; `None` where the platform does not know (it then says -1).
+    /// The number of ingested records; `None` if Adobe does not know it (it then reports -1).
     pub input_records: Option<u64>,
-    /// Every error the run carries, umbrella codes first, then those of its activities.
+    /// Every error of the run, generic codes first, then those of its activities.
     pub errors: Vec<RunError>,
 }
 
 /// `windowStart` and `windowEnd` of an incremental run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataWindow {
-    /// Its beginning.
+    /// Its start.
     pub start: Timestamp,
     /// Its end.
     pub end: Timestamp,
 }
 
-/// One error that a run carries.
+/// One error of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunError {
-    /// The code as the platform spells it, for example `CONNECTOR-2001-500` or `133`.
+    /// The code as Adobe writes it, for example `CONNECTOR-2001-500` or `133`.
     pub code: String,
-    /// The platform's text, cut to a bounded length.
+    /// Adobe's text, cut to a maximum length.
     pub message: String,
 }
 
-/// Where a run stands. The platform spells the same status in several ways (`failed`, `Failed`,
+/// The status of a run. Adobe writes the same status in several ways (`failed`, `Failed`,
 /// `PARTIAL_SUCCESS`, `partialSuccess`); see [`RunStatus::parse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunStatus {
-    /// It waits for its turn.
+    /// It waits to start.
     Queued,
-    /// It is at work.
+    /// It is in progress.
     InProgress,
-    /// It ended well, perhaps without some records.
+    /// It succeeded.
     Succeeded,
-    /// It ended badly: the only status that a re-trigger is for.
+    /// It succeeded, but some records were rejected. It is never re-triggered.
+    PartiallySucceeded,
+    /// It failed: the only status that a re-trigger is for.
     Failed,
-    /// A status flowmend does not know. It is never re-triggered.
+    /// A status that flowmend does not know. It is never re-triggered.
     Unknown(String),
 }
 
 impl RunStatus {
-    /// Reads a status however it is spelled: letters only count, case does not.
+    /// Reads a status in any spelling: only letters count, and case does not.
     ///
     /// The values are those of Adobe's OpenAPI description (`StatusDTO`), its tutorials and its
     /// destinations API. `PARTIAL_FAILURE` is deliberately unknown: some of the data is in, and
@@ -84,7 +87,8 @@ impl RunStatus {
         match letters.as_str() {
             "queued" | "scheduled" | "waiting" | "pending" => Self::Queued,
             "inprogress" | "processing" | "running" | "started" => Self::InProgress,
-            "success" | "succeeded" | "completed" | "partialsuccess" => Self::Succeeded,
+            "success" | "succeeded" | "completed" => Self::Succeeded,
+            "partialsuccess" => Self::PartiallySucceeded,
             "failed" | "failure" => Self::Failed,
             _ => Self::Unknown(text.to_owned()),
         }
@@ -96,42 +100,48 @@ impl RunStatus {
             Self::Queued => "queued",
             Self::InProgress => "in progress",
             Self::Succeeded => "success",
+            Self::PartiallySucceeded => "partial success",
             Self::Failed => "failed",
             Self::Unknown(text) => text,
         }
     }
 
-    /// True for `queued` and `in progress`: the run has yet to end.
+    /// True if the run ended well, with or without all of its records.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::PartiallySucceeded)
+    }
+
+    /// True for `queued` and `in progress`: the run has not ended.
     pub fn is_under_way(&self) -> bool {
         matches!(self, Self::Queued | Self::InProgress)
     }
 }
 
 impl Run {
-    /// When the run failed, as well as the platform tells: its end, else its last change, else its
-    /// start, else its creation. `None` only for a run without any date.
+    /// When the run failed, as well as Adobe reports it: its end, or else its last change, its
+    /// start, or its creation. `None` only for a run without any date.
     pub fn failed_at(&self) -> Option<Timestamp> {
         self.completed_at.or(self.updated_at).or(self.begun_at())
     }
 
-    /// What the age of a failure is counted from: the end of the run where the platform tells it,
-    /// else its beginning. Not its last change: that may come long after.
+    /// The date that gives a failure its age: the end of the run if Adobe reports it, otherwise its
+    /// beginning. Not its last change, which may come long after.
     pub fn aged_from(&self) -> Option<Timestamp> {
         self.completed_at.or(self.begun_at())
     }
 
-    /// When the platform made it, or when it began to work where that is not told.
+    /// When the run was created; when it started if that is not listed.
     pub fn made_at(&self) -> Option<Timestamp> {
         self.created_at.or(self.started_at)
     }
 
-    /// When the run came to be.
+    /// When the run was created.
     pub fn begun_at(&self) -> Option<Timestamp> {
         self.started_at.or(self.created_at)
     }
 
-    /// Adobe also allows a re-trigger for a successful run that ingested no record. A count of -1
-    /// is "not known" and does not count as none.
+    /// Adobe also allows a re-trigger of a successful run that ingested no records. A count of -1
+    /// means "unknown", not "none".
     pub fn succeeded_empty(&self) -> bool {
         self.status == RunStatus::Succeeded && self.input_records == Some(0)
     }
@@ -149,8 +159,11 @@ mod tests {
         for text in ["inProgress", "IN_PROGRESS", "Processing"] {
             assert_eq!(RunStatus::parse(text), RunStatus::InProgress, "{text}");
         }
-        for text in ["partialSuccess", "PARTIAL_SUCCESS", "success", "COMPLETED"] {
+        for text in ["success", "COMPLETED"] {
             assert_eq!(RunStatus::parse(text), RunStatus::Succeeded, "{text}");
+        }
+        for text in ["partialSuccess", "PARTIAL_SUCCESS"] {
+            assert_eq!(RunStatus::parse(text), RunStatus::PartiallySucceeded, "{text}");
         }
     }
 

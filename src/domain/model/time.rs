@@ -1,4 +1,4 @@
-//! Sums of times and durations that end at the last instant instead of overflowing.
+//! Sums of times and durations that stop at the last instant instead of overflowing.
 
 use jiff::Timestamp;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Admission: which due recoveries are read in this pass, and which of them may call now.
 //!
-//! Both questions are answered here, from the same facts: the room of each dataflow, the limits of
-//! the sandbox, an outage, a pause that Adobe asked for. What has no room takes no place in the
-//! budget of reading, so busy dataflows cannot keep idle ones waiting.
+//! Both questions are answered here from the same facts: the room of each dataflow, the
+//! limits of the sandbox, outages, and a pause that Adobe asked for. A recovery without room
+//! does not use the read budget, so busy dataflows cannot keep idle ones waiting.
 
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::reason::Reason;
@@ -16,26 +16,26 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The most due recoveries that are read in one pass: about what can be sent while it is fresh.
+/// The maximum number of due recoveries read in one pass: about what can be sent while it is fresh.
 const MOST_READ: usize = 500;
-/// So many more are read than may call, because some turn out not to be ready.
+/// This many more are read than may call, because some turn out not to be ready.
 const SPARE: u32 = 50;
 
-/// How many calls one limit still allows, and when there will be more.
+/// How many calls one limit still allows, and when it allows more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// Calls that may be begun now.
+    /// Calls that may start now.
     pub left: u32,
     /// When the oldest call that counts leaves the window of the limit.
     pub more_at: Option<Timestamp>,
 }
 
 impl Allowance {
-    /// Without a limit.
+    /// No limit.
     pub const UNLIMITED: Self = Self { left: u32::MAX, more_at: None };
 
-    /// What `limit` per `window` leaves after `used` calls, the first of which began at `oldest`;
-    /// a limit of 0 is none.
+    /// What `limit` per `window` leaves after `used` calls, the first of which began at `oldest`. A
+    /// limit of 0 means no limit.
     pub fn of(limit: u32, window: Duration, used: u64, oldest: Option<Timestamp>) -> Self {
         if limit == 0 {
             return Self::UNLIMITED;
@@ -46,54 +46,53 @@ impl Allowance {
     }
 }
 
-/// What is known when a pass decides who may call.
+/// The facts that decide who may call.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// What the limits of the sandbox leave: per minute, per day.
     pub allowances: [Allowance; 2],
-    /// Until when Adobe asked for no calls.
+    /// The end of a pause that Adobe asked for.
     pub throttled_until: Option<Timestamp>,
-    /// What is on record of outages.
+    /// The recorded outages and outcomes.
     pub outages: OutageRecord,
-    /// What counts as an outage. A watched run that was issued longer ago than its window is no canary
-    /// any more.
+    /// What counts as an outage. A new run older than its window no longer counts as a canary.
     pub breaker: Breaker,
 }
 
-/// The state of admission while a pass hands out turns.
+/// The state of admission while a pass assigns turns.
 #[derive(Debug, Clone)]
 pub struct Admission<'a> {
     facts: &'a Facts,
     flows: &'a HashMap<FlowId, Dataflow>,
     default_room: u32,
     now: Timestamp,
-    /// Begun or in doubt: at most one per dataflow, so that the run of a doubtful call can be told
-    /// from the run of another call.
+    /// Dataflows with a call that is in progress or in doubt: at most one call each, so that their
+    /// new runs cannot be confused.
     unanswered: HashSet<FlowId>,
-    /// Those and the new runs that have not ended, per dataflow.
+    /// Calls and new runs in progress, per dataflow.
     under_way: HashMap<FlowId, u32>,
     outages: Outages,
-    /// Those of each extent, without the ones that have taken too long to show anything.
+    /// The same per extent, without runs that are too old to be canaries.
     canaries: HashMap<Extent, u32>,
     begun: u32,
 }
 
-/// Which due recoveries a pass looks at.
+/// The due recoveries that a pass looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Turns {
     /// Their runs and dataflows are read: they may call.
     pub calls: Vec<RunId>,
-    /// They move without being read: their dataflow is on hold, or in a quiet window.
+    /// They have a step without being read, because their dataflow is on hold or in a quiet window.
     pub moves: Vec<RunId>,
     /// The others wait for their turn.
     pub queued: Vec<DueRecovery>,
-    /// True if more could go at once than one pass takes.
+    /// True if more recoveries could call now than one pass takes.
     pub more: bool,
 }
 
 impl<'a> Admission<'a> {
-    /// Admission as `recoveries` stand, when `seen` has come out of re-triggered runs since the
-    /// record was read; `default_room` is for dataflows that are not in `flows`.
+    /// Admission for `recoveries` in their current states. `seen` are outcomes of re-triggered runs
+    /// since the record was read; `default_room` is for dataflows that are not in `flows`.
     pub fn new<'r>(
         facts: &'a Facts,
         flows: &'a HashMap<FlowId, Dataflow>,
@@ -153,20 +152,20 @@ impl<'a> Admission<'a> {
         self.flows.get(flow).and_then(|it| it.flow.source_spec.as_deref())
     }
 
-    /// The outages that last, and those that are over.
+    /// The current outages, and those that are over.
     pub fn outages(&self) -> &Outages {
         &self.outages
     }
 
-    /// How far back in the queue a recovery stands: in an outage what was tried least is the next
-    /// canary, because another dataflow may work again.
+    /// The position of a recovery in the queue. In an outage, the one with the fewest attempts is
+    /// the next canary, because another dataflow may work again.
     pub fn tried(&self, flow: &FlowId, attempts: u32) -> u32 {
         let covered = self.outages.covering(self.source_of(flow)).next().is_some();
         if covered { attempts } else { 0 }
     }
 
-    /// Why a re-trigger of `flow` has to wait, if it has to. What an operator ordered waits for no
-    /// outage.
+    /// Why a re-trigger of `flow` must wait, if it must. What an operator requested does not wait
+    /// for the end of an outage.
     pub fn block_reason(&self, flow: &FlowId, ordered: bool) -> Option<Reason> {
         if !self.has_room(flow) {
             return Some(Reason::FlowBusy);
@@ -190,7 +189,7 @@ impl<'a> Admission<'a> {
         self.begun += 1;
     }
 
-    /// When an block_reason that time removes is gone.
+    /// When the block ends, if it ends by itself.
     pub fn free_at(&self) -> Option<Timestamp> {
         if let Some(until) = self.throttled_until() {
             return Some(until);
@@ -201,7 +200,7 @@ impl<'a> Admission<'a> {
         used_up.filter_map(|it| it.more_at).max().or(next_canary)
     }
 
-    /// Whether another run of `flow` may be under way.
+    /// Whether another run of `flow` may be in progress.
     pub fn has_room(&self, flow: &FlowId) -> bool {
         let room = self.flows.get(flow).map_or(self.default_room, |it| it.per_dataflow);
         !self.unanswered.contains(flow) && self.under_way.get(flow).copied().unwrap_or(0) < room
@@ -217,7 +216,7 @@ impl<'a> Admission<'a> {
     }
 
     /// Which of `due`, in the order of their turns, this pass looks at. `moves` says whether a
-    /// recovery moves without a call.
+    /// recovery has a step without a call.
     pub fn turns(mut self, due: Vec<DueRecovery>, moves: impl Fn(&DueRecovery) -> bool) -> Turns {
         let mut due = due;
         due.sort_by_key(|it| (!it.ordered, self.tried(&it.flow_id, it.attempts)));
@@ -247,7 +246,7 @@ impl<'a> Admission<'a> {
                 turns.queued.push(candidate);
                 continue;
             }
-            // The spare ones count against no limit yet: who is ready is seen later.
+            // The spare ones do not count against a limit yet: it is seen later which are ready.
             calls_left -= 1;
             self.occupy(&candidate.flow_id);
             self.count_canary(&candidate.flow_id);

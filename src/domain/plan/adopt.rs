@@ -1,4 +1,4 @@
-//! Step 2 of a plan: failed runs that belong to no recovery are adopted or skipped.
+//! Step 2 of a plan: failed runs without a recovery are adopted or skipped.
 
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::{Entry, Event};
@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use super::notices::note;
 use crate::domain::plan::steps::Plan;
 
-/// Step 2: failed runs that no recovery owns become recoveries, oldest failure first.
+/// Step 2: adopts failed runs without a recovery, the oldest failure first.
 pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
     let mut owned: HashSet<&RunId> = snapshot.known.iter().collect();
     let latest: Vec<RunId> =
@@ -65,15 +65,15 @@ fn still_in_doubt(snapshot: &Snapshot, plan: &Plan) -> Vec<Recovery> {
     now.filter(in_doubt).cloned().collect()
 }
 
-/// What to do with a listed run that no recovery owns.
+/// What to do with a listed run that has no recovery.
 enum Triage {
-    /// It did not fail: nothing to say.
+    /// Nothing: it did not fail.
     Ignore,
-    /// It is left alone for good.
+    /// Skip it for good.
     Skip(Reason),
-    /// It cannot be told yet.
+    /// Decide later: not enough is known.
     Later,
-    /// It is taken on; it failed at this instant.
+    /// Adopt it; it failed at this instant.
     Adopt(Reason, Timestamp),
 }
 
@@ -114,8 +114,8 @@ fn triage(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Triage {
     Triage::Adopt(reason, failed_at.min(snapshot.now))
 }
 
-/// True if `run` could be the issued run of the recovery's doubtful call: it must not be taken for
-/// a failure of its own before the doubt is settled.
+/// True if `run` could be the new run of the recovery's call in doubt. Then it must not be adopted
+/// before the doubt is resolved.
 fn may_have_issued(snapshot: &Snapshot, doubtful: &Recovery, run: &Run) -> bool {
     let is_theirs = || matches!(snapshot.whose(doubtful, run), None | Some(Whose::Theirs));
     doubtful.flow_id == run.flow_id && (run.made_at().is_none() || !is_theirs())

@@ -1,4 +1,4 @@
-//! Step 1 of a plan: recoveries move by what was read of their runs.
+//! Step 1 of a plan: recoveries advance by what was read about their runs.
 
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::domain::plan::steps::Plan;
 
-/// Step 1: what was read of each recovery's runs moves it on. Gives those that did not move.
+/// Step 1: advances each recovery by what was read about its runs. Returns those without a step.
 pub(super) fn advance_all<'a>(snapshot: &'a Snapshot, plan: &mut Plan) -> Vec<&'a Recovery> {
     let mut claimed = snapshot.known.clone();
     let mut standing = Vec::new();
@@ -37,7 +37,8 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
         }
         State::Watching { issued, .. } => {
             let run = snapshot.runs.get(issued);
-            // A run that could not be read may have ended long ago: nothing is concluded from it.
+            // A run that could not be read may have ended long ago, so nothing is concluded from
+            // it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
             let facing = recovery.with_latest_failure(run);
             let mut change =
@@ -69,7 +70,7 @@ fn advance_waiting(
     if let Some(change) = recovery.run_out(terms).or_else(|| recovery.overruled(terms)) {
         return Some(change);
     }
-    let own_hold = snapshot.holds.why(&recovery.flow_id).filter(|_| !recovery.ordered);
+    let own_hold = snapshot.own_hold(recovery);
     if let Some(block_reason) = snapshot.block_reason(&recovery.flow_id).or(own_hold) {
         return recovery.hold(block_reason, terms);
     }
@@ -88,8 +89,8 @@ fn advance_waiting(
     recovery.watch_elsewhere(&elsewhere, terms)
 }
 
-/// A hold ends when its cause is seen to be gone: the run is healed, the dataflow can be acted on
-/// again, the run is visible again. Other causes wait for a person.
+/// A hold ends when its cause is gone: the run has recovered, the dataflow is enabled again, or the
+/// run is visible again. Other causes wait for a person.
 fn advance_held(
     snapshot: &Snapshot,
     recovery: &Recovery,
@@ -106,7 +107,7 @@ fn advance_held(
     let fresh = snapshot.fresh.contains(&recovery.flow_id);
     let gone = match why {
         why if why.is_of_dataflow() => fresh && snapshot.block_reason(&recovery.flow_id).is_none(),
-        // Causes of ours are gone when nothing names them any more.
+        // Causes of flowmend's own are gone when no hold lists them any more.
         Reason::HeldByRule => terms.action() == Action::Retry,
         Reason::KeepsFailing | Reason::Paused | Reason::ActionUnsupported => {
             snapshot.holds.why(&recovery.flow_id).is_none()

@@ -7,7 +7,7 @@ use crate::domain::recovery::Recovery;
 
 use crate::domain::plan::steps::Plan;
 
-/// Step 3: which of the due recoveries that did not move may re-trigger in this pass.
+/// Step 3: which of the due recoveries without a step may re-trigger in this pass.
 pub(super) fn choose(
     snapshot: &Snapshot,
     standing: Vec<&Recovery>,

@@ -1,9 +1,9 @@
-//! What deciding on a turn needs to know of a recovery.
+//! The part of a due recovery that decides about its turn.
 
 use crate::domain::model::ids::{FlowId, RunId};
 use jiff::Timestamp;
 
-/// A recovery whose re-trigger is due: as little of it as deciding on its turn needs.
+/// A recovery whose re-trigger is due, with only the fields that decide about its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueRecovery {
     /// Its key.
@@ -14,6 +14,6 @@ pub struct DueRecovery {
     pub failed_at: Timestamp,
     /// Accepted re-triggers so far.
     pub attempts: u32,
-    /// An operator asked for it.
+    /// True if an operator requested it.
     pub ordered: bool,
 }

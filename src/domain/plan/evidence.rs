@@ -1,4 +1,4 @@
-//! What the runs that were read say about a recovery.
+//! What the runs that were read show about a recovery.
 
 use crate::domain::model::ids::RunId;
 use crate::domain::model::run::{Run, RunStatus};
@@ -11,19 +11,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::snapshot::{CLOCK_SKEW, ClientIdTrust, Snapshot};
 
-/// `createdClient` of what people make in Adobe's user interface, as Adobe documents it.
+/// `createdClient` of runs that people start in Adobe's user interface, as Adobe documents it.
 const UI_CLIENT: &str = "exc_app";
-/// A run of the schedule is made at most this long after its slot.
+/// A scheduled run is created at most this long after its slot.
 const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
-/// Names of the platform are cut to this length.
+/// Names from Adobe are cut to this length.
 const NAME_LENGTH: usize = 64;
 
 impl Snapshot {
-    /// True if a run of the dataflow that began after the root run failed, and is none of our own,
-    /// succeeded.
+    /// True if a later run of the dataflow succeeded: it began after the root run failed, and
+    /// flowmend did not cause it.
     pub(super) fn later_run_succeeded(&self, recovery: &Recovery) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
-            *status == RunStatus::Succeeded
+            status.is_success()
                 && begun_at.is_some_and(|at| at > recovery.failed_at)
                 && !self.known.contains(id)
         };
@@ -35,11 +35,10 @@ impl Snapshot {
             })
     }
 
-    /// True if a run of the dataflow that began after `run`, and is none of our own, is seen to have
-    /// succeeded.
+    /// True if the runs that were read show a success after `run` that flowmend did not cause.
     pub(super) fn succeeded_since(&self, run: &Run) -> bool {
         let later = |id: &RunId, status: &RunStatus, begun_at: Option<Timestamp>| {
-            *status == RunStatus::Succeeded && begun_at > run.begun_at() && !self.known.contains(id)
+            status.is_success() && begun_at > run.begun_at() && !self.known.contains(id)
         };
         let last = self.flows.get(&run.flow_id).and_then(|it| it.flow.last_run.as_ref());
         let listed = self.listings.get(&run.flow_id).map_or(&[][..], |listing| &listing.runs);
@@ -47,8 +46,9 @@ impl Snapshot {
             || listed.iter().any(|run| later(&run.id, &run.status, run.begun_at()))
     }
 
-    /// The run that somebody else's re-trigger of `asked` seems to have made: one that belongs to
-    /// nobody and was made after the failure. If it has ended, only its window or its maker shows that.
+    /// The run that someone else's re-trigger of `asked` seems to have created: a run without a
+    /// recovery that was created after the failure. If it has ended, only its window or its creator
+    /// shows that.
     pub(super) fn retriggered_elsewhere(
         &self,
         recovery: &Recovery,
@@ -56,7 +56,7 @@ impl Snapshot {
         claimed: &HashSet<RunId>,
     ) -> Option<Candidate> {
         let unanswered = |it: &Recovery| it.flow_id == recovery.flow_id && it.state.is_unanswered();
-        // The run may be that of a call of ours in doubt.
+        // The run may belong to a call of our own that is in doubt.
         if self.recoveries.iter().any(unanswered) {
             return None;
         }
@@ -79,15 +79,15 @@ impl Snapshot {
         Some(self.candidate(run, Some(asked), whose, None))
     }
 
-    /// What a run shows that might tell whose it is, for people; `None` if it was not read. That of runs
-    /// which are known to be ours shows what those of others can be compared with.
+    /// What a run shows about whose it is, for people; `None` if it was not read. Runs that are known to
+    /// be ours are something to compare other runs with.
     pub(super) fn seen(&self, run: &RunId) -> Option<String> {
         let run = self.runs.get(run)?;
         Some(self.candidate(run, None, Whose::Unclear, None).seen)
     }
 
-    /// True if a run of the dataflow is under way that belongs to nobody. One that has been so for longer
-    /// than `retry.watch_timeout` is not waited for.
+    /// True if a run of the dataflow without a recovery is in progress. It is not waited for longer than
+    /// `retry.watch_timeout`.
     pub(super) fn another_is_at_work(&self, recovery: &Recovery) -> bool {
         let policy = self.terms(recovery).policy;
         let oldest = before(self.now, policy.watch_timeout);
@@ -107,7 +107,7 @@ impl Snapshot {
         listed.iter().filter(move |run| run.id != *asked && !claimed.contains(&run.id))
     }
 
-    /// What the listing of its dataflow says about the call in doubt; `None` where none was taken.
+    /// What the listing of its dataflow shows about the call in doubt; `None` without a listing.
     pub(super) fn listing_evidence(
         &self,
         recovery: &Recovery,
@@ -121,7 +121,7 @@ impl Snapshot {
             let candidate = self.candidate(run, asked_run, whose, Some(*since));
             Some(((run.made_at(), &run.id), (run, candidate)))
         });
-        // BTreeMap: oldest first, and each run once however often the pages repeat it.
+        // BTreeMap: oldest first, and each run once even if the pages repeat it.
         let judged: BTreeMap<_, _> = judged.collect();
         let repeats = |run: &Run| self.traits(run, asked_run, *since).seems_to_repeat();
         let elsewhere = judged.values().rev().find(|(run, candidate)| {
@@ -137,14 +137,14 @@ impl Snapshot {
         })
     }
 
-    /// Whether `run`, of the same dataflow, is that of the recovery's doubtful call; `None` for a run
+    /// Whether `run`, of the same dataflow, is that of the recovery's call in doubt; `None` for a run
     /// that is older than the call.
     pub(super) fn whose(&self, recovery: &Recovery, run: &Run) -> Option<Whose> {
         let State::InDoubt { asked, since, .. } = &recovery.state else { return None };
         let made = run.made_at()?;
         let window = self.terms(recovery).policy.confirm_window;
         let (earliest, at_call, latest) = match recovery.contested {
-            // When the call was refused, the run that is looked for was there already.
+            // If the call was refused, the run that is looked for existed already.
             true => (earliest_retry(recovery), *since, *since),
             false => (before(*since, CLOCK_SKEW), *since, after(*since, window)),
         };
@@ -163,7 +163,7 @@ impl Snapshot {
         }
     }
 
-    /// What is known of `run`, compared with the run that was asked for, when a call was made at `since`.
+    /// What is known of `run`, compared with the run that was re-triggered by a call at `since`.
     fn traits(&self, run: &Run, asked: Option<&Run>, since: Timestamp) -> Traits {
         let windows = asked.and_then(|asked| asked.window).zip(run.window);
         let asked_by = asked.and_then(|asked| asked.created_client.as_deref());
@@ -190,7 +190,7 @@ impl Snapshot {
         dataflow.is_some_and(|it| it.flow.schedule.is_some()) && run.made_at().is_some()
     }
 
-    /// How long after a slot of its dataflow a run was made.
+    /// How long after a slot of its dataflow a run was created.
     fn since_slot(&self, run: &Run) -> Option<SignedDuration> {
         let schedule = self.flows.get(&run.flow_id)?.flow.schedule?;
         schedule.since_slot(run.made_at()?, CLOCK_SKEW)
@@ -235,7 +235,7 @@ impl Snapshot {
     }
 }
 
-/// True if the window of `run` will tell more once it is at work.
+/// True if the window of `run` is not known yet, but will be once the run starts.
 fn will_tell_more(run: &Run, asked: Option<&Run>) -> bool {
     let told = asked.is_some_and(|asked| asked.window.is_some());
     run.status == RunStatus::Queued && run.window.is_none() && told

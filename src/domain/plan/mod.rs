@@ -1,17 +1,17 @@
-//! The plan of one pass: from everything that is known, what to do next and why.
+//! The plan of one pass: what to do next and why, from everything that is known.
 //!
 //! [`plan`] is a pure function from a [`Snapshot`] to a [`Plan`]. It looks at every recovery and at
-//! every failed run once, in three steps that a reader can follow from top to bottom:
+//! every failed run once, in three steps:
 //!
-//! 1. **Advance** each recovery by what was read of its runs.
-//! 2. **Adopt** failed runs that belong to no recovery yet, or say why not.
-//! 3. **Choose** which of the due recoveries that did not move may re-trigger now.
+//! 1. **Advance** each recovery by what was read about its runs.
+//! 2. **Adopt** failed runs without a recovery, or skip them with a reason.
+//! 3. **Choose** which of the due recoveries without a step may re-trigger now.
 //!
-//! A recovery makes at most one step in a pass. What becomes due by a step of this pass goes in the
-//! next one, which follows at once: a step that an operator overtook can lead to nothing.
+//! A recovery has at most one step in a pass. If a step makes it due, the next pass handles it, and
+//! follows at once. So a step that an operator's command overtook cannot lead to a call.
 //!
-//! A listing that is not complete may lead to an adoption, but never to the conclusion that
-//! something is missing.
+//! An incomplete listing may lead to an adoption, but never to the conclusion that something is
+//! missing.
 
 pub mod admission;
 mod adopt;
@@ -41,7 +41,8 @@ use choose::choose;
 use notices::notices;
 pub use steps::Plan;
 
-/// When a listing has not shown the run of a doubtful call, the next one follows after this.
+/// If a listing does not show the new run of a call in doubt, the next listing follows after this
+/// time.
 const SECOND_LOOK: Duration = Duration::from_secs(30);
 
 /// Plans one pass. Equal snapshots give equal plans.
@@ -74,7 +75,7 @@ fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Opti
         }
         _ => None,
     });
-    // A second look soon after the first one that found nothing.
+    // The second listing follows soon after the first one that showed no new run.
     let looked = plan.changes.iter().any(|change| change.entry.event == Event::Unlisted);
     let look_again = looked.then(|| after(snapshot.now, SECOND_LOOK));
     let limited = [Reason::RateLimited, Reason::Throttled];

@@ -1,4 +1,4 @@
-//! What is said of whole dataflows and of the sandbox.
+//! The log messages about whole dataflows and about the sandbox.
 
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::journal::{Entry, Event};
@@ -8,7 +8,7 @@ use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::breaker::Outcome;
 use crate::domain::policy::outage::Extent;
 
-/// What is to be told of whole dataflows and of the sandbox, once each; the store knows what was.
+/// What to log about whole dataflows and the sandbox, once each; the store knows what was logged.
 pub(super) fn notices(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Entry> {
     let told = |event, reason, flow: &FlowId, run: &RunId, detail: Option<String>| Entry {
         detail,

@@ -1,9 +1,9 @@
-//! What has to be read before planning.
+//! What a pass must read before it plans.
 
 use crate::domain::model::flow::FlowKind;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::reason::Reason;
-use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::run::Run;
 use crate::domain::model::time::before;
 use crate::domain::plan::dataflow::Dataflow;
 use crate::domain::plan::snapshot::CLOCK_SKEW;
@@ -12,23 +12,23 @@ use crate::domain::recovery::{Recovery, State};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
-/// What the recoveries of a pass wait for.
+/// What the recoveries of a pass need to have read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadPlan {
     /// Runs to read by id.
     pub runs: Vec<RunId>,
-    /// Dataflows whose state is read again before anything is sent.
+    /// Dataflows to read again before anything is sent.
     pub flows: Vec<FlowId>,
-    /// Dataflows whose runs have to be listed, and since when: for a call in doubt, for a later run that
-    /// may have succeeded.
+    /// Dataflows whose runs must be listed, and since when: for a call in doubt, or for a later run
+    /// that may have succeeded.
     pub listings: Vec<(FlowId, Timestamp)>,
-    /// Dataflows that something may be sent for: those of their runs that may be under way.
+    /// Dataflows with a re-trigger that may be sent: their runs that may be in progress.
     pub peers: Vec<(FlowId, Timestamp)>,
 }
 
 impl ReadPlan {
-    /// What `recoveries` need if those of `calls` may call. The runs of held ones are read only with
-    /// `held_since`, and of those that a rule holds only what changed after that.
+    /// What `recoveries` need if those in `calls` may call. Runs of held recoveries are read only
+    /// with `held_since`; for those that a rule holds, only what changed after that.
     pub fn of(
         recoveries: &[&Recovery],
         calls: &HashSet<RunId>,
@@ -61,7 +61,7 @@ impl ReadPlan {
                 State::Watching { issued, .. } => list.runs.push(issued.clone()),
                 State::InDoubt { asked, since, .. } | State::Triggering { asked, since, .. } => {
                     list.runs.push(asked.clone());
-                    // What is looked for after a refusal may be as old as the failure.
+                    // The run that is looked for after a refusal may be as old as the failure.
                     let since = if recovery.contested { recovery.failed_at } else { *since };
                     list.listings.push((recovery.flow_id.clone(), before(since, CLOCK_SKEW)));
                 }
@@ -72,7 +72,7 @@ impl ReadPlan {
         list.runs.dedup();
         list.flows.sort();
         list.flows.dedup();
-        // Of each dataflow the longest listing.
+        // For each dataflow, the longest listing.
         for listings in [&mut list.listings, &mut list.peers] {
             listings.sort();
             listings.dedup_by(|later, first| later.0 == first.0);
@@ -80,7 +80,7 @@ impl ReadPlan {
         list
     }
 
-    /// Adds the dataflows of failed runs that no recovery owns yet: they may be due at once.
+    /// Adds the dataflows of failed runs without a recovery: they may be due at once.
     pub fn add_flows_of_new(&mut self, listed: &[Run], owned: &HashSet<RunId>) {
         let new = listed.iter().filter(|run| !owned.contains(&run.id));
         self.flows.extend(new.map(|run| run.flow_id.clone()));
@@ -88,9 +88,9 @@ impl ReadPlan {
         self.flows.dedup();
     }
 
-    /// Adds the runs of dataflows with a failed run that no recovery owns, and that was followed by
-    /// others: one of those may have succeeded. What the dataflow says of its last run is enough
-    /// where that is the failed run itself, or a success.
+    /// Adds the dataflows that have a failed run without a recovery and later runs, one of which
+    /// may have succeeded. No listing is needed if the dataflow's last run is the failed run
+    /// itself, or a success.
     pub fn add_histories(
         &mut self,
         listed: &[Run],
@@ -100,7 +100,7 @@ impl ReadPlan {
         let is_open = |run: &&Run| {
             let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
             let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
-            last.is_some_and(|it| it.id != run.id && it.status != RunStatus::Succeeded)
+            last.is_some_and(|it| it.id != run.id && !it.status.is_success())
         };
         let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
         self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));

@@ -1,7 +1,6 @@
-//! Everything one pass knows about one sandbox, and the questions the plan asks of it.
+//! Everything that one pass knows about one sandbox, and the questions that the plan asks about it.
 
 use crate::domain::model::failure::Failure;
-use crate::domain::model::flow::{FlowKind, FlowState};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
@@ -9,9 +8,10 @@ use crate::domain::plan::admission::Facts;
 use crate::domain::plan::dataflow::Dataflow;
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::hold::Holds;
+use crate::domain::policy::in_force::{InForce, Policies};
 use crate::domain::policy::quiet::{self, Pause, Quiet};
 use crate::domain::policy::retry::RetryPolicy;
-use crate::domain::policy::rule::{self, Action, Rule};
+use crate::domain::policy::rule::Action;
 use crate::domain::policy::schedule::Jitter;
 use crate::domain::recovery::Recovery;
 use crate::domain::recovery::Terms;
@@ -20,77 +20,75 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How far the platform's clock may seem to run behind ours when the run of a doubtful call is
-/// looked for. `Date` headers have whole seconds, so an offset cannot be known much better.
+/// How far Adobe's clock may seem to be behind ours when flowmend looks for the new run of a call
+/// in doubt. `Date` headers have whole seconds, so an offset cannot be known much better.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(10);
 
-/// Everything one pass knows about one sandbox.
+/// Everything that one pass knows about one sandbox.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Now, by the platform's clock.
+    /// Now, by Adobe's clock.
     pub now: Timestamp,
     /// The sandbox.
     pub sandbox: SandboxName,
-    /// The selected dataflows, whatever their kind and state.
+    /// The selected dataflows, of any kind and state.
     pub flows: Arc<HashMap<FlowId, Dataflow>>,
-    /// Those of them that were just read; nothing is sent for any other.
+    /// The dataflows that were just read; nothing is sent for any other.
     pub fresh: HashSet<FlowId>,
-    /// The policy of recoveries whose dataflow is selected no more.
-    pub fallback: RetryPolicy,
-    /// Every recovery under way, the due ones that this pass looks at, and held ones to be checked.
+    /// All recoveries in progress, the due ones that this pass looks at, and held ones to check.
     pub recoveries: Vec<Recovery>,
-    /// The due ones that wait for others.
+    /// The due recoveries that wait for others.
     pub queue: Vec<DueRecovery>,
-    /// True if more could go at once than one pass takes.
+    /// True if more recoveries could call now than one pass takes.
     pub more_due: bool,
-    /// When the next recovery becomes due that is not due yet.
+    /// When the next recovery becomes due.
     pub next_due: Option<Timestamp>,
     /// The listed runs that may have to be adopted, in any order.
     pub listed: Vec<Run>,
-    /// Those of all runs read in this pass that belong to a recovery, final ones included.
+    /// The runs read in this pass that belong to a recovery, including final ones.
     pub known: HashSet<RunId>,
     /// Every run read in this pass.
     pub runs: HashMap<RunId, Run>,
-    /// Runs that were asked for by id and that a complete answer did not hold.
+    /// Runs that were requested by id and are missing in a complete answer.
     pub missing: HashSet<RunId>,
     /// For each dataflow with a call in doubt, or with a run that may be re-triggered now: its runs
     /// since then.
     pub listings: HashMap<FlowId, FlowListing>,
-    /// How far the client id that a run names can be trusted to tell whose it is.
+    /// How far a run's client id can be trusted to identify our runs.
     pub client_trust: ClientIdTrust,
-    /// Runs that began before this are left alone.
+    /// Runs that began before this are skipped.
     pub adopt_since: Timestamp,
-    /// Until the sandbox was read to its end once, nothing is known of what came before: runs that
-    /// began before this are left alone for good, and so are those whose dataflow succeeded since.
+    /// Set until the sandbox has been read completely once, because earlier re-triggers are unknown
+    /// until then. Runs that began before this are skipped for good, and so are runs whose dataflow
+    /// has succeeded since.
     pub first_since: Option<Timestamp>,
-    /// How many recoveries may be taken on.
+    /// How many recoveries may be started.
     pub max_adopted: usize,
-    /// How many runs of a dataflow may be under way that is not in `flows`.
-    pub per_dataflow: u32,
-    /// What decides who may call now.
+    /// The facts that decide who may call now.
     pub admission: Facts,
-    /// Where chance comes from.
+    /// The source of randomness.
     pub jitter: Jitter,
-    /// What to do with which failure, in order.
-    pub rules: Arc<[Rule]>,
-    /// When nothing is re-triggered.
+    /// The policies in force.
+    pub policies: Policies,
+    /// The windows without re-triggers.
     pub quiet: Arc<[Quiet]>,
     /// Dataflows that are held as a whole.
     pub holds: Holds,
 }
 
-/// What `createdClient` can tell. That it names us is proof; that it names another never is.
+/// What `createdClient` shows. Our client id proves that a run is ours; another one never proves that
+/// it is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientIdTrust {
-    /// It is not looked at.
+    /// The field is ignored.
     Ignored,
-    /// Ours is this. Whether the runs that we cause name it is not known, or they do not.
+    /// This is our client id. It is unknown whether runs that flowmend causes name it, or they do not.
     Supposed(String),
-    /// Ours is this, and runs that were issued for us named it.
+    /// This is our client id; new runs have named it.
     Proven {
         /// Our client id.
         client: String,
-        /// Since when it is ours; calls made before bear another mark.
+        /// Since when; calls made earlier have another client id.
         since: Timestamp,
     },
 }
@@ -98,31 +96,30 @@ pub enum ClientIdTrust {
 /// The runs of one dataflow since some intent.
 #[derive(Debug, Clone)]
 pub struct FlowListing {
-    /// The runs, whatever their status.
+    /// The runs, with any status.
     pub runs: Vec<Run>,
-    /// Whether these are all.
+    /// Whether the list is complete.
     pub complete: bool,
-    /// When the listing was begun, by the platform's clock.
+    /// When the listing began, by Adobe's clock.
     pub begun_at: Timestamp,
 }
 
 impl Snapshot {
-    /// What is in force for a recovery now.
+    /// The policy in force for a recovery now.
     pub fn terms(&self, recovery: &Recovery) -> Terms<'_> {
         self.terms_for(&recovery.flow_id, self.name_of(recovery), &recovery.failure)
     }
 
-    /// What its dataflow is called now, or was when it was last seen.
+    /// The current name of its dataflow, or the last known one.
     fn name_of<'a>(&'a self, recovery: &'a Recovery) -> &'a str {
         let dataflow = self.flows.get(&recovery.flow_id);
         dataflow.map_or(&recovery.flow_name, |dataflow| &dataflow.flow.name)
     }
 
-    /// What is in force for such a failure of this dataflow now.
+    /// The policy in force now for such a failure of this dataflow.
     pub(super) fn terms_for(&self, flow: &FlowId, name: &str, failure: &Failure) -> Terms<'_> {
-        let base = self.flows.get(flow).map_or(self.fallback, |dataflow| dataflow.retry);
-        let (rule, policy) = rule::in_force(&self.rules, base, &self.sandbox, flow, name, failure);
-        Terms { policy, rule, jitter: self.jitter, now: self.now }
+        let InForce { rule, retry } = self.policies.in_force(&self.sandbox, flow, name, failure);
+        Terms { policy: retry, rule, jitter: self.jitter, now: self.now }
     }
 
     /// The failure of a run that was just read.
@@ -139,20 +136,14 @@ impl Snapshot {
 
     /// Why the runs of this dataflow cannot be re-triggered, if that is known.
     pub(super) fn block_reason(&self, flow: &FlowId) -> Option<Reason> {
-        let Some(dataflow) = self.flows.get(flow) else { return Some(Reason::NotSelected) };
-        match dataflow.kind {
-            FlowKind::Streaming => Some(Reason::StreamingSource),
-            FlowKind::Destination => Some(Reason::Destination),
-            FlowKind::Unknown => Some(Reason::UnknownKind),
-            FlowKind::Batch if dataflow.flow.state != FlowState::Enabled => {
-                Some(Reason::FlowDisabled)
-            }
-            FlowKind::Batch => None,
+        match self.flows.get(flow) {
+            Some(dataflow) => dataflow.block_reason(),
+            None => Some(Reason::NotSelected),
         }
     }
 
-    /// True if the dataflow, its other runs, and the run that this recovery would ask for were just
-    /// read, and all still call for it.
+    /// True if the dataflow, its other runs and the run that this recovery would re-trigger were just
+    /// read, and all still allow it.
     pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
         let calls_for_it = |run: &Run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
@@ -169,13 +160,18 @@ impl Snapshot {
             && self.block_reason(&recovery.flow_id).is_none()
     }
 
+    /// Why its dataflow is held as a whole. What an operator ordered goes on, unless the dataflow was
+    /// paused after that.
+    pub(super) fn own_hold(&self, recovery: &Recovery) -> Option<Reason> {
+        let hold = self.holds.holds.get(&recovery.flow_id)?;
+        let paused_since = hold.paused_at.is_some_and(|at| at > recovery.updated_at);
+        (!recovery.ordered || paused_since).then_some(hold.why)
+    }
+
     /// Why flowmend itself does not re-trigger this now: what was moved on in this pass is held in the
     /// next one.
     pub(super) fn own_block_reason(&self, recovery: &Recovery, terms: Terms<'_>) -> Option<Reason> {
-        if recovery.ordered {
-            return None;
-        }
-        let ruled = (terms.action() != Action::Retry).then_some(Reason::HeldByRule);
-        self.holds.why(&recovery.flow_id).or(ruled)
+        let ruled = terms.action() != Action::Retry && !recovery.ordered;
+        self.own_hold(recovery).or(ruled.then_some(Reason::HeldByRule))
     }
 }

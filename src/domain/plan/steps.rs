@@ -14,17 +14,17 @@ use std::collections::HashMap;
 pub struct Plan {
     /// Steps of recoveries that send nothing.
     pub changes: Vec<Change>,
-    /// Intents to re-trigger, of other recoveries; only those that were stored are sent.
+    /// Intents to re-trigger, for other recoveries; only stored ones are sent.
     pub intents: Vec<Change>,
-    /// Runs that are left alone, each with its reason.
+    /// Runs that are skipped, each with its reason.
     pub skipped: Vec<Entry>,
-    /// Due recoveries that were read and have to wait, each with its reason.
+    /// Due recoveries that were read and must wait, each with its reason.
     pub postponed: Vec<Entry>,
-    /// What is to be told of whole dataflows and of the sandbox.
+    /// What to log about whole dataflows and the sandbox.
     pub notices: Vec<Entry>,
-    /// Listed runs that are neither adopted nor skipped yet: the next passes look at them again.
+    /// Listed runs that are neither adopted nor skipped yet; later passes look at them again.
     pub deferred: Vec<RunId>,
-    /// True if one pass may not take on so many.
+    /// True if there are more failed runs than one pass may adopt.
     pub more_to_adopt: bool,
     /// When the next pass has something to do, if that is known.
     pub next_due: Option<Timestamp>,
@@ -39,14 +39,14 @@ impl Plan {
             .chain(&self.intents)
             .map(|change| (&change.recovery.root_run_id, &change.recovery))
             .collect();
-        // A canary that has just failed must not be followed by another one at once.
+        // After a failed canary, the next one must not follow at once.
         let seen: Vec<Outcome> =
             self.changes.iter().filter_map(|change| Outcome::of(&change.entry)).collect();
         let stay = snapshot.recoveries.iter().filter(|it| !moved.contains_key(&it.root_run_id));
         Admission::new(
             &snapshot.admission,
             &snapshot.flows,
-            snapshot.per_dataflow,
+            snapshot.policies.default.per_dataflow,
             snapshot.now,
             stay.chain(moved.values().copied()),
             &seen,

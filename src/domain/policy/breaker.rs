@@ -1,10 +1,10 @@
-//! Breakers: when to stop trying because trying does not help.
+//! Breakers: when to stop because retries do not help.
 //!
-//! There are two, both computed anew from what is recorded, so that no counter can be wrong:
+//! There are two. Both are computed from what is stored, so no counter can be wrong:
 //!
 //! * A **dataflow** whose recoveries keep ending without success is held, until one of its runs
 //!   succeeds or a person resumes it ([`streaks`]).
-//! * A **sandbox** or a **source** of which re-triggered runs of several dataflows keep failing has an
+//! * A **sandbox** or a **source** whose re-triggered runs of several dataflows keep failing has an
 //!   outage ([`crate::domain::policy::outage`]).
 
 use crate::domain::model::ids::{FlowId, RunId};
@@ -17,25 +17,27 @@ use std::time::Duration;
 /// `[breaker]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breaker {
-    /// A dataflow is warned of after so many recoveries in a row that ended without success; 0: never.
+    /// A warning is logged after this many recoveries of a dataflow in a row without success; 0:
+    /// never.
     pub dataflow_warning: u32,
-    /// … and held after so many; 0: never.
+    /// … and the dataflow is held after this many; 0: never.
     pub dataflow_failures: u32,
-    /// Failures of re-triggered runs in a sandbox, or of one source, that are taken for an outage; 0: never.
+    /// This many failures of re-triggered runs in a sandbox, or of one source, are an outage; 0:
+    /// never.
     pub failures: u32,
-    /// … if they come within this time, without a success among them.
+    /// … if they occur within this time, without a success among them.
     pub window: Duration,
 }
 
 impl Default for Breaker {
-    /// The values of `config/flowmend.default.toml`; a test holds the two together.
+    /// The values of `config/flowmend.default.toml`.
     fn default() -> Self {
         let window = Duration::from_secs(30 * 60);
         Self { dataflow_warning: 3, dataflow_failures: 5, failures: 10, window }
     }
 }
 
-/// Recoveries of one dataflow that ended one after the other without success.
+/// Recoveries of one dataflow in a row that ended without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Streak {
     /// Their root runs, oldest first; at least one.
@@ -44,12 +46,12 @@ pub struct Streak {
     pub at: Timestamp,
 }
 
-/// A recovery that ended without success though something was tried for it.
+/// A recovery that used attempts and ended without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsuccessful {
     /// The dataflow.
     pub flow_id: FlowId,
-    /// Its name at that moment.
+    /// Its name at that time.
     pub flow_name: String,
     /// The failed run that started it.
     pub root_run_id: RunId,
@@ -58,7 +60,7 @@ pub struct Unsuccessful {
 }
 
 impl Unsuccessful {
-    /// The recovery whose end the entry records, if it is such a one.
+    /// The recovery whose end the entry records, if it ended without success.
     pub fn of(entry: &Entry) -> Option<Self> {
         let tried_in_vain = entry.new_run_id.is_some()
             && matches!(
@@ -74,8 +76,8 @@ impl Unsuccessful {
     }
 }
 
-/// The streaks that last, from the unsuccessful recoveries, oldest first, that no success of their
-/// dataflow followed. `since` says from when on those of a dataflow count.
+/// The current streaks. The input is the unsuccessful recoveries, oldest first, without those that
+/// a success of their dataflow followed. `since` says from when on those of a dataflow count.
 pub fn streaks(
     unsuccessful: &[Unsuccessful],
     since: impl Fn(&FlowId, &str) -> Option<Timestamp>,
@@ -117,7 +119,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome that a journal entry tells of, if it does.
+    /// The outcome that a journal entry records, if any.
     pub fn of(entry: &Entry) -> Option<Self> {
         let root = entry.root_run_id.as_ref()?;
         let succeeded = entry.reason == Reason::IssuedRunSucceeded;

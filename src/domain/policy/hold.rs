@@ -1,57 +1,58 @@
-//! Holds on whole dataflows: causes of ours not to re-trigger any of their runs.
+//! Holds on whole dataflows: reasons of flowmend's own to re-trigger none of their runs.
 //!
-//! They are told once for the dataflow, however many of its runs fail meanwhile, and what they hold
-//! goes on by itself once they are gone.
+//! A hold is logged once for the dataflow, no matter how many of its runs fail during it. When the
+//! hold ends, its recoveries continue by themselves.
 
 use crate::domain::model::flow::Flow;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
-use crate::domain::model::run::RunStatus;
 use crate::domain::policy::breaker::{Breaker, Streak};
 use crate::domain::policy::pause_order::{self, Order};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
-/// Why the runs of a dataflow are left alone for now.
+/// Why the runs of a dataflow are skipped for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     /// Why.
     pub why: Reason,
-    /// What to say of it, where it has to be told.
+    /// What to log about it, if it is not logged yet.
     pub notice: Option<Notice>,
+    /// When an operator paused the dataflow; `None` for other holds.
+    pub paused_at: Option<Timestamp>,
 }
 
-/// Something to tell once.
+/// Something to log once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The root run that led to it.
+    /// The root run that caused it.
     pub run: RunId,
-    /// In which words.
+    /// The text.
     pub text: String,
 }
 
-/// The holds on dataflows of one sandbox, and the dataflows to warn of.
+/// The holds on dataflows of one sandbox, and the dataflows to warn about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holds {
     /// By dataflow.
     pub holds: HashMap<FlowId, Hold>,
-    /// Dataflows that keep failing and are not held yet, and what to say of it.
+    /// Dataflows that keep failing and are not held yet, and what to log about them.
     pub warnings: HashMap<FlowId, Notice>,
-    /// Dataflows that kept failing, and the run that has succeeded since: to be written down, because
-    /// the next run may hide it.
+    /// Dataflows that kept failing, and the run that has succeeded since. It must be stored,
+    /// because the next run may hide it.
     pub healed: HashMap<FlowId, RunId>,
 }
 
-/// What holds are decided from.
+/// The facts that decide about holds.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldInputs<'a> {
     /// The sandbox.
     pub sandbox: &'a SandboxName,
-    /// The dataflows of which Adobe said that their source does not support the action, and when.
+    /// The dataflows whose source does not support re-triggering, and when Adobe reported this.
     pub unsupported: &'a [(FlowId, Timestamp)],
     /// The dataflows that keep failing.
     pub streaks: &'a HashMap<FlowId, Streak>,
-    /// What operators ordered.
+    /// The operators' pauses and resumes.
     pub orders: &'a [Order],
     /// When a dataflow is held.
     pub breaker: &'a Breaker,
@@ -83,34 +84,37 @@ impl Holds {
 impl HoldInputs<'_> {
     fn hold(&self, flow: &Flow) -> Option<Hold> {
         let order = pause_order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
-        if order.is_some_and(|order| order.paused) {
-            return Some(Hold { why: Reason::Paused, notice: None });
+        if let Some(pause) = order.filter(|order| order.paused) {
+            let paused_at = Some(pause.at);
+            return Some(Hold { why: Reason::Paused, notice: None, paused_at });
         }
         if let Some(notice) = self.streak(flow, self.breaker.dataflow_failures) {
-            return Some(Hold { why: Reason::KeepsFailing, notice: Some(notice) });
+            let why = Reason::KeepsFailing;
+            return Some(Hold { why, notice: Some(notice), paused_at: None });
         }
         // The recovery that found out has been told of.
-        let hold = Hold { why: Reason::ActionUnsupported, notice: None };
+        let hold = Hold { why: Reason::ActionUnsupported, notice: None, paused_at: None };
         self.is_unsupported(flow).then_some(hold)
     }
 
-    /// What to say of a dataflow whose streak is that long, if no later run is known to have succeeded.
+    /// What to log about a dataflow with a streak this long, if no later run is known to have
+    /// succeeded.
     fn streak(&self, flow: &Flow, length: u32) -> Option<Notice> {
         let streak = self.streaks.get(&flow.id)?;
         let run = streak.roots.get((length as usize).checked_sub(1)?)?;
-        let said = format!("{length} recoveries in a row ended without success");
+        let text = format!("{length} recoveries in a row ended without success");
         self.healed_by(flow).is_none().then(|| Notice { run: run.clone(), text })
     }
 
-    /// The run of a dataflow with a streak that succeeded after it, as far as its newest run tells.
+    /// The run of a dataflow with a streak that succeeded after it, as far as its newest run shows.
     fn healed_by<'f>(&self, flow: &'f Flow) -> Option<&'f RunId> {
         let streak = self.streaks.get(&flow.id)?;
         let last = flow.last_run.as_ref()?;
         let later = last.started_at.is_some_and(|started| started > streak.at);
-        (last.status == RunStatus::Succeeded && later).then_some(&last.id)
+        (last.status.is_success() && later).then_some(&last.id)
     }
 
-    /// The flow's source does not support the action, and no operator ordered to go on since.
+    /// The source does not support re-triggering, and no operator has resumed the dataflow since.
     fn is_unsupported(&self, flow: &Flow) -> bool {
         let order = pause_order::in_force(self.orders, self.sandbox, &flow.id, &flow.name);
         let resumed = |at: &Timestamp| order.is_some_and(|it| !it.paused && it.at > *at);
@@ -122,6 +126,7 @@ impl HoldInputs<'_> {
 mod tests {
     use super::*;
     use crate::domain::model::flow::{FlowState, LastRun};
+    use crate::domain::model::run::RunStatus;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -135,6 +140,7 @@ mod tests {
             spec_id: None,
             is_source: None,
             is_destination: false,
+            is_internal: false,
             source_spec: None,
             schedule: None,
             last_run: succeeded_at.map(|second| LastRun {

@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub mod hold;
+pub mod in_force;
 pub mod outage;
 pub mod pause_order;
 pub mod quiet;

@@ -1,20 +1,21 @@
-//! Outages: re-triggered runs fail all over the sandbox, or all over one kind of source.
+//! Outages: re-triggered runs fail in the whole sandbox, or for one source.
 //!
-//! Nothing is counted along. [`outages`] folds the outcomes of re-triggered runs, so a crash can
-//! leave no counter wrong. Each extent (the sandbox, and each source) goes through three phases:
+//! There are no counters. [`outages`] computes outages from the outcomes of re-triggered runs, so a
+//! crash cannot leave a wrong counter. Each extent (the sandbox, and each source) has three phases:
 //!
-//! 1. **Normal.** `breaker.failures` failures of several dataflows within `breaker.window`, without
-//!    a success among them, begin an outage.
-//! 2. **Dark**, until the first success. One canary at a time runs. After each failed canary the next
-//!    one waits twice as long, from [`GAP_MIN`] to [`GAP_MAX`]. So the first hour costs 5 canaries at
-//!    most, and 24 hours cost 28 at most, for all recoveries of the extent together.
-//! 3. **Recovering.** Failures are counted anew, as in normal times; only `breaker.failures` of them
-//!    without a success lead back to the dark. Each success doubles how many runs may be under way.
-//!    At [`RELEASED`], or when `breaker.window` passes without a further failure, it is over.
+//! 1. **Normal.** An outage starts with `breaker.failures` failures of several dataflows within
+//!    `breaker.window`, without a success among them.
+//! 2. **Dark**, until the first success. One canary at a time runs. After each failed canary, the
+//!    next one waits twice as long, from [`GAP_MIN`] to [`GAP_MAX`]. So the first hour costs at
+//!    most 5 canaries, and 24 hours cost at most 28, for all recoveries of the extent together.
+//! 3. **Recovering.** Failures are counted from zero, as in normal times; only `breaker.failures`
+//!    of them without a success lead back to the dark phase. Each success doubles how many runs may
+//!    be in progress. At [`RELEASED`], or when `breaker.window` passes without another failure, the
+//!    outage is over.
 //!
-//! **Which extent.** A failure that an outage explains does not count for another one. A single source
-//! makes up at most half of the failures that begin an outage of the sandbox; what a source in an
-//! outage adds does not count there. While the sandbox is dark, no source begins an outage.
+//! **Which extent.** A failure that one outage explains does not count for another. One source
+//! makes up at most half of the failures that start an outage of the sandbox; what a source in an
+//! outage adds does not count there. While the sandbox is dark, no outage of a source starts.
 
 use crate::domain::model::ids::FlowId;
 use crate::domain::model::journal::{Entry, Event};
@@ -29,10 +30,10 @@ use std::time::Duration;
 pub const GAP_MIN: Duration = Duration::from_secs(60);
 /// … and the longest one between two canaries.
 pub const GAP_MAX: Duration = Duration::from_secs(60 * 60);
-/// When so many may run at a time, the outage is over.
+/// The outage is over when this many runs may be in progress at a time.
 pub const RELEASED: u32 = 64;
 
-/// What fails.
+/// Where runs fail.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Extent {
     /// The whole sandbox.
@@ -42,7 +43,7 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// The extent of the outage whose begin or end is recorded in `entry`.
+    /// The extent of the outage whose start or end is recorded in `entry`.
     pub fn of(entry: &Entry) -> Option<Self> {
         match (entry.event, entry.reason) {
             (Event::OutageBegan | Event::OutageEnded, Reason::Outage) => Some(Self::Sandbox),
@@ -61,7 +62,7 @@ impl Extent {
         }
     }
 
-    /// The detail of an entry about the begin or the end of such an outage.
+    /// The detail of an entry about the start or the end of such an outage.
     pub fn detail(&self) -> Option<String> {
         self.source().map(str::to_owned)
     }
@@ -75,34 +76,34 @@ impl Extent {
     }
 }
 
-/// What is on record of outages, and what has been seen since.
+/// The recorded outages, and the outcomes seen since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutageRecord {
-    /// The newest begin or end of each extent.
+    /// The newest start or end of each extent.
     pub turns: Vec<(Extent, Outcome)>,
     /// The outcomes of re-triggered runs, oldest first.
     pub outcomes: Vec<Outcome>,
 }
 
-/// An outage that lasts.
+/// A current outage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// What fails.
+    /// Where runs fail.
     pub extent: Extent,
-    /// The failure that began it.
+    /// The failure that started it.
     pub began: Outcome,
-    /// How many re-triggered runs of the extent may be under way at a time.
+    /// How many re-triggered runs of the extent may be in progress at a time.
     pub allowed: u32,
     /// No re-trigger before this.
     pub next_canary: Timestamp,
 }
 
-/// What the outcomes of a sandbox amount to.
+/// What the outcomes of a sandbox show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outages {
-    /// The outages that last, at most one of each extent.
+    /// The current outages, at most one per extent.
     pub lasting: Vec<Outage>,
-    /// Outages on record that are over, each with the success that ended it.
+    /// Recorded outages that are over, each with the success that ended it.
     pub ended: Vec<(Extent, Outcome)>,
 }
 
@@ -115,8 +116,8 @@ impl Outages {
         })
     }
 
-    /// The outage that allows no re-trigger of this source at `now`, with so many of each extent
-    /// `under_way`.
+    /// The outage that blocks a re-trigger of this source at `now`, while `under_way` runs of each
+    /// extent are in progress.
     pub fn closed(
         &self,
         source: Option<&str>,
@@ -128,11 +129,11 @@ impl Outages {
     }
 }
 
-/// Folds `outcomes`, oldest first, into the outages at `now`.
+/// Computes the outages at `now` from `outcomes`, oldest first.
 ///
-/// `on_record` has the newest begin or end of each extent, as [`Outcome::named_by`] reads it (an end
-/// `succeeded`): what came before it is not counted again. `outcomes` go back to the oldest outage
-/// that began and has not ended, and at least `breaker.window`.
+/// `on_record` has the newest start or end of each extent, as [`Outcome::named_by`] reads it (an
+/// end `succeeded`): what came before it is not counted again. `outcomes` go back to the oldest
+/// outage that has not ended, and at least `breaker.window`.
 pub fn outages<'s>(
     on_record: Vec<(Extent, Outcome)>,
     outcomes: &[Outcome],
@@ -189,7 +190,7 @@ fn several_sources(failures: &[Seen<'_>], needed: usize) -> bool {
     for failure in failures {
         *by_source.entry(failure.source).or_default() += 1;
     }
-    // Dataflows of unknown source may be of many.
+    // Dataflows of unknown source may belong to many sources.
     let counted = by_source.into_iter().map(|(source, count)| match source {
         Some(_) => count.min(needed.div_ceil(2)),
         None => count,
@@ -207,26 +208,26 @@ struct Seen<'a> {
 /// The state of one extent.
 #[derive(Debug, Default)]
 struct Course<'a> {
-    /// Outcomes before this are part of what is on record.
+    /// Outcomes before this are already recorded.
     from: Option<Timestamp>,
     /// The failures within the window since the last success.
     failures: Vec<Seen<'a>>,
-    /// The outage that lasts.
+    /// The current outage.
     phase: Option<Phase>,
-    /// The success that ended the one on record.
+    /// The success that ended the recorded one.
     ended: Option<Outcome>,
 }
 
-/// How an outage stands.
+/// The phase of an outage.
 #[derive(Debug)]
 struct Phase {
     began: Outcome,
     on_record: bool,
     allowed: u32,
-    /// Canaries that failed since it is dark.
+    /// The number of canaries that failed since the outage became dark.
     canaries: u32,
     next_canary: Timestamp,
-    /// The newest success; without one it is dark.
+    /// The newest success; `None` in the dark phase.
     success: Option<Outcome>,
 }
 
@@ -236,7 +237,7 @@ impl Phase {
         Self { began, on_record, allowed: 1, canaries: 0, next_canary, success: None }
     }
 
-    /// A canary failed. What fails earlier than a canary can was under way before.
+    /// A canary failed. A run that fails earlier than a canary can was already in progress before.
     fn canary_failed(&mut self, at: Timestamp) {
         if at >= self.next_canary {
             self.canaries = self.canaries.saturating_add(1);
@@ -265,7 +266,7 @@ impl Phase {
 }
 
 impl<'a> Course<'a> {
-    /// What the record says: `turn` is the begin of an outage, or the success that ended it.
+    /// Takes over the record: `turn` is the start of an outage, or the success that ended it.
     fn recall(turn: Outcome) -> Self {
         let from = Some(turn.at);
         let phase = (!turn.succeeded).then(|| Phase::begin(turn, true));
@@ -276,7 +277,7 @@ impl<'a> Course<'a> {
         self.phase.as_ref().is_some_and(|phase| phase.success.is_none())
     }
 
-    /// Takes one outcome into account; a failure that does not `count` cannot begin an outage.
+    /// Adds one outcome; a failure that does not `count` cannot start an outage.
     fn see(
         &mut self,
         seen: Seen<'a>,
@@ -316,7 +317,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Time passes until `now`: failures are forgotten, and an outage ends that shows no more of them.
+    /// Moves on to `now`: old failures are dropped, and an outage without recent failures ends.
     fn pass(&mut self, now: Timestamp, breaker: &Breaker) {
         let oldest = before(now, breaker.window);
         self.failures.retain(|failure| failure.outcome.at >= oldest);
@@ -327,7 +328,7 @@ impl<'a> Course<'a> {
     }
 
     fn end(&mut self) {
-        // The end of an outage whose begin was never logged is not logged either.
+        // The end of an outage whose start was never logged is not logged either.
         let logged = self.phase.take().filter(|phase| phase.on_record);
         self.ended = logged.and_then(|phase| phase.success).or(self.ended.take());
     }

@@ -1,16 +1,16 @@
-//! What operators order for many dataflows at once: leave them alone, or go on.
+//! Pauses and resumes: what operators order for many dataflows at once.
 
 use crate::domain::model::ids::{FlowId, SandboxName};
 use jiff::Timestamp;
 
-/// An order by an operator. Of all that cover a dataflow, the latest is in force.
+/// A pause or a resume. If several cover a dataflow, the latest wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// Only in this sandbox; `None` for all.
     pub sandbox: Option<SandboxName>,
     /// Only this dataflow, by its id or its name; `None` for all.
     pub flow: Option<FlowId>,
-    /// True to leave them alone, false to go on.
+    /// True for a pause, false for a resume.
     pub paused: bool,
     /// When it was given.
     pub at: Timestamp,
@@ -19,7 +19,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// What it is for, in words.
+    /// What it covers, in words.
     pub fn scope(&self) -> String {
         let what = match &self.flow {
             Some(flow) => format!("dataflow {flow}"),
@@ -31,7 +31,7 @@ impl Order {
         }
     }
 
-    /// Whether it is about this dataflow.
+    /// Whether it covers this dataflow.
     pub fn covers(&self, sandbox: &SandboxName, flow_id: &FlowId, flow_name: &str) -> bool {
         let named = |it: &FlowId| it == flow_id || it.as_str() == flow_name;
         self.sandbox.as_ref().is_none_or(|own| own == sandbox)
@@ -39,7 +39,7 @@ impl Order {
     }
 }
 
-/// The pauses that no later order for the same dataflows, or for more, has ended.
+/// The pauses that no later order for the same dataflows, or for more of them, has ended.
 pub fn pauses(orders: &[Order]) -> Vec<&Order> {
     let includes = |wide: &Order, narrow: &Order| {
         (wide.sandbox.is_none() || wide.sandbox == narrow.sandbox)

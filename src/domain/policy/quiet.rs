@@ -1,37 +1,36 @@
 //! Quiet windows: times of the week in which nothing is re-triggered.
 //!
-//! A window is written in the time of a place, so it moves with that place's daylight saving time.
-//! A [`TimeZone`] is a value (its rules were loaded with the configuration), so this is as pure as
-//! the rest of the core.
+//! A window is in local time, so it follows daylight saving time. A [`TimeZone`] is a value (its
+//! rules were loaded with the configuration), so this module is pure.
 
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::time::after;
 use crate::domain::policy::rule::Scope;
 use jiff::Timestamp;
-use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use std::time::Duration;
 
-/// Windows that follow one another without a gap are taken for one, up to this long; a calendar
-/// that is quiet all week puts a re-trigger off so far and no further at a time.
+/// Windows that follow each other without a gap count as one, up to this long. If the whole week is
+/// quiet, a re-trigger is delayed by this much at a time.
 const LONGEST: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
-/// `[[quiet]]`: a window that comes back every week.
+/// `[[quiet]]`: a weekly window.
 #[derive(Debug, Clone)]
 pub struct Quiet {
-    /// Which dataflows it is for.
+    /// The dataflows it applies to.
     pub scope: Scope,
     /// The days on which it begins.
     pub days: Vec<Weekday>,
     /// When it begins.
     pub from: Time,
-    /// When it ends, on the next day where that is not after `from`.
+    /// When it ends: on the next day if that is not after `from`.
     pub to: Time,
-    /// Where these times are told.
+    /// The time zone of these times.
     pub time_zone: TimeZone,
-    /// After its end, what was put off falls due within this time, spread by chance.
+    /// Delayed attempts become due within this time after its end, at random.
     pub spread: Duration,
-    /// Whether the time that a recovery is put off is added to its budget of time.
+    /// Whether the delay is added to the time budget.
     pub extends_budget: bool,
 }
 
@@ -40,13 +39,13 @@ pub struct Quiet {
 pub struct Pause {
     /// When it ends.
     pub until: Timestamp,
-    /// Within which time after that things fall due.
+    /// How long after that delayed attempts become due.
     pub spread: Duration,
-    /// Whether the time until then is added to the budget.
+    /// Whether the time until then is added to the time budget.
     pub extends_budget: bool,
 }
 
-/// The quiet in force for a dataflow at `now`; `None` if there is none.
+/// The quiet window of a dataflow at `now`; `None` if there is none.
 pub fn pause(
     windows: &[Quiet],
     sandbox: &SandboxName,
@@ -64,7 +63,7 @@ pub fn pause(
     // Another window may cover the end of this one.
     while let Some((end, window)) = covering(until).filter(|_| until < limit) {
         until = end;
-        // One that eats the budget makes all of them eat it.
+        // If one of the windows uses up the budget, all of them do.
         let extends_budget = pause.extends_budget && window.extends_budget;
         pause = Pause { until: end.min(limit), spread: window.spread, extends_budget };
     }
@@ -81,18 +80,25 @@ impl Quiet {
             .find_map(|(from, to)| (from <= at && at < to).then_some(to))
     }
 
-    /// The window that begins on `day`. A time that a change of the clock leaves out is taken for
-    /// the same time after it, one that comes twice for the first of the two.
+    /// The window that begins on `day`; `None` if a change of the clock leaves nothing of it.
     fn on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
         if !self.days.contains(&day.weekday()) {
             return None;
         }
         let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
-        let instant = |day: Date, time: Time| {
-            let zoned = day.to_datetime(time).to_zoned(self.time_zone.clone());
-            Some(zoned.ok()?.timestamp())
-        };
-        Some((instant(day, self.from)?, instant(last, self.to)?))
+        let (from, _) = self.instants(day.to_datetime(self.from))?;
+        let (_, to) = self.instants(last.to_datetime(self.to))?;
+        (from < to).then_some((from, to))
+    }
+
+    /// The first and the last instant at which clocks show `time`. If they skip it, both are the
+    /// instant of the change.
+    fn instants(&self, time: DateTime) -> Option<(Timestamp, Timestamp)> {
+        let ambiguous = self.time_zone.to_ambiguous_timestamp(time);
+        let (first, last) = (ambiguous.earlier().ok()?, ambiguous.later().ok()?);
+        let AmbiguousOffset::Gap { .. } = ambiguous.offset() else { return Some((first, last)) };
+        let change = self.time_zone.following(first).next()?.timestamp();
+        Some((change, change))
     }
 }
 
@@ -165,16 +171,31 @@ mod tests {
         for (now, expected) in table {
             assert_eq!(until(&berlin, now).as_deref(), expected, "{now}");
         }
-        // A window within the hour that is left out comes an hour later on that day.
-        let moved = [window(&WEEK, "02:10", "02:50", "Europe/Berlin")];
-        let table = [
-            ("2026-03-28T01:15:00Z", Some("2026-03-28T01:50:00Z")),
-            ("2026-03-29T01:05:00Z", None),
-            ("2026-03-29T01:15:00Z", Some("2026-03-29T01:50:00Z")),
-            ("2026-03-29T01:50:00Z", None),
+    }
+
+    #[test]
+    fn what_a_change_of_the_clock_leaves_of_a_window_is_quiet() {
+        let berlin = |from, to| [window(&WEEK, from, to, "Europe/Berlin")];
+        let lord_howe = [window(&WEEK, "02:15", "04:00", "Australia/Lord_Howe")];
+        // On 28 March 2027 clocks in Berlin skip 02:00 to 03:00, at 01:00 UTC.
+        let table: [(&[Quiet], &str, Option<&str>); 12] = [
+            (&berlin("02:30", "05:00"), "2027-03-28T00:59:59Z", None),
+            (&berlin("02:30", "05:00"), "2027-03-28T01:00:00Z", Some("2027-03-28T03:00:00Z")),
+            (&berlin("02:30", "05:00"), "2027-03-28T01:20:00Z", Some("2027-03-28T03:00:00Z")),
+            (&berlin("01:00", "02:30"), "2027-03-28T00:30:00Z", Some("2027-03-28T01:00:00Z")),
+            (&berlin("01:00", "02:30"), "2027-03-28T01:00:00Z", None),
+            (&berlin("02:10", "02:50"), "2027-03-28T01:05:00Z", None),
+            (&berlin("02:10", "02:50"), "2027-03-27T01:15:00Z", Some("2027-03-27T01:50:00Z")),
+            // On 31 October 2027 they show 02:00 to 03:00 twice, from 00:00 UTC on.
+            (&berlin("01:00", "02:30"), "2027-10-31T00:45:00Z", Some("2027-10-31T01:30:00Z")),
+            (&berlin("02:30", "02:45"), "2027-10-31T00:30:00Z", Some("2027-10-31T01:45:00Z")),
+            // On 3 October 2027 clocks on Lord Howe Island skip 02:00 to 02:30, at 15:30 UTC.
+            (&lord_howe, "2027-10-02T15:29:59Z", None),
+            (&lord_howe, "2027-10-02T15:30:00Z", Some("2027-10-02T17:00:00Z")),
+            (&lord_howe, "2027-10-02T17:00:00Z", None),
         ];
-        for (now, expected) in table {
-            assert_eq!(until(&moved, now).as_deref(), expected, "{now}");
+        for (windows, now, expected) in table {
+            assert_eq!(until(windows, now).as_deref(), expected, "{now}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! How hard to try. The names of `[retry]` are those of the `backoff` crate where it has them.
+//! The retry policy. Keys of `[retry]` have the names of the `backoff` crate where it has the same
+//! setting.
 
 use serde::Deserialize;
 use std::time::Duration;
@@ -11,14 +12,14 @@ macro_rules! retry_policy {
             $($(#[doc = $doc])* pub $key: $type,)*
         }
 
-        /// Some keys of `[retry]`: what a `[[dataflow]]` or a `[[rule]]` puts in place of others.
+        /// Some keys of `[retry]`, as overridden by a `[[dataflow]]` or a `[[rule]]`.
         #[derive(Debug, Clone, Copy, Default, PartialEq)]
         pub struct RetryOverride {
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
         impl RetryOverride {
-            /// `base` with these keys put in place of its own.
+            /// `base`, overridden by these keys.
             pub fn over(&self, base: RetryPolicy) -> RetryPolicy {
                 RetryPolicy { $($key: self.$key.unwrap_or(base.$key),)* }
             }
@@ -27,29 +28,29 @@ macro_rules! retry_policy {
 }
 
 retry_policy! {
-    /// Accepted re-triggers per root run, at least 1.
+    /// The maximum number of accepted re-triggers per root run, at least 1.
     max_attempts: u32,
-    /// The delay before attempt 1, counted from the moment the run failed.
+    /// The delay before attempt 1, counted from the failure of the run.
     initial_interval: Duration,
-    /// What each further delay is multiplied by, at least 1.
+    /// The factor by which each further delay grows, at least 1.
     multiplier: f64,
-    /// No delay is longer, jitter included.
+    /// The longest delay, including jitter.
     max_interval: Duration,
     /// How far jitter may move a delay, as a fraction of it: 0 to below 1.
     randomization_factor: f64,
     /// No attempt is made later than this after the root run failed.
     max_elapsed_time: Duration,
-    /// How long an issued run may take before the recovery is given up.
+    /// How long a new run may take before the recovery is given up.
     watch_timeout: Duration,
-    /// How long after a doubtful call a listing must be taken to count as proof that no run was made.
+    /// How long after a call in doubt a listing must begin to prove that no run was created.
     confirm_window: Duration,
-    /// What to do when a doubtful call turns out not to be listed.
+    /// What to do if the new run of a call in doubt is not listed.
     when_in_doubt: WhenInDoubt,
-    /// Which run is asked for after the first attempt.
+    /// Which run to re-trigger after the first attempt.
     target: Target,
     /// End a recovery when a later run of the same dataflow succeeded.
     skip_when_later_run_succeeded: bool,
-    /// Also re-trigger successful runs that ingested no record.
+    /// Also re-trigger successful runs that ingested no records.
     retry_empty_success: bool,
 }
 
@@ -57,9 +58,9 @@ retry_policy! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenInDoubt {
-    /// Ask the listing, and call again when two complete listings show no run.
+    /// List the runs, and call again if two complete listings show no new run.
     Reconcile,
-    /// Ask the listing, and leave the rest to a person.
+    /// List the runs, and leave the rest to a person.
     Hold,
 }
 
@@ -67,7 +68,7 @@ pub enum WhenInDoubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// The run that failed last: the root run first, then each issued run.
+    /// The run that failed last: the root run first, then each new run.
     Latest,
     /// The root run every time.
     Root,
@@ -80,12 +81,12 @@ pub struct Limits {
     pub retriggers_per_minute: u32,
     /// Re-triggers per sandbox within any 24 hours; 0 for no limit.
     pub retriggers_per_day: u32,
-    /// Re-triggered runs of one dataflow that may be under way at a time, at least 1.
+    /// Re-triggered runs of one dataflow that may be in progress at a time, at least 1.
     pub per_dataflow: u32,
 }
 
 impl Default for RetryPolicy {
-    /// The values of `config/flowmend.default.toml`; a test holds the two together.
+    /// The values of `config/flowmend.default.toml`; a test compares the two.
     fn default() -> Self {
         Self {
             max_attempts: 5,
@@ -105,7 +106,7 @@ impl Default for RetryPolicy {
 }
 
 impl Default for Limits {
-    /// The values of `config/flowmend.default.toml`; a test holds the two together.
+    /// The values of `config/flowmend.default.toml`; a test compares the two.
     fn default() -> Self {
         Self { retriggers_per_minute: 30, retriggers_per_day: 0, per_dataflow: 1 }
     }

@@ -1,11 +1,11 @@
 //! Rules: what to do with a failure, chosen by its errors, its dataflow and its source.
 //!
-//! They are asked in order and the first that matches decides; where none does, the failure is
-//! re-triggered as `[retry]` and `[[dataflow]]` say. The built-in rules are rules like any other:
-//! they stand in the defaults file and are asked last.
+//! The first rule that matches decides. If none matches, the failure is re-triggered according to
+//! `[retry]` and `[[dataflow]]`. The built-in rules are rules like any other: they are in the
+//! defaults file and come last.
 //!
-//! How a text is matched (globs, regular expressions) is not decided here: a [`Matcher`] is handed
-//! in, so that the core stays free of their crates.
+//! How a text is matched (globs, regular expressions) is not decided here: the caller passes a
+//! [`Matcher`], so that this module does not depend on their crates.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -14,7 +14,7 @@ use crate::domain::policy::retry::{RetryOverride, RetryPolicy};
 use std::fmt;
 use std::sync::Arc;
 
-/// A predicate on a text, and how it was written.
+/// A predicate on a text, and its source text.
 #[derive(Clone)]
 pub struct Matcher {
     text: Arc<str>,
@@ -32,7 +32,7 @@ impl Matcher {
         (self.matches)(text)
     }
 
-    /// As it was written.
+    /// The source text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for Matcher {
     }
 }
 
-/// Which dataflows something is for.
+/// The dataflows that something applies to.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// Only in this sandbox; `None` for all.
@@ -62,24 +62,24 @@ impl Scope {
     }
 }
 
-/// `[[rule]]`. It matches a failure for which everything that it names holds.
+/// `[[rule]]`. It matches a failure if all of its conditions match.
 #[derive(Debug, Clone, Default)]
 pub struct Rule {
-    /// What it is called in the log and in `flowmend explain`.
+    /// Its name in the log and in `flowmend explain`.
     pub name: String,
-    /// Which dataflows it is for.
+    /// The dataflows it applies to.
     pub scope: Scope,
     /// The connection spec of the source; `None` for any.
     pub source: Option<Matcher>,
-    /// The code of one error matches one of these; none for any failure.
+    /// The code of one error must match one of these; empty: any failure.
     pub codes: Vec<Matcher>,
-    /// The message of that error matches this; `None` for any.
+    /// The message of that error must match this; `None` for any.
     pub message: Option<Matcher>,
     /// What to do.
     pub action: Action,
-    /// Keys of `[retry]` that are in force for what it matches.
+    /// The keys of `[retry]` that it overrides.
     pub retry: RetryOverride,
-    /// A built-in rule never tries more often, nor sooner, than the user's own policy.
+    /// A built-in rule never makes more or earlier attempts than the user's own policy.
     pub is_builtin: bool,
 }
 
@@ -89,14 +89,14 @@ pub enum Action {
     /// Re-trigger it.
     #[default]
     Retry,
-    /// Leave it to a person.
+    /// Hold it for a person.
     Hold,
-    /// Leave it alone for good.
+    /// Skip it for good.
     Ignore,
 }
 
 impl Action {
-    /// The word for it, as in the configuration.
+    /// Its name, as in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -106,39 +106,35 @@ impl Action {
     }
 }
 
-/// The umbrella codes of Adobe's monitoring pages. All end in -500, whatever the cause.
+/// The generic codes of Adobe's monitoring pages. All end in -500, for any cause.
 const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
 
-/// The first rule that matches, if one does, and the policy in force with it, where otherwise `base`
-/// would be.
-pub fn in_force<'a>(
+/// The first of `rules` that matches `failure` of this dataflow.
+pub(super) fn first_match<'a>(
     rules: &'a [Rule],
-    base: RetryPolicy,
     sandbox: &SandboxName,
     flow_id: &FlowId,
     flow_name: &str,
     failure: &Failure,
-) -> (Option<&'a Rule>, RetryPolicy) {
-    let rule = rules
-        .iter()
-        .find(|rule| rule.scope.covers(sandbox, flow_id, flow_name) && rule.matches(failure));
-    (rule, rule.map_or(base, |rule| rule.policy(base)))
+) -> Option<&'a Rule> {
+    let covers = |rule: &Rule| rule.scope.covers(sandbox, flow_id, flow_name);
+    rules.iter().find(|rule| covers(rule) && rule.matches(failure))
 }
 
 impl Rule {
-    /// The policy for what it matches, where otherwise `base` is in force.
-    fn policy(&self, base: RetryPolicy) -> RetryPolicy {
+    /// The policy for what it matches; `base` is the policy without the rule.
+    pub(super) fn policy(&self, base: RetryPolicy) -> RetryPolicy {
         let mut policy = self.retry.over(base);
         if self.is_builtin {
             policy.max_attempts = policy.max_attempts.min(base.max_attempts);
             policy.initial_interval = policy.initial_interval.max(base.initial_interval);
         }
-        // A delay that is longer than the user's own bounds is cut to them.
+        // A delay that exceeds the user's own limits is cut to them.
         let bound = policy.max_interval.min(policy.max_elapsed_time);
         RetryPolicy { initial_interval: policy.initial_interval.min(bound), ..policy }
     }
 
-    /// True if it names nothing that has to hold.
+    /// True if it has no condition.
     pub fn matches_everything(&self) -> bool {
         let scope = self.scope.sandbox.is_none() && self.scope.dataflow.is_none();
         scope && self.source.is_none() && self.codes.is_empty() && self.message.is_none()
@@ -163,8 +159,8 @@ impl Rule {
     }
 }
 
-/// The -500 of an umbrella code says nothing, so a glob that begins with a wildcard is held against the
-/// code without it: `CONNECTOR-*-500` matches, `*-500` does not.
+/// The -500 of a generic code does not depend on the cause. So a glob that begins with a wildcard
+/// is compared with the code without its 500: `CONNECTOR-*-500` matches, `*-500` does not.
 fn has_code(glob: &Matcher, code: &str) -> bool {
     let is_open = glob.as_str().starts_with(['*', '?', '[']);
     match is_open && UMBRELLAS.contains(&code) {
@@ -205,9 +201,7 @@ mod tests {
 
     fn decide<'a>(rules: &'a [Rule], failure: &Failure) -> Option<&'a str> {
         let (sandbox, flow) = (SandboxName::new("prod"), FlowId::new("f-1"));
-        let base = RetryPolicy::default();
-        let (rule, _) = in_force(rules, base, &sandbox, &flow, "crm", failure);
-        rule.map(|rule| rule.name.as_str())
+        first_match(rules, &sandbox, &flow, "crm", failure).map(|rule| rule.name.as_str())
     }
 
     #[test]

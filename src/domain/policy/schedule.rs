@@ -1,22 +1,23 @@
-//! When to ask: the exponential backoff of a recovery, as pure functions.
+//! When to re-trigger: the exponential backoff of a recovery, as pure functions.
 //!
 //! These delays last minutes to hours and live in the store, so they are computed here and not by
-//! the crate that spaces HTTP retries (see [`crate::backoff`]). Chance comes in as a [`Jitter`]: a
-//! seed from which the same recovery and attempt always draw the same number, so that planning
-//! twice plans the same.
+//! the crate that spaces HTTP retries (see [`crate::backoff`]). Randomness comes from a [`Jitter`]:
+//! a seed that always gives the same number for the same recovery and attempt, so the same snapshot
+//! gives the same plan.
 
 use crate::domain::model::ids::RunId;
 use crate::domain::policy::retry::RetryPolicy;
 use std::time::Duration;
 
-/// A refused call is repeated after this, doubled by each further refusal …
+/// A refused call is repeated after this time, which each further refusal doubles …
 pub const REFUSAL_INITIAL: Duration = Duration::from_secs(10);
 /// … up to this.
 pub const REFUSAL_MAX: Duration = Duration::from_secs(10 * 60);
-/// The longest `Retry-After` that is honoured; a server cannot park a recovery for a week.
+/// The longest `Retry-After` that flowmend honors, so that a server cannot delay a recovery for a
+/// week.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// Where chance comes from: equal seeds draw equal numbers.
+/// The source of randomness: equal seeds give equal numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jitter {
     seed: u64,
@@ -50,8 +51,8 @@ impl Jitter {
         whole_milliseconds(most.mul_f64(self.unit(root, 1 << 33)))
     }
 
-    /// The wait after the `refusals`-th refused call in a row (from 1), at least what the platform
-    /// asked for, within [`RETRY_AFTER_MAX`].
+    /// The wait after the `refusals`-th refused call in a row (from 1): at least what Adobe asked
+    /// for, and at most [`RETRY_AFTER_MAX`].
     pub fn refusal_delay(
         self,
         root: &RunId,
@@ -73,9 +74,9 @@ pub fn base_delay(policy: &RetryPolicy, attempt: u32) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(policy.max_interval)
 }
 
-/// [`base_delay`] moved by chance: `unit` from 0 to 1 picks a point between
-/// `base · (1 - randomization_factor)` and `base · (1 + randomization_factor)`, the upper end cut
-/// at `max_interval` *before* the pick, so that capped delays stay spread and do not pile up on it.
+/// [`base_delay`] with jitter: `unit` from 0 to 1 picks a point between `base · (1 -
+/// randomization_factor)` and `base · (1 + randomization_factor)`. The upper end is cut at
+/// `max_interval` *before* the pick, so that capped delays stay spread and do not pile up on it.
 pub fn jittered(policy: &RetryPolicy, attempt: u32, unit: f64) -> Duration {
     let base = base_delay(policy, attempt);
     let factor = policy.randomization_factor.clamp(0.0, 1.0);
@@ -87,7 +88,7 @@ pub fn jittered(policy: &RetryPolicy, attempt: u32, unit: f64) -> Duration {
     whole_milliseconds((low + (high - low).mul_f64(unit.clamp(0.0, 1.0))).min(high))
 }
 
-/// What the store keeps: a due time is the same before and after it was stored.
+/// Rounded to what the store keeps, so that a due time is the same before and after it is stored.
 fn whole_milliseconds(wait: Duration) -> Duration {
     Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }

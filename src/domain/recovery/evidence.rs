@@ -1,27 +1,27 @@
-//! Whose a run is: what is known of a run that nobody claims, and what that proves.
+//! Whose a run is: what is known of a run without a recovery, and what that proves.
 //!
-//! A re-trigger leaves no mark of its own on the run that it makes. `createdClient` proves that a run
-//! is ours where it names our client; where it names another it proves nothing, because the platform
-//! may name itself as the maker of every run. So the window, the schedule and the time are looked at too.
+//! A re-trigger leaves no mark of its own on the run that it creates. Our client id in `createdClient`
+//! proves that a run is ours; another one proves nothing, because Adobe may name its own service in
+//! every run. So the window, the schedule and the time are compared, too.
 
 use crate::domain::model::ids::{Etag, RunId};
 use crate::domain::model::run::Run;
 use jiff::Timestamp;
 
-/// What `createdClient` says.
+/// What `createdClient` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// Our client made it.
+    /// Our client created it.
     Us,
-    /// A person made it, in Adobe's user interface.
+    /// A person created it in Adobe's user interface.
     Person,
-    /// Another client is named, though runs that we caused are known to name ours.
+    /// It names another client, though runs that flowmend caused are known to name ours.
     Other,
-    /// It says nothing.
+    /// It shows nothing.
     Untold,
 }
 
-/// When a run was made, compared with a call whose answer was lost.
+/// When a run was created, compared with a call whose answer was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// At about the time of the call.
@@ -32,32 +32,32 @@ pub enum Moment {
     TooLate,
 }
 
-/// What is known of a run that no recovery owns.
+/// What is known of a run that has no recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
-    /// What `createdClient` says.
+    /// What `createdClient` shows.
     pub maker: Maker,
-    /// Whether it processes the window of the failed run; `None` where one of the two is not told.
+    /// Whether its window is that of the failed run; `None` if one of the two is unknown.
     pub same_window: Option<bool>,
-    /// Whether it was made on a slot of the dataflow's schedule; `None` where no schedule is known.
+    /// Whether it was created on a slot of the dataflow's schedule; `None` if no schedule is known.
     pub on_slot: Option<bool>,
 }
 
-/// Whether a run is that of a doubtful call.
+/// Whether a run is that of a call in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// Our client is named.
+    /// It names our client.
     Proven,
     /// All that is known fits.
     Ours,
-    /// It is the schedule's, or somebody else's.
+    /// It is a scheduled run, or someone else's.
     Theirs,
     /// It could be either.
     Unclear,
 }
 
 impl Traits {
-    /// Whether the run is that of a doubtful call.
+    /// Whether the run is that of a call in doubt.
     pub fn whose(self, moment: Moment) -> Whose {
         let Self { maker, same_window, on_slot } = self;
         let scheduled = on_slot == Some(true);
@@ -76,7 +76,7 @@ impl Traits {
         }
     }
 
-    /// Whether the run, made after a run failed, seems to repeat that one, whoever asked for it.
+    /// Whether the run, created after a run failed, seems to repeat that run, whoever requested it.
     pub fn seems_to_repeat(self) -> bool {
         match self.same_window {
             Some(same) => same,
@@ -84,38 +84,38 @@ impl Traits {
         }
     }
 
-    /// True if `createdClient` names somebody who asked for the run.
+    /// True if `createdClient` names someone who requested the run.
     pub fn names_a_caller(self) -> bool {
         matches!(self.maker, Maker::Us | Maker::Person)
     }
 }
 
-/// A run that may be that of a doubtful call.
+/// A run that may be that of a call in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The run.
     pub id: RunId,
-    /// The etag that the listing shows.
+    /// The etag from the listing.
     pub etag: Option<Etag>,
     /// Whose it is.
     pub whose: Whose,
-    /// What was seen of it, for people.
+    /// What was read of it, for people.
     pub seen: String,
 }
 
-/// What the platform's listing says about a call in doubt.
+/// What Adobe's listing shows about a call in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingEvidence {
-    /// Runs that are or could be the issued one, oldest first.
+    /// Runs that are or could be the issued run, oldest first.
     pub candidates: Vec<Candidate>,
-    /// The run that somebody else's re-trigger seems to have made; looked for only after the platform
-    /// refused a call because of the state of the run.
+    /// The run that someone else's re-trigger seems to have created. It is looked for only after
+    /// Adobe refused a call because of the state of the run.
     pub elsewhere: Option<Candidate>,
-    /// The run that was asked for, as it is now, where it could be read.
+    /// The current state of the run that was re-triggered, if it could be read.
     pub asked: Option<Run>,
-    /// Whether the listing was complete; only a complete one can show that a run is missing.
+    /// Whether the listing was complete; only a complete one can prove that a run is missing.
     pub complete: bool,
-    /// When the listing was begun.
+    /// When the listing began.
     pub listed_at: Timestamp,
 }
 

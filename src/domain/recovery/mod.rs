@@ -1,8 +1,8 @@
-//! The state machine of a recovery: the effort to heal one failed run.
+//! The state machine of a recovery: the effort to repair one failed run.
 //!
-//! A re-trigger makes a new run with a new id, and nothing on the platform links the two. So the
-//! recovery is keyed by the *root run* and owns every run issued on its behalf; a failed issued run
-//! is the next attempt of the same recovery, never a recovery of its own.
+//! A re-trigger creates a new run with a new id, and nothing at Adobe links the two. So the
+//! recovery is keyed by the *root run* and owns every new run (*issued run*) that is created for
+//! it. If an issued run fails, the same recovery makes the next attempt.
 //!
 //! ```text
 //!              ┌────────── refused ──────────┐
@@ -15,7 +15,7 @@
 //!              └───────────────── failed, budget left ───────────┘  else ─► given up
 //! ```
 //!
-//! What moves it from state to state is in [`crate::domain::recovery::transitions`].
+//! The transitions are in `transitions.rs`.
 
 mod evidence;
 mod operator;
@@ -38,40 +38,41 @@ use crate::domain::policy::retry::{RetryPolicy, Target};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// The effort to heal one root run.
+/// The effort to repair one failed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovery {
     /// The failed run that started it; its key.
     pub root_run_id: RunId,
-    /// Where it happened.
+    /// The sandbox.
     pub sandbox: SandboxName,
     /// The dataflow of the root run and of every issued run.
     pub flow_id: FlowId,
     /// Its name when the recovery was adopted.
     pub flow_name: String,
-    /// When the root run failed, by the platform's clock; the elapsed budget counts from here.
+    /// When the root run failed, by Adobe's clock; the time budget counts from here.
     pub failed_at: Timestamp,
-    /// The failure to deal with: that of the root run, or of the issued run that failed last.
+    /// The failure to handle: that of the root run, or of the issued run that failed last.
     pub failure: Failure,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// The accepted re-triggers, oldest first, numbered from 1 without a gap.
+    /// The accepted re-triggers, oldest first, numbered from 1 without gaps.
     pub attempts: Vec<Attempt>,
-    /// Refused calls since the last accepted one.
+    /// The number of refused calls since the last accepted one.
     pub refusals: u32,
-    /// Ask for the root run next, because the latest issued run was refused as not re-triggerable.
+    /// Re-trigger the root run next, because the latest issued run was refused as not
+    /// re-triggerable.
     pub ask_root: bool,
-    /// An operator asked for the attempt to come: budgets, rules and holds of ours do not count.
+    /// An operator requested the next attempt: budgets, rules and holds do not apply to it.
     pub ordered: bool,
-    /// A run may exist that repeats this one: the platform refused the last call because of the state
-    /// of the run, or the run of a doubtful call was not listed.
+    /// A run may exist that repeats this one: Adobe refused the last call because of the state of the
+    /// run, or the run of a call in doubt was not listed.
     pub contested: bool,
-    /// Waits that do not count for the budget of time: behind others, in a quiet window, in a hold on
-    /// the whole dataflow.
+    /// The total of excused waits, which extend the time budget: behind others, in a quiet window,
+    /// in a hold on the whole dataflow.
     pub excused: Duration,
-    /// Since when such a wait lasts.
+    /// When the current excused wait began.
     pub excused_since: Option<Timestamp>,
-    /// Grows by one with every stored change; what conditional updates compare.
+    /// Increases by one with every stored change; conditional updates compare it.
     pub revision: u64,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -82,56 +83,57 @@ pub struct Recovery {
 pub struct Attempt {
     /// Its number, from 1.
     pub number: u32,
-    /// The run that was asked for.
+    /// The run that was re-triggered.
     pub asked: RunId,
-    /// The run that was issued.
+    /// The run that Adobe created.
     pub issued: RunId,
     /// The issued run's entity tag, exactly as received.
     pub etag: Option<Etag>,
-    /// When it was accepted, or found to have been.
+    /// When Adobe accepted it, or when flowmend found out.
     pub accepted_at: Timestamp,
 }
 
-/// The most that waits can add to the budget of time: whatever has waited for so long is stale.
+/// The most that waits can add to the time budget; a failure that waits longer is stale.
 pub const EXCUSED_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What is held stays so for this long after the failure, however short the budget of time.
+/// A held recovery is kept for at least this long after the failure, even if the time budget is
+/// shorter.
 pub const HELD_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// So many confirm windows long a run is looked for whose existence a refusal suggests.
+/// A run that a refusal suggests is looked for during so many confirm windows.
 const LONG_LOOK: u32 = 12;
 
-/// Where a recovery stands. `attempt` is always the number of the attempt that is next or under way.
+/// The state of a recovery. `attempt` is always the number of the next or current attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// The next re-trigger is due at `due`.
     Waiting {
-        /// The attempt to come.
+        /// The next attempt.
         attempt: u32,
-        /// When it may be made, by the platform's clock.
+        /// When it may be made, by Adobe's clock.
         due: Timestamp,
     },
-    /// The intent is written; the call may be under way.
+    /// The intent is stored; the call may be in progress.
     Triggering {
         /// The attempt.
         attempt: u32,
-        /// The run that is asked for.
+        /// The run to re-trigger.
         asked: RunId,
-        /// When the intent was written.
+        /// When the intent was stored.
         since: Timestamp,
     },
-    /// Whether the call was accepted is not known.
+    /// It is unknown whether Adobe accepted the call.
     InDoubt {
         /// The attempt.
         attempt: u32,
-        /// The run that was asked for.
+        /// The run to re-trigger.
         asked: RunId,
-        /// When the intent was written; the issued run can only be younger.
+        /// When the intent was stored; the issued run can only be younger.
         since: Timestamp,
-        /// Late and complete listings that did not show the issued run.
+        /// The number of late and complete listings that did not show the issued run.
         absences: u32,
     },
-    /// The issued run has not ended.
+    /// The issued run is in progress.
     Watching {
         /// The attempt.
         attempt: u32,
@@ -140,32 +142,32 @@ pub enum State {
         /// Since when.
         since: Timestamp,
     },
-    /// A person has to act first, or the cause has to go away.
+    /// A person must act, or the cause must go away.
     Held {
-        /// The attempt to come.
+        /// The next attempt.
         attempt: u32,
         /// Why.
         why: Reason,
     },
-    /// Healed. Final.
+    /// A run succeeded. Final.
     Recovered {
         /// How.
         why: Reason,
     },
-    /// The budget is spent. Final, unless an operator reopens it.
+    /// A budget is used up, or a rule ignores the failure. Final, unless an operator reopens it.
     GivenUp {
-        /// Which budget.
+        /// Why.
         why: Reason,
     },
     /// An operator ended it. Final, unless an operator reopens it.
     Dismissed {
-        /// What the operator said.
+        /// The operator's reason.
         why: String,
     },
 }
 
 impl State {
-    /// The words for the states, in the order in which they are shown.
+    /// The names of the states, in the order in which they are shown.
     pub const NAMES: [&'static str; 8] = [
         "waiting",
         "triggering",
@@ -177,7 +179,7 @@ impl State {
         "dismissed",
     ];
 
-    /// The word for it.
+    /// Its name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Waiting { .. } => "waiting",
@@ -191,12 +193,12 @@ impl State {
         }
     }
 
-    /// True while a call may be under way, or may have been accepted unseen.
+    /// True while a call may be in progress, or may have been accepted.
     pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::Triggering { .. } | Self::InDoubt { .. })
     }
 
-    /// True for the states that nothing but an operator leaves.
+    /// True for the states that only an operator can change.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Recovered { .. } | Self::GivenUp { .. } | Self::Dismissed { .. })
     }
@@ -205,16 +207,16 @@ impl State {
 /// One step of a recovery: what it becomes, and the entry that says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The revision that must still be stored for the change to take effect; `None` for a new recovery.
+    /// The change applies only if this revision is still stored; `None` for a new recovery.
     pub from_revision: Option<u64>,
-    /// The recovery afterwards.
+    /// The new recovery.
     pub recovery: Recovery,
-    /// What the journal says.
+    /// The journal entry.
     pub entry: Entry,
 }
 
 impl Recovery {
-    /// The run to ask for next.
+    /// The run to re-trigger next.
     pub fn target(&self, policy: &RetryPolicy) -> &RunId {
         match self.attempts.last() {
             Some(last) if policy.target == Target::Latest && !self.ask_root => &last.issued,
@@ -227,15 +229,15 @@ impl Recovery {
         self.attempts.last().map_or(&self.root_run_id, |last| &last.issued)
     }
 
-    /// The newest issued run, where it is not the run to ask for: it may be at work again, or have
-    /// succeeded unseen.
+    /// The newest issued run, if it is not the run to re-trigger. It may be in progress again, or
+    /// may have succeeded unseen.
     pub fn unwatched(&self, policy: &RetryPolicy) -> Option<&RunId> {
         let last = &self.attempts.last()?.issued;
         (last != self.target(policy)).then_some(last)
     }
 
-    /// How long after the call a listing has to be taken to show that no run was made. After a refusal
-    /// that speaks for a run, it is looked for much longer.
+    /// How long after the call a listing must begin to show that there is no new run. After a refusal
+    /// that suggests a run, it is looked for much longer.
     pub fn confirmed_after(&self, policy: &RetryPolicy) -> Duration {
         match self.contested {
             true => policy.confirm_window.saturating_mul(LONG_LOOK),
@@ -243,12 +245,12 @@ impl Recovery {
         }
     }
 
-    /// True if a doubtful call of the attempt to come was taken for lost, and none was refused since.
+    /// True if a call in doubt of the next attempt was taken for lost, and none was refused since.
     pub(super) fn was_doubted(&self) -> bool {
         self.contested && self.refusals == 0
     }
 
-    /// The number of the attempt that is next or was last.
+    /// The number of the next or last attempt.
     pub fn attempt(&self) -> u32 {
         match &self.state {
             State::Waiting { attempt, .. }
@@ -260,16 +262,16 @@ impl Recovery {
         }
     }
 
-    /// After this no attempt is made, as it looks at `now`: the budget of time counts from the
-    /// failure of the root run and stands still during excused waits, up to [`EXCUSED_MAX`].
+    /// No attempt is made after this, as of `now`. The time budget starts when the root run fails,
+    /// and excused waits extend it, by at most [`EXCUSED_MAX`].
     pub fn deadline(&self, policy: &RetryPolicy, now: Timestamp) -> Timestamp {
         let lasting = self.excused_since.map_or(Duration::ZERO, |since| span(since, now));
         let excused = self.excused.saturating_add(lasting).min(EXCUSED_MAX);
         after(self.failed_at, policy.max_elapsed_time.saturating_add(excused))
     }
 
-    /// When it is given up for the time it took: once no attempt may be made any more, but no hold
-    /// ends before [`HELD_MIN`], because it waits for a person, who may be away for a weekend.
+    /// When it is given up because of the time it took: when the time budget ends. A hold does not
+    /// end before [`HELD_MIN`], because it waits for a person, who may be away for a weekend.
     pub(super) fn runs_out(&self, policy: &RetryPolicy, now: Timestamp) -> Timestamp {
         let deadline = self.deadline(policy, now);
         match self.state {
@@ -278,7 +280,7 @@ impl Recovery {
         }
     }
 
-    /// When the next re-trigger is due, where one is.
+    /// When the next re-trigger is due, if there is one.
     pub fn due(&self) -> Option<Timestamp> {
         match self.state {
             State::Waiting { due, .. } => Some(due),

@@ -1,4 +1,4 @@
-//! The steps that settle a doubt, and those that follow a run which was not issued for this call.
+//! The steps that resolve a doubt, and those that follow a run which this call did not create.
 
 use super::transitions::is_healed;
 use crate::domain::model::ids::RunId;
@@ -10,15 +10,14 @@ use crate::domain::model::verdict::{Refusal, Remedy};
 use crate::domain::policy::retry::WhenInDoubt;
 use crate::domain::recovery::{Candidate, Change, ListingEvidence, Recovery, State, Terms, Whose};
 
-/// How many late and complete listings must agree that no run was issued.
+/// How many late and complete listings must show that there is no new run.
 pub const ABSENCES_NEEDED: u32 = 2;
 
 impl Recovery {
-    /// `in doubt` → what the listing says. `None` while there is nothing new to say.
+    /// `in doubt` → the state that follows from the listing. `None` if it shows nothing new.
     ///
-    /// A run that is ours is adopted whenever it is seen. Absence is believed only from listings that
-    /// were complete and late enough, and only from two of them. A run that may be ours or not is then
-    /// left to a person.
+    /// A run that is ours is adopted as soon as it is seen. Absence counts only if two listings show
+    /// it, both complete and late enough. A run that may be ours or not is then left to a person.
     pub fn reconcile(
         &self,
         listing_evidence: &ListingEvidence,
@@ -27,7 +26,7 @@ impl Recovery {
         let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
         if let Some((found, more)) = listing_evidence.issued() {
             let reason = if more { Reason::SeveralCandidates } else { Reason::IssuedRunFound };
-            // After several refusals it may as well be somebody else's.
+            // After several refusals it may as well be someone else's.
             let ours = found.whose == Whose::Proven || !self.contested || self.refusals <= 1;
             return Some(match ours {
                 true => self.found(found, reason, terms),
@@ -64,7 +63,7 @@ impl Recovery {
         } else if terms.policy.when_in_doubt == WhenInDoubt::Hold {
             self.held(Reason::HeldInDoubt, terms)
         } else {
-            // Should it be listed later after all, or the next call be refused, this is remembered.
+            // Remembered in case it is listed later after all, or the next call is refused.
             let refusals = if self.contested { self.refusals } else { 0 };
             let doubted = Self { contested: true, refusals, ..self.clone() };
             doubted.schedule_at(*attempt, terms.now, Reason::NotListed, terms)
@@ -81,15 +80,15 @@ impl Recovery {
         change
     }
 
-    /// `in doubt` or `waiting` → `watching` a run that somebody else's re-trigger made: it is an attempt
-    /// like any other.
+    /// `in doubt` or `waiting` → `watching` a run that someone else's re-trigger created: it counts as an
+    /// attempt.
     fn followed(&self, run: &Candidate, terms: Terms<'_>) -> Change {
         let mut change = self.found(run, Reason::RetriedElsewhere, terms);
         change.entry.event = Event::Followed;
         change
     }
 
-    /// The run that was asked for, or will be.
+    /// The run that was re-triggered, or will be.
     pub(super) fn asked(&self, terms: Terms<'_>) -> RunId {
         match &self.state {
             State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
@@ -97,16 +96,16 @@ impl Recovery {
         }
     }
 
-    /// `in doubt` → `given up`, when listings have told nothing new for as long as the whole budget of
-    /// time, and that is spent: the dataflow was hidden or deleted, say.
+    /// `in doubt` → `given up`, if the time budget has ended and listings have shown nothing new
+    /// for as long as the whole budget. The dataflow may be hidden or deleted, for example.
     fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
         let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
         (long && self.is_out_of_time(terms.now, terms))
             .then(|| self.given_up(Reason::StillInDoubt, terms))
     }
 
-    /// `waiting` → `watching` the run to ask for, or the one issued last, which is at work again. `None`
-    /// in any other state.
+    /// `waiting` → `watching` the run to re-trigger, or the one issued last, which is in progress again.
+    /// `None` in any other state.
     pub fn watch_again(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { .. } = self.state else { return None };
         let mut change = self.watch(&run.id, run.etag.clone(), Reason::SameRunAtWork, terms);
@@ -115,7 +114,7 @@ impl Recovery {
     }
 
     /// `waiting` → `watching` a run that repeats this one: that of a call that was taken for lost, or
-    /// somebody else's. `None` in any other state.
+    /// someone else's. `None` in any other state.
     pub fn watch_elsewhere(&self, run: &Candidate, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { .. } = self.state else { return None };
         Some(match run.whose {
@@ -124,8 +123,8 @@ impl Recovery {
         })
     }
 
-    /// True if the run that was asked for, or the one issued last, should be read once more before
-    /// this refusal takes effect: it would end in the hands of a person.
+    /// True if the run that was re-triggered, or the one issued last, should be read once more before
+    /// this refusal takes effect, because a person would have to act on it.
     pub fn doubts_refusal(&self, refusal: &Refusal) -> bool {
         match refusal.remedy {
             Remedy::Hold => refusal.reason != Reason::DryRun,
@@ -134,8 +133,8 @@ impl Recovery {
         }
     }
 
-    /// `triggering` → what `run`, read after the call was refused, makes of it: it is healed, or at
-    /// work again. `None` if neither, and in any other state.
+    /// `triggering` → the state that follows from `run`, read after the call was refused: it succeeded,
+    /// or is in progress again. `None` if neither, and in any other state.
     pub fn refused_in_vain(
         &self,
         run: &Run,

@@ -1,4 +1,4 @@
-//! What rules make of a failure: now, or later, when the rules have changed meanwhile.
+//! What rules do with a failure: now, or later, if the rules have changed since.
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::journal::Event;
@@ -10,7 +10,8 @@ use crate::domain::recovery::{Change, Recovery, State};
 use jiff::Timestamp;
 
 impl Recovery {
-    /// What a failure leads to: attempt `attempt` after its backoff, or what a rule says instead.
+    /// What a failure leads to: attempt `attempt` after its backoff, or what a rule requires
+    /// instead.
     pub(in crate::domain) fn on_failure(
         &self,
         attempt: u32,
@@ -31,8 +32,8 @@ impl Recovery {
         change
     }
 
-    /// The recovery with the failure of its issued run, if `run` is that and has failed: what the
-    /// terms of the next step depend on.
+    /// The recovery with the failure of its issued run, if `run` is that run and has failed. The
+    /// terms of the next step depend on that failure.
     pub fn with_latest_failure(&self, run: Option<&Run>) -> Self {
         match run {
             Some(run) if run.status == RunStatus::Failed => {
@@ -42,8 +43,8 @@ impl Recovery {
         }
     }
 
-    /// `waiting` → what the rule makes of it, where that is not to re-trigger: a rule may be newer
-    /// than the wait. `None` in any other state, and for what an operator ordered.
+    /// `waiting` → the action of the rule, unless that is to re-trigger: a rule may be newer than
+    /// the wait. `None` in any other state, and if an operator requested the attempt.
     pub fn overruled(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { .. } = self.state else { return None };
         match terms.action() {
@@ -54,7 +55,7 @@ impl Recovery {
         }
     }
 
-    /// `held` → `given up`, because a rule says by now to leave such failures alone. `None` otherwise.
+    /// `held` → `given up`, because a rule now ignores such failures. `None` otherwise.
     pub fn ignored(&self, terms: Terms<'_>) -> Option<Change> {
         let held = matches!(self.state, State::Held { .. });
         (held && terms.action() == Action::Ignore)

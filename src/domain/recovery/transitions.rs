@@ -1,9 +1,9 @@
 //! The steps of a recovery: every arrow of the picture in [`crate::domain::recovery`] is one method here.
 //!
-//! Each takes what was seen and gives a [`Change`]: the recovery as it is afterwards and the journal
-//! entry that says why. Nothing here knows how a change is stored. Those of rules are in
-//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`], those
-//! that settle a doubt in [`crate::domain::recovery::reconcile`], those an operator orders in
+//! Each takes what was read and returns a [`Change`]: the new recovery and the journal entry that
+//! says why. Nothing here knows how a change is stored. The transitions of rules are in
+//! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`],
+//! those that resolve a doubt in [`crate::domain::recovery::reconcile`], those of operators in
 //! [`crate::domain::recovery::operator`].
 
 use crate::domain::model::failure::Failure;
@@ -21,8 +21,8 @@ use std::time::Duration;
 const LOOKED: u32 = 2;
 
 impl Recovery {
-    /// Takes on `run`, which failed at `failed_at`: due after the first delay, held where a rule says
-    /// so, or given up at once where the budget is spent before that.
+    /// Adopts `run`, which failed at `failed_at`: due after the first delay, held if a rule holds
+    /// it, or given up at once if a budget is used up before it is due.
     pub fn adopt(
         run: &Run,
         failed_at: Timestamp,
@@ -64,11 +64,11 @@ impl Recovery {
         Some(self.become_state(state, Event::Begun, Reason::Due, terms))
     }
 
-    /// `triggering` → what the platform's answer makes of it. `None` in any other state.
+    /// `triggering` → the state that follows from Adobe's answer. `None` in any other state.
     pub fn settle(&self, verdict: &Verdict, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
         let mut change = match verdict {
-            // The answer may be the "updated" run itself: accepted, but the new run is not named.
+            // The answer may name the failed run itself: accepted, but the new run is unknown.
             Verdict::Accepted { run, .. } if run == asked => {
                 self.new_doubt(*attempt, asked, *since, Reason::NoRunId, terms)
             }
@@ -81,7 +81,7 @@ impl Recovery {
                 change
             }
             Verdict::Refused(refusal) => self.refused(*attempt, asked, refusal, terms),
-            // It was due when it was begun, and it is due still.
+            // It was due when the call began, and it still is.
             Verdict::NotSent { reason, detail } => {
                 let state = State::Waiting { attempt: *attempt, due: *since };
                 let mut change = self.become_state(state, Event::Postponed, *reason, terms);
@@ -94,13 +94,13 @@ impl Recovery {
         Some(change)
     }
 
-    /// `triggering` → `in doubt`, for an intent that was found without an outcome. `None` in any other state.
+    /// `triggering` → `in doubt`, for an intent without an outcome. `None` in any other state.
     pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
         Some(self.new_doubt(*attempt, asked, *since, Reason::Interrupted, terms))
     }
 
-    /// `waiting` or `held` → `given up`, when the time for another attempt has passed; `None` before.
+    /// `waiting` or `held` → `given up`, if the time for another attempt is over; otherwise `None`.
     pub fn run_out(&self, terms: Terms<'_>) -> Option<Change> {
         let idle = match self.state {
             State::Waiting { due, .. } => due <= terms.now,
@@ -111,13 +111,16 @@ impl Recovery {
         (idle && spent).then(|| self.given_up(Reason::TimeSpent, terms))
     }
 
-    /// `watching` → what the issued run, just read, makes of it. `None` while it is under way. The
-    /// recovery has to be [`facing`](Self::facing) the run.
+    /// `watching` → the state that follows from the new run, which was just read. `None` while it
+    /// is in progress. Call it on [`with_latest_failure`](Self::with_latest_failure).
     pub fn follow(&self, run: Option<&Run>, terms: Terms<'_>) -> Option<Change> {
         let State::Watching { attempt, since, .. } = &self.state else { return None };
         match run.map(|run| (&run.status, run)) {
             Some((RunStatus::Succeeded, _)) => {
                 Some(self.recovered(Reason::IssuedRunSucceeded, terms))
+            }
+            Some((RunStatus::PartiallySucceeded, _)) => {
+                Some(self.recovered(Reason::PartialSuccess, terms))
             }
             Some((RunStatus::Failed, run)) => {
                 let failed_at = run.failed_at().unwrap_or(terms.now).min(terms.now);
@@ -133,8 +136,9 @@ impl Recovery {
         }
     }
 
-    /// `waiting` or `held` → `recovered`, when the run to ask for is read and no longer failed.
-    /// A run that somebody else set to work again is left alone until it ends. `None` otherwise.
+    /// `waiting` or `held` → `recovered`, if the run to re-trigger was read and is no longer
+    /// failed. If someone else re-triggered it and it is in progress, it is left until it ends.
+    /// `None` otherwise.
     pub fn healed_elsewhere(&self, run: &Run, terms: Terms<'_>) -> Option<Change> {
         let open = matches!(self.state, State::Waiting { .. } | State::Held { .. });
         (open && is_healed(run, terms)).then(|| self.recovered(Reason::HealedElsewhere, terms))
@@ -151,8 +155,9 @@ impl Recovery {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
     }
 
-    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the wait of its
-    /// last refusal, in case the platform's word and its deed differ. `None` in any other state.
+    /// `held` → `waiting`, because the cause of the hold is gone: due now, or after the delay of
+    /// its last refusal, in case what Adobe reports and what it does differ. `None` in any other
+    /// state.
     pub fn resume(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Held { attempt, .. } = self.state else { return None };
         let wait = match self.refusals {
@@ -174,7 +179,7 @@ impl Recovery {
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
             }
-            // Looked for and not found, and refused again: for what an operator ordered no time runs out.
+            // Looked for, not found and refused again: a request of an operator has no time budget.
             Remedy::Reread if self.ordered && self.contested && self.refusals >= LOOKED => {
                 refused.given_up(Reason::NotRetriggerable, terms)
             }
@@ -183,7 +188,7 @@ impl Recovery {
                 refused.ask_root |= !is_root;
                 refused.doubt(attempt, asked, terms.now, Reason::PerhapsRetriggered, terms)
             }
-            // Adobe does not say whether an issued run may be re-triggered itself: ask for the root run once.
+            // Adobe does not document whether a new run may be re-triggered: try the root run once.
             Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
                 refused.ask_root = true;
                 refused.schedule_at(attempt, after(terms.now, wait(None)), reason, terms)
@@ -228,7 +233,7 @@ impl Recovery {
         change
     }
 
-    /// A doubt about the call just made, whatever was suspected before.
+    /// A doubt about the call just made; earlier suspicions end.
     fn new_doubt(
         &self,
         attempt: u32,
@@ -253,7 +258,8 @@ impl Recovery {
         self.become_state(state, Event::InDoubt, reason, terms)
     }
 
-    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up where a budget is spent.
+    /// Waits for attempt `attempt` with its backoff, counted from `failed_at`; gives up if a budget
+    /// is used up.
     pub(super) fn schedule_attempt(
         &self,
         attempt: u32,
@@ -335,7 +341,7 @@ impl Recovery {
             State::Held { why: Reason::KeepsFailing | Reason::Paused, .. } => Some(terms.now),
             _ => None,
         };
-        // An excused wait ends with the waiting.
+        // An excused wait ends when the recovery stops waiting.
         let waits =
             matches!(self.state, State::Waiting { .. }) && matches!(state, State::Waiting { .. });
         let recovery = if waits { self.clone() } else { self.with_wait_ended(terms.now) };
@@ -346,8 +352,7 @@ impl Recovery {
     }
 }
 
-/// True for a run that calls for no re-trigger any more.
+/// True for a run that needs no re-trigger any more.
 pub(super) fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
-    run.status == RunStatus::Succeeded
-        && !(terms.policy.retry_empty_success && run.succeeded_empty())
+    run.status.is_success() && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }

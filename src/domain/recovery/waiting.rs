@@ -1,8 +1,8 @@
 //! Waiting beyond the backoff: in a quiet window, or behind others.
 //!
-//! Most of these waits are *excused*: the clock of the budget of time stands still meanwhile, so that
-//! what has to wait is delayed and not dropped. Those that a pass did not read are marked by the store,
-//! all in one statement; here are the steps of those that it read.
+//! Most of these waits are *excused*: they extend the time budget, so that what must wait is
+//! delayed and not dropped. The store marks all recoveries that a pass did not read, in one
+//! statement. The steps of those that it read are here.
 
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 impl Recovery {
-    /// `waiting` → `waiting` until the quiet is over; `given up` where that takes longer than the
-    /// budget. `None` in any other state.
+    /// `waiting` → `waiting` until the end of the quiet window; `given up` if that is after the end
+    /// of the budget. `None` in any other state.
     pub fn postpone_for_quiet(&self, pause: Pause, terms: Terms<'_>) -> Option<Change> {
         let State::Waiting { attempt, .. } = self.state else { return None };
         let due = after(pause.until, terms.jitter.spread(&self.root_run_id, pause.spread));
@@ -31,8 +31,8 @@ impl Recovery {
         Some(change)
     }
 
-    /// A due re-trigger that has to wait, for the reason `why`: the change that lets the clock of the
-    /// budget stand still, or go on. `None` where it does as it should.
+    /// A due re-trigger that must wait, for the reason `why`: the change that starts or ends an
+    /// excused wait. `None` if nothing changes.
     pub fn wait_for(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
         let behind_others = [
             Reason::RateLimited,
@@ -54,14 +54,14 @@ impl Recovery {
         Some(change)
     }
 
-    /// With the excused wait that lasts, if one does, ended at `now`.
+    /// The recovery with its current excused wait, if any, ended at `now`.
     pub(in crate::domain) fn with_wait_ended(&self, now: Timestamp) -> Self {
         let lasting = self.excused_since.map_or(Duration::ZERO, |since| span(since, now));
         let excused = self.excused.saturating_add(lasting);
         Self { excused, excused_since: None, ..self.clone() }
     }
 
-    /// The journal's word for a re-trigger that is due and has to wait.
+    /// The journal entry for a re-trigger that is due and must wait.
     pub(in crate::domain) fn postponed(&self, why: Reason, terms: Terms<'_>) -> Entry {
         let mut entry = self.become_state(self.state.clone(), Event::Postponed, why, terms).entry;
         entry.due = self.due();

@@ -2,13 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::field::Field;
-use super::field::Filterable;
-use super::field::Kind;
-use super::field::Resource;
-use super::field::Value;
-use crate::simulator::quirks::FlowIdList;
-use crate::simulator::quirks::Quirks;
+use super::field::{Field, Filterable, Kind, Resource, Value};
+use crate::simulator::quirks::{FlowIdList, Quirks};
 use crate::simulator::refusal::Refusal;
 
 /// A test that a record must pass.
@@ -22,49 +17,43 @@ pub(super) struct Condition {
 enum Test {
     AnyOf(HashSet<String>),
     AnyOfIgnoringCase(Vec<String>),
-    AnyTime(Vec<i64>),
-    Time(Comparison, i64),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Comparison {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Operator {
-    Equal,
-    Order(Comparison),
+    Before(i64),
+    After(i64),
 }
 
 impl Condition {
-    /// `None` for a projection (`property=name,id`), which this service ignores.
-    pub(super) fn parse(
-        resource: Resource,
-        text: &str,
-        quirks: &Quirks,
-    ) -> Result<Option<Self>, Refusal> {
+    pub(super) fn parse(resource: Resource, text: &str, quirks: &Quirks) -> Result<Self, Refusal> {
         let in_path = |c: char| c.is_ascii_alphanumeric() || "_.[]:-".contains(c);
-        let Some(end) = text.find(|c| !in_path(c)) else { return Ok(None) };
+        let end = text.find(|c| !in_path(c)).unwrap_or(text.len());
         let (path, rest) = text.split_at(end);
-        if rest.starts_with(',') {
-            return Ok(None);
-        }
         let (operator, values) = split_operator(rest)?;
         let field = Field::parse(resource, path)?;
         if field == Field::Updated && quirks.updated_at_filter_refused {
             return Err(Refusal::bad_request(1449, "updatedAt is not a valid field."));
         }
-        let values = if field == Field::FlowId && quirks.flow_id_list == FlowIdList::Literal {
-            vec![values]
-        } else {
-            values.split(',').collect()
+        let test = match (operator, field.kind()) {
+            ("==", Kind::Text)
+                if field == Field::FlowId && quirks.flow_id_list == FlowIdList::Literal =>
+            {
+                Test::AnyOf(HashSet::from([values.to_owned()]))
+            }
+            ("==", Kind::State) if !quirks.status_filter_case_sensitive => {
+                Test::AnyOfIgnoringCase(values.split(',').map(str::to_owned).collect())
+            }
+            ("==", Kind::Text | Kind::State) => {
+                Test::AnyOf(values.split(',').map(str::to_owned).collect())
+            }
+            ("<", Kind::Time) => Test::Before(time(field, values)?),
+            (">", Kind::Time) => Test::After(time(field, values)?),
+            (_, Kind::Text) if field == Field::Id => {
+                return Err(Refusal::bad_request(1448, "id supports only the operator ==."));
+            }
+            _ => {
+                let message = format!("{path} does not support the operator {operator}.");
+                return Err(Refusal::bad_request(1454, message));
+            }
         };
-        let values: Vec<&str> = values.into_iter().map(unquote).collect();
-        Test::new(field, operator, &values, quirks).map(|test| Some(Self { field, test }))
+        Ok(Self { field, test })
     }
 
     pub(super) fn any_of(&self, field: Field) -> Option<&HashSet<String>> {
@@ -81,84 +70,33 @@ impl Condition {
             (Test::AnyOfIgnoringCase(values), Value::Text(text)) => {
                 values.iter().any(|value| value.eq_ignore_ascii_case(text))
             }
-            (Test::AnyTime(values), Value::Time(at)) => values.contains(&at),
-            (Test::Time(comparison, bound), Value::Time(at)) => comparison.holds(at, *bound),
+            (Test::Before(bound), Value::Time(at)) => at < *bound,
+            (Test::After(bound), Value::Time(at)) => at > *bound,
             _ => false,
         }
     }
 }
 
-impl Test {
-    fn new(
-        field: Field,
-        operator: Operator,
-        values: &[&str],
-        quirks: &Quirks,
-    ) -> Result<Self, Refusal> {
-        match (operator, field.kind()) {
-            (Operator::Equal, Kind::State) if !quirks.status_filter_case_sensitive => {
-                Ok(Self::AnyOfIgnoringCase(values.iter().map(|v| (*v).to_owned()).collect()))
-            }
-            (Operator::Equal, Kind::Text | Kind::State) => {
-                Ok(Self::AnyOf(values.iter().map(|v| (*v).to_owned()).collect()))
-            }
-            (Operator::Equal, Kind::Time) => {
-                let times = values.iter().map(|value| time(field, value));
-                times.collect::<Result<_, _>>().map(Self::AnyTime)
-            }
-            (Operator::Order(comparison), Kind::Time) => match values {
-                [value] => Ok(Self::Time(comparison, time(field, value)?)),
-                _ => Err(Refusal::bad_request(1443, "Only == takes several values.")),
-            },
-            (Operator::Order(_), _) if field == Field::Id => {
-                Err(Refusal::bad_request(1448, "id can only be compared by ==."))
-            }
-            (Operator::Order(_), _) => {
-                Err(Refusal::bad_request(1454, "This type of value cannot be ordered."))
-            }
+/// The operator, and the values after it.
+fn split_operator(text: &str) -> Result<(&str, &str), Refusal> {
+    let length = match text.as_bytes() {
+        [b'=', b'=', ..] => 2,
+        [b'<' | b'>', ..] => 1,
+        [b'~', ..] => {
+            return Err(Refusal::bad_request(1440, "The operator ~ is not implemented."));
         }
-    }
-}
-
-impl Comparison {
-    fn holds(self, value: i64, bound: i64) -> bool {
-        match self {
-            Self::Less => value < bound,
-            Self::LessOrEqual => value <= bound,
-            Self::Greater => value > bound,
-            Self::GreaterOrEqual => value >= bound,
-        }
-    }
-}
-
-fn split_operator(text: &str) -> Result<(Operator, &str), Refusal> {
-    let operators = [
-        ("==", Operator::Equal),
-        ("<=", Operator::Order(Comparison::LessOrEqual)),
-        (">=", Operator::Order(Comparison::GreaterOrEqual)),
-        ("<", Operator::Order(Comparison::Less)),
-        (">", Operator::Order(Comparison::Greater)),
-    ];
-    let known = operators
-        .into_iter()
-        .find_map(|(sign, operator)| text.strip_prefix(sign).map(|values| (operator, values)));
-    match known {
-        Some(split) => Ok(split),
-        None if text.starts_with('~') => {
-            Err(Refusal::bad_request(1440, "The operator ~ is not implemented."))
-        }
-        None => Err(Refusal::bad_request(1450, "The filter has no valid operator.")),
-    }
-}
-
-/// Adobe's pages show values both bare and in double quotes.
-fn unquote(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+        _ => return Err(Refusal::bad_request(1450, "The filter has no valid operator.")),
+    };
+    Ok(text.split_at(length))
 }
 
 fn time(field: Field, value: &str) -> Result<i64, Refusal> {
     value.parse().map_err(|_| {
-        let number = if field == Field::Created { 1452 } else { 1454 };
+        let number = match field {
+            _ if value.contains(',') => 1443,
+            Field::Created => 1452,
+            _ => 1454,
+        };
         Refusal::bad_request(number, format!("{value} is not a time in epoch milliseconds."))
     })
 }

@@ -1,16 +1,16 @@
-//! The properties that lists can be filtered and ordered by.
+//! The properties that lists can be filtered by.
 
 use crate::simulator::refusal::Refusal;
 
-/// What is listed.
+/// The kind of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Resource {
+pub(crate) enum Resource {
     Flows,
     Runs,
 }
 
 impl Resource {
-    /// Items of a page when no limit is given. Undocumented; a public wrapper asks for few, too.
+    /// Items of a page when no limit is given. Undocumented.
     pub(super) fn default_limit(self) -> usize {
         match self {
             Self::Flows => 20,
@@ -29,19 +29,13 @@ impl Resource {
 
 /// A property of a flow or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Field {
+pub(crate) enum Field {
     Id,
-    Name,
-    State,
     FlowId,
-    FlowSpecId,
     IsSourceFlow,
     IsDestinationFlow,
-    LastRunState,
-    LastRunStarted,
     Status,
     Started,
-    Completed,
     Created,
     Updated,
 }
@@ -50,7 +44,7 @@ pub(in crate::simulator) enum Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
-    /// A word of state, whose case may not matter.
+    /// A status; [`Quirks`](crate::simulator::Quirks) decide whether its case matters.
     State,
     /// Epoch milliseconds.
     Time,
@@ -58,88 +52,41 @@ pub(super) enum Kind {
 
 /// The value of a property.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::simulator) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Text(&'a str),
     Time(i64),
     Absent,
 }
 
 /// Something with properties.
-pub(in crate::simulator) trait Filterable {
+pub(crate) trait Filterable {
     fn value(&self, field: Field) -> Value<'_>;
 }
 
-/// Published, but not filterable here.
-const UNHANDLED: [&str; 8] = [
-    "metrics.",
-    "activities",
-    "sourceConnectionIds",
-    "targetConnectionIds",
-    "inheritedAttributes.",
-    "transformations",
-    "scheduleParams.",
-    "created",
-];
-
 impl Field {
     pub(super) fn parse(resource: Resource, path: &str) -> Result<Self, Refusal> {
-        let field = match resource {
-            Resource::Runs => Self::of_run(path),
-            Resource::Flows => Self::of_flow(path),
-        };
-        field.ok_or_else(|| {
-            let known = UNHANDLED.iter().any(|start| path.starts_with(start));
-            let number = if known { 1423 } else { 1449 };
-            Refusal::bad_request(number, format!("Filtering by the field {path} is not possible."))
-        })
-    }
-
-    fn of_run(path: &str) -> Option<Self> {
-        Some(match path {
-            "id" => Self::Id,
-            "flowId" => Self::FlowId,
-            "flowSpec.id" => Self::FlowSpecId,
-            // Published nowhere, and yet documented as a filter.
-            "state" => Self::State,
-            "metrics.statusSummary.status" => Self::Status,
-            "metrics.durationSummary.startedAtUTC" => Self::Started,
-            "metrics.durationSummary.completedAtUTC" => Self::Completed,
-            "createdAt" => Self::Created,
-            "updatedAt" => Self::Updated,
-            _ => return None,
-        })
-    }
-
-    fn of_flow(path: &str) -> Option<Self> {
-        Some(match path {
-            "id" => Self::Id,
-            "name" => Self::Name,
-            "state" => Self::State,
-            "flowSpec.id" => Self::FlowSpecId,
-            "inheritedAttributes.properties.isSourceFlow" => Self::IsSourceFlow,
-            "inheritedAttributes.properties.isDestinationFlow" => Self::IsDestinationFlow,
-            "lastRunDetails.state" => Self::LastRunState,
-            "lastRunDetails.startedAtUTC" => Self::LastRunStarted,
-            "createdAt" => Self::Created,
-            "updatedAt" => Self::Updated,
-            _ => return None,
+        use Resource::{Flows, Runs};
+        Ok(match (resource, path) {
+            (_, "id") => Self::Id,
+            (_, "createdAt") => Self::Created,
+            (_, "updatedAt") => Self::Updated,
+            (Runs, "flowId") => Self::FlowId,
+            (Runs, "metrics.statusSummary.status") => Self::Status,
+            (Runs, "metrics.durationSummary.startedAtUTC") => Self::Started,
+            (Flows, "inheritedAttributes.properties.isSourceFlow") => Self::IsSourceFlow,
+            (Flows, "inheritedAttributes.properties.isDestinationFlow") => Self::IsDestinationFlow,
+            _ => {
+                let message = format!("{path} is not a valid field.");
+                return Err(Refusal::bad_request(1449, message));
+            }
         })
     }
 
     pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Id
-            | Self::Name
-            | Self::FlowId
-            | Self::FlowSpecId
-            | Self::IsSourceFlow
-            | Self::IsDestinationFlow => Kind::Text,
-            Self::State | Self::Status | Self::LastRunState => Kind::State,
-            Self::Started
-            | Self::Completed
-            | Self::Created
-            | Self::Updated
-            | Self::LastRunStarted => Kind::Time,
+            Self::Id | Self::FlowId | Self::IsSourceFlow | Self::IsDestinationFlow => Kind::Text,
+            Self::Status => Kind::State,
+            Self::Started | Self::Created | Self::Updated => Kind::Time,
         }
     }
 }

@@ -1,13 +1,11 @@
-//! The query language of Flow Service lists: filters, order, pages, count.
+//! The query language of Flow Service lists, as far as flowmend and aepp use it: filters, pages, count.
 //!
-//! Queries are parsed into fields and tests once and then run against the world itself, never
-//! against rendered JSON: a world of tens of thousands of runs answers in milliseconds. Everything
-//! documented as an error is one here, with its documented code, so that a client which asks for
-//! something Adobe would refuse is found out.
+//! A query is parsed once and then run against the world itself, not against JSON, so that a world of
+//! tens of thousands of runs answers in milliseconds. Other parts of the language (`orderby`, more
+//! properties and operators) are refused. Refusals have the codes that Adobe documents.
 
 mod condition;
 mod field;
-mod order;
 mod page;
 mod params;
 #[cfg(test)]
@@ -15,27 +13,21 @@ mod tests;
 
 use std::collections::HashSet;
 
-use super::quirks::FlowIdList;
-use super::quirks::Quirks;
-use super::refusal::Refusal;
+use crate::simulator::quirks::{FlowIdList, Quirks};
+use crate::simulator::refusal::Refusal;
 use condition::Condition;
-use order::Order;
 use params::Params;
 
-pub(super) use field::Field;
-pub(super) use field::Filterable;
-pub(super) use field::Resource;
-pub(super) use field::Value;
+pub(super) use field::{Field, Filterable, Resource, Value};
 pub(super) use params::replay_token;
 
-/// A parsed and permitted query.
+/// A valid query.
 #[derive(Debug)]
 pub(super) struct Query {
     conditions: Vec<Condition>,
-    order: Option<Order>,
     limit: usize,
     offset: usize,
-    /// Only the number of matches is wanted.
+    /// Return only the number of matches.
     pub(super) count: bool,
     params: Params,
 }
@@ -48,10 +40,8 @@ impl Query {
             .property
             .iter()
             .map(|text| Condition::parse(resource, text, quirks))
-            .filter_map(Result::transpose)
             .collect::<Result<Vec<_>, _>>()?;
         let query = Self {
-            order: params.orderby.as_deref().map(|t| Order::parse(resource, t)).transpose()?,
             limit: params.limit(resource.default_limit(), quirks.page_cap)?,
             count: params.count()?,
             conditions,
@@ -74,12 +64,12 @@ impl Query {
         Ok(())
     }
 
-    /// The values that a field must have one of, if the query says so.
+    /// The accepted values of a field, if the query names them.
     pub(super) fn any_of(&self, field: Field) -> Option<&HashSet<String>> {
         self.conditions.iter().find_map(|condition| condition.any_of(field))
     }
 
-    /// Whether a record is asked for.
+    /// Whether a record meets all conditions.
     pub(super) fn matches(&self, record: &impl Filterable) -> bool {
         self.conditions.iter().all(|condition| condition.matches(record))
     }

@@ -1,48 +1,32 @@
 //! Pages of matches.
 //!
-//! Pages are not a snapshot: a page is "skip so many of the newest", as in the real service, so a
-//! record that comes into being between two pages pushes another onto both of them. A client has to
-//! remove duplicates; it misses nothing.
+//! Pages are not a snapshot. As in the real service, a page is "skip N of the newest", so a record
+//! that is created between two requests pushes another one onto both pages. A client must remove
+//! duplicates; it misses nothing.
 
 use super::Query;
-use super::field::Filterable;
-use super::field::Resource;
+use super::field::{Filterable, Resource};
 
 /// One page.
 #[derive(Debug)]
-pub(in crate::simulator) struct Page<R> {
-    pub(in crate::simulator) items: Vec<R>,
+pub(crate) struct Page<R> {
+    pub(crate) items: Vec<R>,
     /// `href` of the next page, unless this is the last.
-    pub(in crate::simulator) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl Query {
-    /// How many of `records` match.
-    pub(in crate::simulator) fn count_of<R: Filterable>(
-        &self,
-        records: impl Iterator<Item = R>,
-    ) -> usize {
-        records.filter(|record| self.matches(record)).count()
-    }
-
-    /// The page asked for, of `records`, which come newest first.
-    pub(in crate::simulator) fn page_of<R: Filterable>(
+    /// The page of `records` that the query asks for; `records` are newest first.
+    pub(crate) fn page_of<R: Filterable>(
         &self,
         resource: Resource,
         records: impl Iterator<Item = R>,
         href_repeats_filters: bool,
     ) -> Page<R> {
         let matches = records.filter(|record| self.matches(record));
-        // One more than wanted tells whether there is a next page.
+        // One more than the limit shows whether there is a next page.
         let wanted = self.limit + 1;
-        let mut items: Vec<R> = match &self.order {
-            None => matches.skip(self.offset).take(wanted).collect(),
-            Some(order) => {
-                let mut all: Vec<R> = matches.collect();
-                all.sort_by(|a, b| order.compare(a, b));
-                all.into_iter().skip(self.offset).take(wanted).collect()
-            }
-        };
+        let mut items: Vec<R> = matches.skip(self.offset).take(wanted).collect();
         let more = items.len() > self.limit;
         items.truncate(self.limit);
         let next = more

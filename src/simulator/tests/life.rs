@@ -3,15 +3,9 @@
 use reqwest::Method;
 
 use super::*;
-use crate::simulator::Cause;
-use crate::simulator::Failure;
-use crate::simulator::FlowState;
-use crate::simulator::Outcome;
-use crate::simulator::RunStatus;
-use crate::simulator::Spec;
-use crate::simulator::view::FlowView;
-use crate::simulator::wire::FlowItem;
-use crate::simulator::wire::RunItem;
+use crate::simulator::wire::view::FlowView;
+use crate::simulator::wire::{FlowItem, RunItem};
+use crate::simulator::{Cause, Failure, FlowState, Outcome, Spec};
 
 const RUN_TIME: Duration = Duration::from_secs(60);
 
@@ -35,14 +29,15 @@ async fn a_re_trigger_issues_a_new_run_that_ends_later_and_leaves_the_old_one_fa
 
     let run = bench.get_json(&format!("/runs/{new_run}")).await;
     assert_eq!(run["items"][0]["createdClient"], "simulated-client");
-    let books = bench.simulator.books();
-    let [call] = books.accepted_for_root("failed-run")[..] else { panic!("one call") };
+    let ledger = bench.simulator.ledger();
+    let [call] = &ledger.retriggers[..] else { panic!("one call") };
+    assert_eq!(call.root_run, "failed-run");
     assert!(call.answered);
     assert_eq!(call.new_run_id(), Some(new_run));
 }
 
 #[tokio::test]
-async fn a_failure_heals_after_as_many_re_triggers_as_it_was_told_whatever_run_is_asked_for() {
+async fn a_failure_heals_after_its_number_of_re_triggers_of_any_run_in_the_chain() {
     let mut world = World::empty(1, start_time());
     let flow = world.add_flow(FlowSetup::batch("late-files"));
     world.add_run(RunSetup::failed(&flow).with_id("root").heals_after(3)).unwrap();
@@ -56,10 +51,10 @@ async fn a_failure_heals_after_as_many_re_triggers_as_it_was_told_whatever_run_i
     assert_eq!(bench.status_of(&first).await, "failed");
     assert_eq!(bench.status_of(&second).await, "failed");
     assert_eq!(bench.status_of(&third).await, "success");
-    let books = bench.simulator.books();
-    let ordinals: Vec<u32> = books
-        .accepted_for_root("root")
-        .iter()
+    let ledger = bench.simulator.ledger();
+    let ordinals: Vec<u32> = ledger
+        .accepted()
+        .filter(|call| call.root_run == "root")
         .filter_map(|call| match call.outcome {
             Outcome::Accepted { ordinal, .. } => Some(ordinal),
             Outcome::Refused { .. } => None,
@@ -98,10 +93,10 @@ async fn what_cannot_be_re_triggered_is_refused_by_its_documented_code() {
         world.add_run(RunSetup::failed(&flow).with_id(name)).unwrap();
     }
     world.add_run(RunSetup::succeeded(&flow).with_id("success")).unwrap();
-    world.add_run(RunSetup::in_progress(&flow).with_id("busy")).unwrap();
+    world.add_run(in_progress(&flow).with_id("busy")).unwrap();
     let bench = Bench::with(world).await;
     for (run, expected) in [
-        ("nobody", "1439-404"),
+        ("missing", "1439-404"),
         ("stream", "1333-400"),
         ("export", "1333-400"),
         ("marketo", "1333-400"),
@@ -114,8 +109,8 @@ async fn what_cannot_be_re_triggered_is_refused_by_its_documented_code() {
     }
     let other_op = bench.request(Method::POST, "/runs/failed-run/action?op=RE_TRIGGER");
     assert_eq!(code(other_op.send().await.unwrap()).await, "1401-400");
-    assert_eq!(bench.simulator.books().accepted().count(), 0);
-    assert_eq!(bench.simulator.books().retriggers.len(), 9);
+    assert_eq!(bench.simulator.ledger().accepted().count(), 0);
+    assert_eq!(bench.simulator.ledger().retriggers.len(), 9);
 }
 
 #[tokio::test]
@@ -131,7 +126,8 @@ async fn a_run_that_is_being_retried_is_refused_until_the_issued_run_has_ended()
 async fn a_success_without_records_may_be_re_triggered() {
     let mut world = World::empty(1, start_time());
     let flow = world.add_flow(FlowSetup::batch("empty"));
-    world.add_run(RunSetup::succeeded(&flow).with_id("empty").with_records(0)).unwrap();
+    let setup = RunSetup { records: 0, ..RunSetup::succeeded(&flow) };
+    world.add_run(setup.with_id("empty")).unwrap();
     let bench = Bench::with(world).await;
     assert_eq!(bench.retrigger("empty").await.status(), 200);
 }
@@ -153,7 +149,7 @@ fn a_person_re_triggers_under_the_name_of_the_user_interface() {
     assert_eq!(world.person_retriggers("failed-run"), Err("1387-400".to_owned()));
     let (_, run) = world.run_in("prod", &id).unwrap();
     assert_eq!(run.author.client(), "exc_app");
-    assert_eq!(world.books.accepted_for_root("failed-run")[0].by, "exc_app");
+    assert_eq!(world.ledger.retriggers[0].by, "exc_app");
 }
 
 #[test]
@@ -173,7 +169,7 @@ fn a_schedule_produces_runs_and_a_leap_of_the_clock_at_most_a_day_of_them() {
 fn a_run_that_changes_is_updated() {
     let mut world = World::empty(1, start_time());
     let flow = world.add_flow(FlowSetup::batch("one"));
-    let setup = RunSetup::in_progress(&flow).with_codes(&["CONNECTOR-2001-500"], &["133"]);
+    let setup = in_progress(&flow).with_codes(&["CONNECTOR-2001-500"], &["133"]);
     let id = world.add_run(setup).unwrap();
     let before = world.run_in("prod", &id).unwrap().1.clone();
     world.advance(start_time() + 2 * RUN_TIME);
@@ -187,25 +183,13 @@ fn a_run_that_changes_is_updated() {
 fn a_run_ended_by_hand_stays_ended() {
     let mut world = World::empty(1, start_time());
     let flow = world.add_flow(FlowSetup::batch("one"));
-    let id = world.add_run(RunSetup::in_progress(&flow)).unwrap();
-    world.end_run(&id, Some(Failure::with_codes(&["CONNECTOR-1001-500"], &[])));
-    let ended = world.run_in("prod", &id).unwrap().1.etag();
-    world.end_run(&id, None);
+    let id = world.add_run(in_progress(&flow)).unwrap();
+    let key = world.runs.key_of(&id).unwrap();
+    world.runs.get_mut(key).unwrap().status = RunStatus::Failed;
+    let ended = world.runs.get(key).unwrap().etag();
     world.advance(start_time() + 2 * RUN_TIME);
-    assert_eq!(world.run_status(&id), Some(RunStatus::Failed));
-    assert_eq!(world.run_in("prod", &id).unwrap().1.etag(), ended);
-}
-
-#[test]
-fn the_census_knows_who_is_not_healed() {
-    let mut world = world_with_failed_run();
-    let flow = world.add_flow(FlowSetup::batch("hopeless"));
-    world.add_run(RunSetup::failed(&flow).heals_after(Failure::NEVER)).unwrap();
-    assert_eq!(world.unhealed(), ["failed-run"]);
-    world.person_retriggers("failed-run").unwrap();
-    assert_eq!(world.unhealed(), ["failed-run"]);
-    world.advance(start_time() + 2 * RUN_TIME);
-    assert!(world.unhealed().is_empty());
+    let run = world.runs.get(key).unwrap();
+    assert_eq!((run.status, run.etag()), (RunStatus::Failed, ended));
 }
 
 #[test]

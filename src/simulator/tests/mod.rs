@@ -1,4 +1,4 @@
-//! The simulator, held against what Adobe documents, from outside and over real sockets.
+//! The simulator against what Adobe documents, over real sockets.
 
 mod faults;
 mod gate;
@@ -6,21 +6,15 @@ mod life;
 mod quirks;
 mod scenarios;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::RequestBuilder;
-use reqwest::Response;
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::FlowSetup;
-use super::RunSetup;
-use super::Simulator;
-use super::World;
+use super::{FlowSetup, RunSetup, RunStatus, Simulator, World};
 use crate::clock::Clock;
 
 /// When every test begins.
@@ -30,7 +24,7 @@ pub(super) fn start_time() -> Timestamp {
     START.parse().unwrap()
 }
 
-/// A clock that moves when it is told to.
+/// A clock that moves only when a test moves it.
 #[derive(Debug)]
 struct HandClock(Mutex<Timestamp>);
 
@@ -53,7 +47,7 @@ impl Clock for HandClock {
     async fn sleep(&self, _wait: Duration) {}
 }
 
-/// A simulator, its clock, and a client without any cleverness.
+/// A simulator, its clock, and a plain client.
 struct Bench {
     clock: Arc<HandClock>,
     simulator: Simulator,
@@ -72,7 +66,7 @@ impl Bench {
             .build()
             .unwrap();
         let mut bench = Self { clock, simulator, http, token: String::new() };
-        // The token is got round the faults that a test has laid for everything else.
+        // Taken from the world, so that the faults of a test do not hit this request.
         bench.token = bench.simulator.with_world(|world| {
             let now = world.now_ms();
             world.tokens.issue(now, 86_399, &mut world.noise)
@@ -144,4 +138,9 @@ fn world_with_failed_run() -> World {
     let flow = world.add_flow(FlowSetup::batch("crm-accounts-hourly"));
     world.add_run(RunSetup::failed(&flow).with_id("failed-run")).unwrap();
     world
+}
+
+/// A run under way.
+pub(super) fn in_progress(flow_id: &str) -> RunSetup {
+    RunSetup { status: RunStatus::InProgress, ..RunSetup::succeeded(flow_id) }
 }

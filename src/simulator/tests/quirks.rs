@@ -1,10 +1,7 @@
 //! The readings that Adobe's documents leave open.
 
 use super::*;
-use crate::simulator::AnswerShape;
-use crate::simulator::EtagPlace;
-use crate::simulator::Quirks;
-use crate::simulator::Spelling;
+use crate::simulator::{AnswerShape, EtagPlace, Quirks, Spelling};
 
 async fn bench_with(quirks: Quirks) -> Bench {
     let mut world = world_with_failed_run();
@@ -25,7 +22,7 @@ async fn the_answer_to_a_re_trigger_comes_in_every_shape() {
         let body = json(bench.retrigger("failed-run").await).await;
         let id = body.pointer(pointer).and_then(Value::as_str);
         let new =
-            bench.simulator.books().accepted().find_map(|c| c.new_run_id().map(str::to_owned));
+            bench.simulator.ledger().accepted().find_map(|c| c.new_run_id().map(str::to_owned));
         assert_eq!(id.map(|id| Some(id) == new.as_deref()), is_new, "{answer:?}");
         assert_eq!(id == Some("failed-run"), is_new == Some(false));
     }

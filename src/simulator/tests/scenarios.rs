@@ -4,17 +4,15 @@ use std::io::Write;
 
 use super::life::publish;
 use super::*;
-use crate::simulator::RunStatus;
-use crate::simulator::Scenario;
-use crate::simulator::ScenarioError;
-use crate::simulator::Spec;
+use crate::simulator::{Scenario, ScenarioError, Spec};
 
 #[test]
 fn the_default_world_has_every_kind_of_dataflow_and_a_day_behind_it() {
     let world = Scenario::named("default").unwrap().build(42, start_time());
     assert_eq!(world.flows.len(), 40);
     for spec in Spec::ALL.into_iter().filter(|spec| *spec != Spec::HttpApi) {
-        let has_run = |run: &&crate::simulator::run::Run| world.flows[run.flow].setup.spec == spec;
+        let has_run =
+            |run: &&crate::simulator::world::run::Run| world.flows[run.flow].setup.spec == spec;
         assert!(world.runs.newest_first().any(|run| has_run(&run)), "{spec:?}");
     }
     let failed = world.runs.newest_first().filter(|run| run.status == RunStatus::Failed);
@@ -89,7 +87,7 @@ fn a_scenario_file_starts_from_a_name_and_changes_what_it_says() {
     assert_eq!(scenario.faults.len(), 3);
     let world = scenario.build(1, start_time());
     assert_eq!(world.flows.len(), 3);
-    assert_eq!(world.faults.rules().count(), 3);
+    assert_eq!(world.faults.rules.len(), 3);
     assert_eq!(world.quirks.status_spelling, crate::simulator::Spelling::Upper);
 }
 

@@ -1,14 +1,13 @@
 //! A flow as published.
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SpecRef;
-use crate::simulator::run::etag;
-use crate::simulator::spec::Spec;
-use crate::simulator::view::FlowView;
+use super::view::FlowView;
 use crate::simulator::world::millis;
+use crate::simulator::world::run::etag;
+use crate::simulator::world::spec::Spec;
 
 /// The connection spec of the data lake, where source flows end.
 const DATA_LAKE: &str = "c604ff05-7f1a-43c0-8e18-33bf874cb11c";
@@ -18,7 +17,7 @@ const PROFILE_STORE: &str = "8a9c3494-9708-43d7-ae3f-cda01e5030e1";
 /// `FlowItemDTO` of Adobe's OpenAPI file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::simulator) struct FlowItem<'w> {
+pub(crate) struct FlowItem<'w> {
     id: &'w str,
     created_at: i64,
     updated_at: i64,
@@ -71,12 +70,12 @@ struct LastRun<'w> {
 }
 
 impl<'w> FlowItem<'w> {
-    pub(in crate::simulator) fn new(view: &FlowView<'w>) -> Self {
+    pub(crate) fn new(view: &FlowView<'w>) -> Self {
         let (flow, world) = (view.flow(), view.world);
         let quirks = &world.quirks;
         let spec = flow.setup.spec;
         let etag = etag(flow.stamp, flow.updated_at);
-        // Who made a flow is of no consequence to us: a person, in the user interface.
+        // A person creates flows, in the user interface.
         let person = "28AF22BA5DE6B0B40A494036@AdobeID";
         Self {
             id: &flow.id,
@@ -86,12 +85,12 @@ impl<'w> FlowItem<'w> {
             updated_by: person,
             created_client: "exc_app",
             updated_client: "exc_app",
-            sandbox_id: world.sandboxes.get(&flow.sandbox).map_or("", String::as_str),
-            sandbox_name: &flow.sandbox,
+            sandbox_id: world.sandboxes.get(&flow.setup.sandbox).map_or("", String::as_str),
+            sandbox_name: &flow.setup.sandbox,
             ims_org_id: &world.credentials.org_id,
             name: &flow.setup.name,
             flow_spec: SpecRef::new(spec.id()),
-            state: flow.state.as_str(),
+            state: flow.setup.state.as_str(),
             version: etag.clone(),
             etag,
             source_connection_ids: [related_id(view, 1)],
@@ -144,14 +143,13 @@ impl ScheduleParams {
 
 fn inherited_attributes(view: &FlowView<'_>) -> Value {
     let spec = view.flow().setup.spec;
-    let (flag, source, target) = if spec.is_destination() {
-        ("isDestinationFlow", PROFILE_STORE, spec.connection_spec_id())
-    } else {
-        ("isSourceFlow", spec.connection_spec_id(), DATA_LAKE)
+    let (flag, source, target) = match spec {
+        Spec::Destination => (Some("isDestinationFlow"), PROFILE_STORE, spec.connection_spec_id()),
+        Spec::Internal => (None, DATA_LAKE, PROFILE_STORE),
+        _ => (Some("isSourceFlow"), spec.connection_spec_id(), DATA_LAKE),
     };
     let reference = |id: &'static str| json!(SpecRef::new(id));
-    json!({
-        "properties": { flag: true },
+    let mut attributes = json!({
         "sourceConnections": [{
             "id": related_id(view, 1),
             "connectionSpec": reference(source),
@@ -161,10 +159,14 @@ fn inherited_attributes(view: &FlowView<'_>) -> Value {
             "id": related_id(view, 2),
             "connectionSpec": reference(target),
         }],
-    })
+    });
+    if let Some(flag) = flag {
+        attributes["properties"] = json!({ flag: true });
+    }
+    attributes
 }
 
-/// The id of something that belongs to the flow and is nothing else to us.
+/// A made-up id of a connection or mapping of the flow.
 fn related_id(view: &FlowView<'_>, which: u16) -> String {
     let stamp = view.key;
     format!("{stamp:08x}-{which:04x}-4000-8000-{:012x}", view.flow().created_at)

@@ -1,17 +1,17 @@
 //! What Flow Service sends, as JSON.
 //!
-//! These types are the simulator's own reading of Adobe's examples and shared with nothing, so that
-//! a misreading in a client cannot be cancelled out by the same one here.
+//! These types follow Adobe's examples and share no code with the client, so that a misreading in one
+//! does not hide a misreading in the other.
 
 mod flow;
 mod run;
 mod spec;
 #[cfg(test)]
 mod tests;
+pub(crate) mod view;
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use flow::FlowItem;
 pub(super) use run::RunItem;
@@ -43,7 +43,7 @@ impl<T> List<T> {
     }
 }
 
-/// The answer to the reading of one resource: in a list of one, unless quirks say otherwise.
+/// The answer to `GET` of one resource: a list of one, unless the quirks ask for the bare object.
 pub(super) fn single(item: impl Serialize, bare: bool) -> Value {
     if bare { json!(item) } else { json!(List::new(vec![item], None)) }
 }

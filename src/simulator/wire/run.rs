@@ -1,19 +1,18 @@
 //! A run as published.
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SpecRef;
-use crate::simulator::failure::RunError;
-use crate::simulator::run::RunStatus;
-use crate::simulator::view::RunView;
+use super::view::RunView;
+use crate::simulator::world::failure::RunError;
+use crate::simulator::world::run::RunStatus;
 
 /// `FlowRunItemDTO` of Adobe's OpenAPI file, with `activities` and `etag` spelled as its examples
 /// spell them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::simulator) struct RunItem<'w> {
+pub(crate) struct RunItem<'w> {
     id: &'w str,
     created_at: i64,
     updated_at: i64,
@@ -89,7 +88,7 @@ struct Activity<'w> {
 }
 
 impl<'w> RunItem<'w> {
-    pub(in crate::simulator) fn new(view: &RunView<'w>) -> Self {
+    pub(crate) fn new(view: &RunView<'w>) -> Self {
         let RunView { run, flow, world } = *view;
         let quirks = &world.quirks;
         let author =
@@ -104,8 +103,8 @@ impl<'w> RunItem<'w> {
             updated_by: "acp_flow_provider",
             created_client: author,
             updated_client: "acp_flow_provider",
-            sandbox_id: world.sandboxes.get(&flow.sandbox).map_or("", String::as_str),
-            sandbox_name: &flow.sandbox,
+            sandbox_id: world.sandboxes.get(&flow.setup.sandbox).map_or("", String::as_str),
+            sandbox_name: &flow.setup.sandbox,
             ims_org_id: &world.credentials.org_id,
             flow_id: &flow.id,
             flow_spec: SpecRef::new(flow.setup.spec.id()),
@@ -168,7 +167,7 @@ fn window(view: &RunView<'_>) -> Option<Window> {
     })
 }
 
-/// The one activity that tells: the copy if that failed or nothing did, else the promotion.
+/// One activity: the promotion if that failed, else the copy.
 fn activities<'w>(view: &RunView<'w>) -> Vec<Activity<'w>> {
     if view.run.started_at.is_none() {
         return Vec::new();

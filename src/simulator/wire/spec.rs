@@ -1,12 +1,11 @@
-//! A flow spec as published: what a client needs to tell batch from streaming.
+//! A flow spec as published: what a client needs to distinguish batch from streaming.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::simulator::spec::Spec;
+use crate::simulator::world::spec::Spec;
 
 /// `FlowSpecItemDTO` of Adobe's OpenAPI file, without the schemas of its options.
-pub(in crate::simulator) fn spec_item(spec: Spec) -> Value {
+pub(crate) fn spec_item(spec: Spec) -> Value {
     let frequency = spec.published_frequency();
     let streaming = frequency == Some("streaming");
     let mut item = json!({
@@ -25,7 +24,7 @@ pub(in crate::simulator) fn spec_item(spec: Spec) -> Value {
     item
 }
 
-/// Older specs have none, and then nobody can tell.
+/// Older specs have none; their kind is not published.
 fn attributes(spec: Spec, frequency: Option<&str>) -> Option<Value> {
     let features = json!({
         "updateSupported": true,

@@ -1,19 +1,18 @@
 //! The one write.
 //!
-//! A batch costs a handful of statements, however many changes are in it: each statement takes all
-//! its rows as one JSON text. A change is two questions to the database, asked in the same breath
-//! as the write: is the revision still the one the change started from, and for a new recovery,
-//! does its root run belong to nobody yet? Whoever reads between two writes has nothing to
-//! overwrite.
+//! A batch takes a few statements, however many changes it contains: each statement gets all its rows
+//! as one JSON text. The statement that writes a change also checks its condition: that the revision is
+//! still the one the change started from, or, for a new recovery, that its root run belongs to no
+//! recovery yet. So a writer that read an older state cannot overwrite a newer one.
 
 use super::fault::cannot;
 use super::lease;
 use super::read::json_array;
-use super::rows::revision_column;
-use super::rows::{AttemptRow, EntryRow, RecoveryRow, bind_order};
-use super::tables::{ATTEMPT, ENTRY, RECOVERY, insert, learn, value};
+use super::rows::{AttemptRow, EntryRow, RecoveryRow, RowRef, bind_order, revision_column};
+use super::tables::{ATTEMPT, ENTRY, RECOVERY, column_value, insert, intern};
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::domain::model::journal::Entry;
+use crate::domain::model::time::after;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, State};
 use crate::store::{Batch, Committed, Owner, Progress, Queued, StoreError};
@@ -22,13 +21,14 @@ use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use std::collections::HashSet;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-const WHAT: &str = "record what was decided";
+const WHAT: &str = "store the decisions";
 
-/// The root run of a row of `recovery` that was written.
+/// The root run of a written row of `recovery`.
 const ROOT: &str = "(SELECT run_id FROM runs WHERE id = root)";
 
-/// Both write what still fits, and answer with the root runs of what they wrote.
+/// Both write the changes whose condition holds, and return the root runs of these.
 pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
     insert(
         "recovery",
@@ -36,23 +36,23 @@ pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
         &format!(
             "NOT EXISTS (SELECT 1 FROM attempt WHERE issued_run = {})
              ON CONFLICT (root) DO NOTHING RETURNING {ROOT}",
-            value("root")
+            column_value("root")
         ),
     )
 });
 pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let set: Vec<String> =
-        RECOVERY[1..].iter().map(|column| format!("{column} = {}", value(column))).collect();
+        RECOVERY[1..].iter().map(|column| format!("{column} = {}", column_value(column))).collect();
     format!(
         "UPDATE recovery SET {} FROM json_each(?1) AS new
          WHERE recovery.root = {} AND recovery.revision = new.value ->> 'from_revision'
          RETURNING {ROOT}",
         set.join(", "),
-        value("root")
+        column_value("root")
     )
 });
 
-/// An attempt is never changed once it is stored.
+/// A stored attempt is never changed.
 pub(super) static APPEND: LazyLock<String> =
     LazyLock::new(|| insert("attempt", ATTEMPT, "TRUE ON CONFLICT DO NOTHING"));
 
@@ -69,12 +69,12 @@ pub(super) static NOTE: LazyLock<String> = LazyLock::new(|| {
                    AND old.reason = new.value ->> 'reason'
              )
              ORDER BY new.key RETURNING (SELECT run_id FROM runs WHERE id = run), event, reason",
-            value("run")
+            column_value("run")
         ),
     )
 });
 
-/// A row of `recoveries` with the revision that has to be stored for it to be written.
+/// A row of `recoveries`, and the revision that must be stored for it to be written.
 #[derive(Debug, Serialize)]
 struct ChangeRow {
     #[serde(flatten)]
@@ -82,7 +82,7 @@ struct ChangeRow {
     from_revision: Option<i64>,
 }
 
-/// Stores `batch`; if there is an `owner`, on condition that it holds the lease.
+/// Stores `batch`; with an `owner`, only if it holds the lease.
 pub(super) async fn commit(
     writer: &SqlitePool,
     owner: Option<&Owner>,
@@ -92,9 +92,21 @@ pub(super) async fn commit(
     if let Some(owner) = owner {
         lease::require(&mut transaction, owner).await?;
     }
-    let outdated = is_outdated(&mut transaction, batch.orders_seen).await?;
-    learn(&mut transaction, batch).await?;
-    let applied = apply_all(&mut transaction, &batch.changes, outdated).await?;
+    let newest = newest_order(&mut transaction).await?;
+    let outdated = batch.orders_seen.is_some_and(|seen| newest > seen);
+    intern(&mut transaction, batch).await?;
+    let applied = match owner {
+        Some(_) => apply_all(&mut transaction, &batch.changes, outdated).await?,
+        // What an operator decides now comes after every order so far, whatever the clocks show.
+        None => {
+            let later = newest.map_or(Timestamp::MIN, |at| after(at, Duration::from_millis(1)));
+            let mut changes = batch.changes.clone();
+            for Change { recovery, .. } in &mut changes {
+                recovery.updated_at = recovery.updated_at.max(later);
+            }
+            apply_all(&mut transaction, &changes, outdated).await?
+        }
+    };
     let noted = write_notes(&mut transaction, &batch.notes).await?;
     if let Some(queued) = &batch.queued {
         excuse(&mut transaction, queued, &batch.changes).await?;
@@ -106,7 +118,7 @@ pub(super) async fn commit(
     Ok(Committed { applied, noted })
 }
 
-/// Stores an operator's order in place of the one with the same scope.
+/// Stores an operator's order and replaces the one with the same scope.
 pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), StoreError> {
     let insert = sqlx::query(
         "INSERT OR REPLACE INTO orders (sandbox, flow, paused, at, reason)
@@ -120,20 +132,17 @@ pub(super) async fn order(writer: &SqlitePool, order: &Order) -> Result<(), Stor
     Ok(())
 }
 
-/// Whether an operator gave an order that the batch does not know of.
-async fn is_outdated(
-    connection: &mut SqliteConnection,
-    orders_seen: Option<Option<Timestamp>>,
-) -> Result<bool, StoreError> {
-    let Some(seen) = orders_seen else { return Ok(false) };
+/// When the newest order of an operator was given.
+async fn newest_order(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
     let newest: Option<i64> = sqlx::query_scalar("SELECT max(at) FROM orders")
         .fetch_one(connection)
         .await
         .map_err(cannot(WHAT))?;
-    Ok(newest > seen.map(Timestamp::as_millisecond))
+    let row = RowRef { table: "orders", row: "the newest" };
+    newest.map(|at| row.instant("at", at)).transpose()
 }
 
-/// Stores the changes that fit, with their entries; for each, whether it did.
+/// Stores the changes whose condition holds, with their entries; returns for each whether it did.
 async fn apply_all(
     connection: &mut SqliteConnection,
     changes: &[Change],
@@ -149,10 +158,10 @@ async fn apply_all(
         })
         .collect();
     let tried = || changes.iter().zip(&candidates).filter(|(_, it)| **it).map(|(change, _)| change);
-    let (new, moved): (Vec<&Change>, Vec<&Change>) =
+    let (new, changed): (Vec<&Change>, Vec<&Change>) =
         tried().partition(|change| change.from_revision.is_none());
-    // What is issued in this batch is known before any run is adopted.
-    let mut stored = apply(connection, &UPDATE, &moved).await?;
+    // Changes first: a new run of this batch must not be adopted by it.
+    let mut stored = apply(connection, &UPDATE, &changed).await?;
     stored.extend(apply(connection, &INSERT, &new).await?);
     let applied: Vec<bool> = changes
         .iter()
@@ -165,7 +174,8 @@ async fn apply_all(
     Ok(applied)
 }
 
-/// Runs `statement` over the changes and appends the attempts of those it stored; their root runs.
+/// Runs `statement` for the changes, appends the attempts of the stored ones and returns their root
+/// runs.
 async fn apply(
     connection: &mut SqliteConnection,
     statement: &'static str,
@@ -196,7 +206,7 @@ async fn apply(
     Ok(stored)
 }
 
-/// Appends the notes that the journal does not have yet; for each, whether it was new.
+/// Appends the notes that the journal does not contain yet; returns for each whether it was new.
 async fn write_notes(
     connection: &mut SqliteConnection,
     notes: &[Entry],
@@ -222,7 +232,7 @@ async fn write_notes(
     Ok(notes.iter().zip(first).map(|(note, first)| first && is_new(note)).collect())
 }
 
-/// Runs a statement that answers nothing over `rows`, if there are any.
+/// Runs a statement without a result for `rows`, if there are any.
 async fn write<T: Serialize>(
     connection: &mut SqliteConnection,
     statement: &'static str,
@@ -234,7 +244,7 @@ async fn write<T: Serialize>(
     Ok(())
 }
 
-/// Rows as one JSON text; they are made of texts and numbers only, so this cannot fail.
+/// Rows as one JSON text; they contain only texts and numbers, so this cannot fail.
 fn json<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }
@@ -246,7 +256,7 @@ pub(super) const EXCUSE: &str = "UPDATE recovery SET excused_since = ?2, revisio
                SELECT id FROM runs WHERE run_id IN (SELECT value FROM json_each(?3))
            )";
 
-/// Marks the wait of what is due and waits for others.
+/// Marks due recoveries that wait for others as excused.
 async fn excuse(
     connection: &mut SqliteConnection,
     queued: &Queued,

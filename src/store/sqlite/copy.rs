@@ -1,12 +1,12 @@
-//! A copy for a dry run, which may move recoveries on without anybody keeping it.
+//! A copy of the store for a dry run, whose changes are thrown away.
 
 use super::fault::cannot;
-use super::{SqliteStore, open};
+use super::open::{self, Opened};
 use crate::store::StoreError;
 use std::path::Path;
 
-/// Copies the store in the file `from`, as it is now, to the new file `to`, where nobody holds the lease.
-pub(super) async fn copy(from: &Path, to: &Path) -> Result<SqliteStore, StoreError> {
+/// Copies the store in the file `from` to the new file `to`, where the lease is free.
+pub(super) async fn copy(from: &Path, to: &Path) -> Result<Opened, StoreError> {
     let original = open::for_reading(from).await?;
     let copied = sqlx::query("VACUUM INTO ?1")
         .bind(to.to_string_lossy().into_owned())

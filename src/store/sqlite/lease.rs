@@ -1,4 +1,4 @@
-//! The lease: one row that names who may act.
+//! The lease: one row that names the daemon that may act.
 
 use super::fault::cannot;
 use super::lock::Lock;
@@ -27,7 +27,7 @@ struct Row {
 }
 
 impl Row {
-    /// Whether its owner keeps the lease from others who ask for `ttl` at `now`.
+    /// True if its owner keeps the lease when another one requests `ttl` at `now`.
     fn keeps(&self, lock: &Lock, now: Timestamp, ttl: Duration) -> bool {
         let now = now.as_millisecond();
         if self.expires_at <= now {
@@ -35,7 +35,7 @@ impl Row {
         }
         let alive = self.lock.as_deref().and_then(|identity| lock.is_alive(identity));
         alive.unwrap_or_else(|| {
-            // A lease that ends later than it can was dated by a clock that was ahead.
+            // A lease that ends later than is possible was dated by a clock that was ahead.
             let longest = self.ttl.max(milliseconds(ttl));
             self.expires_at <= now.saturating_add(longest)
         })
@@ -50,7 +50,7 @@ impl Row {
     }
 }
 
-/// Takes or renews the lease, and tries for the lock along with it.
+/// Takes or renews the lease, and tries to take the lock too.
 pub(super) async fn take(
     writer: &SqlitePool,
     lock: &Lock,
@@ -66,7 +66,7 @@ pub(super) async fn take(
         .map_err(cannot("read who holds the lease"))?;
     let ours = row.as_ref().is_some_and(|row| row.owner == owner.as_str());
     if let Some(row) = row.filter(|row| !ours && row.keeps(lock, now, ttl)) {
-        // Whoever lost the lease must not stand in the way of its new holder.
+        // A daemon that lost the lease must not block its new holder.
         lock.free(owner);
         return row.holder();
     }
@@ -74,7 +74,7 @@ pub(super) async fn take(
         .bind(owner.as_str())
         .bind(after(now, ttl).as_millisecond())
         .bind(milliseconds(ttl))
-        // Only a holder of the lock may be taken for dead when the lock is free.
+        // A free lock proves that a holder is dead only if that holder had the lock.
         .bind(lock.hold(owner))
         .execute(&mut *transaction)
         .await
@@ -87,7 +87,7 @@ fn milliseconds(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Gives the lease back, if it is `owner`'s.
+/// Releases the lease, if it is `owner`'s.
 pub(super) async fn release(
     writer: &SqlitePool,
     lock: &Lock,
@@ -97,7 +97,7 @@ pub(super) async fn release(
         .bind(owner.as_str())
         .execute(writer)
         .await
-        .map_err(cannot("give the lease back"));
+        .map_err(cannot("release the lease"));
     lock.free(owner);
     released.map(|_| ())
 }
@@ -107,7 +107,7 @@ pub(super) async fn require(
     connection: &mut SqliteConnection,
     owner: &Owner,
 ) -> Result<(), StoreError> {
-    // Whether it ran out does not matter here: as long as nobody else took it, nobody else acts.
+    // Whether it expired does not matter here: until another daemon takes it, no other daemon acts.
     let held: Option<i64> = sqlx::query_scalar("SELECT id FROM lease WHERE owner = ?1")
         .bind(owner.as_str())
         .fetch_optional(connection)

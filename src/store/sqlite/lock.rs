@@ -1,7 +1,7 @@
-//! The lock of the operating system beside the store: proof that the holder of a lease lives.
+//! The operating-system lock next to the store: it shows whether the holder of the lease is alive.
 //!
-//! The kernel frees it when the process ends, however that happens. A stopped process keeps it.
-//! It never replaces the lease; it only shows that a holder on this machine is gone.
+//! The kernel frees it when the process ends, for any reason. A stopped process keeps it. It never
+//! replaces the lease; it only shows that a holder on this machine is gone.
 
 use crate::store::Owner;
 use std::fs::{File, OpenOptions};
@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The lock file of one handle on a store. The file stays when the lock is free: to remove it would
-/// let two processes lock two files of one name.
+/// The lock file of one handle on a store. The file stays when the lock is free: if it were removed,
+/// two processes could lock two files with the same name.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
@@ -22,20 +22,20 @@ pub(super) struct Lock {
 struct Held {
     owner: Owner,
     identity: String,
-    /// Keeps the lock for as long as it is open.
+    /// Keeps the lock while it is open.
     _file: File,
 }
 
 impl Lock {
-    /// The lock of the store in the file `store`; the lock file is made when it is first needed.
+    /// The lock of the store in the file `store`; the lock file is created when it is first needed.
     pub(super) fn beside(store: &Path) -> Self {
         let mut path = store.as_os_str().to_owned();
         path.push("-lock");
         Self { path: path.into(), held: Mutex::default() }
     }
 
-    /// Tries to hold the lock for `owner`, who has the lease. Returns what identifies the lock;
-    /// `None` if it is not `owner`'s, or cannot be had here at all.
+    /// Tries to take the lock for `owner`, which holds the lease. Returns the lock's identity; `None` if
+    /// it is not `owner`'s, or there is no lock here.
     pub(super) fn hold(&self, owner: &Owner) -> Option<String> {
         let mut held = self.held();
         if held.is_none() {
@@ -46,8 +46,8 @@ impl Lock {
         held.as_ref().filter(|held| held.owner == *owner).map(|held| held.identity.clone())
     }
 
-    /// Whether the holder that left `identity` is dead or alive; `None` if the lock cannot tell,
-    /// because it is another lock or another machine's.
+    /// Whether the holder that stored `identity` is alive; `None` if that is unknown, because it is
+    /// another lock or on another machine.
     pub(super) fn is_alive(&self, identity: &str) -> Option<bool> {
         let held = self.held();
         if held.as_ref().is_some_and(|held| held.identity == identity) {
@@ -66,7 +66,7 @@ impl Lock {
         self.held().take_if(|held| held.owner == *owner);
     }
 
-    /// Frees the lock, whoever it is held for.
+    /// Frees the lock for any owner.
     pub(super) fn close(&self) {
         self.held().take();
     }
@@ -75,7 +75,7 @@ impl Lock {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the lock file. Without one there is nothing but the end of the lease to go by.
+    /// Opens the lock file. Without one only the end of the lease counts.
     fn open(&self) -> Option<(File, String)> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -87,8 +87,8 @@ impl Lock {
     }
 }
 
-/// Names the running kernel and the very file, so that neither a copied store nor a lock file that
-/// was removed and made again speaks for a holder that still lives.
+/// Identifies the running kernel and the file itself, so that neither a copied store nor a lock file
+/// that was removed and created again makes a live holder look dead.
 #[cfg(unix)]
 fn identity(file: &File) -> io::Result<String> {
     use std::os::unix::fs::MetadataExt;
@@ -97,7 +97,7 @@ fn identity(file: &File) -> io::Result<String> {
     Ok(format!("{} {}:{}", boot.trim(), file.dev(), file.ino()))
 }
 
-/// Other systems do not name their running kernel.
+/// Other systems do not identify their running kernel.
 #[cfg(not(unix))]
 fn identity(_file: &File) -> io::Result<String> {
     Err(io::ErrorKind::Unsupported.into())

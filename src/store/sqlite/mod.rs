@@ -1,25 +1,24 @@
-//! The store in one SQLite file: what flowmend uses unless told otherwise.
+//! The store in one SQLite file.
 //!
-//! One connection writes and a few read beside it. The write-ahead log lets `flowmend status` read
-//! while the daemon writes, and every commit reaches the disk before it is reported
-//! (`synchronous = FULL`): an intent must survive a power cut, or a re-trigger could be made twice.
-//! Write transactions begin with `BEGIN IMMEDIATE`, so that two processes queue for the file
-//! instead of failing half way.
+//! One connection writes, a few others read. With the write-ahead log `flowmend status` can read while
+//! the daemon writes. Every commit reaches the disk before it returns (`synchronous = FULL`): an intent
+//! must survive a power cut, or a re-trigger could be made twice. Write transactions begin with
+//! `BEGIN IMMEDIATE`, so that two processes queue for the file instead of failing half way.
 
 mod commit;
 mod copy;
 mod fault;
+mod history;
 mod lease;
 mod lock;
 mod open;
-mod past;
 mod prune;
+mod queue;
 mod read;
 mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -30,53 +29,46 @@ use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::SqlitePool;
+use open::Opened;
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
-/// A store in a file of this machine. It must not lie on a network file system.
+/// A store in a local file. It must not be on a network file system.
 #[derive(Debug)]
-pub struct SqliteStore {
-    /// A single connection, so that writers queue here and not at the file.
-    writer: SqlitePool,
-    readers: SqlitePool,
-    lock: lock::Lock,
-    is_new: bool,
-}
+pub struct SqliteStore(Opened);
 
 impl SqliteStore {
-    /// Opens the store in the file `path`, makes it if there is none, and brings an older one up to
-    /// date. The directory has to exist.
+    /// Opens the store in the file `path`; creates it if it does not exist, and migrates an older one.
+    /// The directory must exist.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if the file is something else or was written by a newer flowmend;
-    /// it is left as it was. [`StoreError::Open`] if it cannot be read or written.
+    /// [`StoreError::Unusable`] if the file is something else or was written by a newer flowmend; it
+    /// stays unchanged. [`StoreError::Open`] if it cannot be read or written.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        open::for_writing(path).await
+        open::for_writing(path).await.map(Self)
     }
 
-    /// Opens an existing store for reading only, also beside a running daemon; writing to it fails.
+    /// Opens an existing store for reading only, also while a daemon runs; writing to it fails.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open); also if there is no store yet, or an older one that a daemon
-    /// of this version has not brought up to date.
+    /// Those of [`open`](Self::open); also if there is no store yet, or an older one that no daemon of
+    /// this version has migrated.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        open::for_reading(path).await
+        open::for_reading(path).await.map(Self)
     }
 
-    /// Copies an existing store, as it is now, to the new file `copy` and opens that. Whoever holds
-    /// the original's lease does not hold the copy's.
+    /// Copies an existing store to the new file `copy` and opens that. The lease of the copy is free.
     ///
     /// # Errors
     /// Those of [`open_existing`](Self::open_existing); also if `copy` cannot be written.
     pub async fn copy(path: &Path, copy: &Path) -> Result<Self, StoreError> {
-        copy::copy(path, copy).await
+        copy::copy(path, copy).await.map(Self)
     }
 
-    /// Whether opening it made it: nothing is known of what was re-triggered before.
+    /// True if opening created it: earlier re-triggers are unknown.
     pub fn is_new(&self) -> bool {
-        self.is_new
+        self.0.is_new
     }
 }
 
@@ -88,27 +80,27 @@ impl Store for SqliteStore {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StoreError> {
-        lease::take(&self.writer, &self.lock, owner, now, ttl).await
+        lease::take(&self.0.writer, &self.0.lock, owner, now, ttl).await
     }
 
     async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        lease::release(&self.writer, &self.lock, owner).await
+        lease::release(&self.0.writer, &self.0.lock, owner).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
-        commit::commit(&self.writer, Some(owner), batch).await
+        commit::commit(&self.0.writer, Some(owner), batch).await
     }
 
     async fn amend(&self, batch: &Batch) -> Result<Committed, StoreError> {
-        commit::commit(&self.writer, None, batch).await
+        commit::commit(&self.0.writer, None, batch).await
     }
 
     async fn open_recoveries(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
-        read::open_recoveries(&self.readers, sandbox).await
+        read::of_sandbox(&self.0.readers, read::OPEN_RECOVERIES, sandbox).await
     }
 
     async fn under_way(&self, sandbox: &SandboxName) -> Result<Vec<Recovery>, StoreError> {
-        turns::under_way(&self.readers, sandbox).await
+        read::of_sandbox(&self.0.readers, queue::UNDER_WAY, sandbox).await
     }
 
     async fn due(
@@ -116,7 +108,7 @@ impl Store for SqliteStore {
         sandbox: &SandboxName,
         now: Timestamp,
     ) -> Result<Vec<DueRecovery>, StoreError> {
-        turns::due(&self.readers, sandbox, now).await
+        queue::due(&self.0.readers, sandbox, now).await
     }
 
     async fn next_due(
@@ -124,11 +116,11 @@ impl Store for SqliteStore {
         sandbox: &SandboxName,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        turns::next_due(&self.readers, sandbox, now).await
+        queue::next_due(&self.0.readers, sandbox, now).await
     }
 
     async fn recoveries_of(&self, roots: &[RunId]) -> Result<Vec<Recovery>, StoreError> {
-        turns::recoveries_of(&self.readers, roots).await
+        queue::recoveries_of(&self.0.readers, roots).await
     }
 
     async fn held(
@@ -137,14 +129,14 @@ impl Store for SqliteStore {
         after: Option<&RunId>,
         limit: u32,
     ) -> Result<Vec<Recovery>, StoreError> {
-        turns::held(&self.readers, sandbox, after, limit).await
+        queue::held(&self.0.readers, sandbox, after, limit).await
     }
 
     async fn unsupported_flows(
         &self,
         sandbox: &SandboxName,
     ) -> Result<Vec<(FlowId, Timestamp)>, StoreError> {
-        turns::unsupported_flows(&self.readers, sandbox).await
+        queue::unsupported_flows(&self.0.readers, sandbox).await
     }
 
     async fn calls_since(
@@ -152,7 +144,7 @@ impl Store for SqliteStore {
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<CallCount, StoreError> {
-        past::calls_since(&self.readers, sandbox, since).await
+        history::calls_since(&self.0.readers, sandbox, since).await
     }
 
     async fn unsuccessful(
@@ -160,7 +152,7 @@ impl Store for SqliteStore {
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<Vec<Unsuccessful>, StoreError> {
-        past::unsuccessful(&self.readers, sandbox, since).await
+        history::unsuccessful(&self.0.readers, sandbox, since).await
     }
 
     async fn outcomes(
@@ -168,31 +160,31 @@ impl Store for SqliteStore {
         sandbox: &SandboxName,
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
-        past::outcomes(&self.readers, sandbox, since).await
+        history::outcomes(&self.0.readers, sandbox, since).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
-        read::recoveries(&self.readers, filter).await
+        read::recoveries(&self.0.readers, filter).await
     }
 
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
-        read::count_by_state(&self.readers, filter).await
+        read::count_by_state(&self.0.readers, filter).await
     }
 
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
-        read::recovery_of(&self.readers, run).await
+        read::recovery_of(&self.0.readers, run).await
     }
 
     async fn known_runs(&self, runs: &[RunId]) -> Result<HashSet<RunId>, StoreError> {
-        read::known_runs(&self.readers, runs).await
+        read::known_runs(&self.0.readers, runs).await
     }
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
-        read::progress(&self.readers, sandbox).await
+        read::progress(&self.0.readers, sandbox).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
-        read::journal(&self.readers, run).await
+        read::journal(&self.0.readers, run).await
     }
 
     async fn history(
@@ -201,25 +193,25 @@ impl Store for SqliteStore {
         since: Timestamp,
         events: &[Event],
     ) -> Result<Vec<Entry>, StoreError> {
-        read::history(&self.readers, sandbox, since, events).await
+        read::history(&self.0.readers, sandbox, since, events).await
     }
 
     async fn order(&self, order: &Order) -> Result<(), StoreError> {
-        commit::order(&self.writer, order).await
+        commit::order(&self.0.writer, order).await
     }
 
     async fn orders(&self) -> Result<Vec<Order>, StoreError> {
-        read::orders(&self.readers).await
+        read::orders(&self.0.readers).await
     }
 
     async fn prune(&self, owner: &Owner, before: Timestamp) -> Result<u64, StoreError> {
-        prune::prune(&self.writer, owner, before).await
+        prune::prune(&self.0.writer, owner, before).await
     }
 
     async fn close(&self) {
-        // The writer goes last: whoever closes last empties the write-ahead log, and a reader may not.
-        self.readers.close().await;
-        self.writer.close().await;
-        self.lock.close();
+        // The writer last: the last connection empties the write-ahead log, which a reader cannot.
+        self.0.readers.close().await;
+        self.0.writer.close().await;
+        self.0.lock.close();
     }
 }

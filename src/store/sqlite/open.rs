@@ -1,10 +1,9 @@
-//! Opening the file: it is looked at before it is touched.
+//! Opens the file: inspects it before it writes anything.
 //!
-//! Whatever is not a flowmend store, or is one of a newer flowmend, is refused and stays as it is,
-//! byte for byte. It is never replaced by an empty one: an empty store would take every failed run
-//! for a new one and re-trigger it again.
+//! A file that is not a flowmend store, or one of a newer flowmend, is refused and stays unchanged,
+//! byte for byte. It is never replaced by an empty store: with an empty one every failed run would look
+//! new and be re-triggered again.
 
-use super::SqliteStore;
 use super::fault;
 use super::lock::Lock;
 use crate::store::StoreError;
@@ -17,14 +16,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The steps from nothing to the newest schema. A released step is never edited.
+/// The migrations from an empty file to the newest schema. Never edit a released one.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
-/// The mark that the first migration puts into the file's header.
+/// The id that the first migration writes to the file's header.
 const APPLICATION_ID: i64 = 1_718_381_924;
 
-/// What is wrong with the tables that a doubled call depends on, those of older schemas included.
-/// Odd values are no damage: reading names them.
+/// Finds damage in the tables that prevent a doubled call, including those of older schemas. Invalid
+/// values are not damage: reading reports them.
 const CHECK: [&str; 3] = [
     "PRAGMA ignore_check_constraints = ON",
     "SELECT quick_check FROM sqlite_schema JOIN pragma_quick_check(name)
@@ -37,86 +36,94 @@ const CHECK: [&str; 3] = [
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most questions that are answered at the same time.
+/// The number of connections that read at the same time.
 const READERS: u32 = 4;
 
-/// Opens, makes or migrates the store in the file `path`.
-pub(super) async fn for_writing(path: &Path) -> Result<SqliteStore, StoreError> {
-    let place = Place::new(path)?;
-    place.create_if_missing()?;
-    // A first look that cannot write. If it fails, the second look below says why.
-    let found = match place.look_read_only().await {
+/// An open store.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// A single connection, so that writers queue here and not at the file.
+    pub(super) writer: SqlitePool,
+    pub(super) readers: SqlitePool,
+    pub(super) lock: Lock,
+    pub(super) is_new: bool,
+}
+
+/// Opens, creates or migrates the store in the file `path`.
+pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
+    let file = StoreFile::new(path)?;
+    file.create_if_missing()?;
+    // Inspect without write access first. If that fails, the inspection below returns the reason.
+    let found = match file.inspect_read_only().await {
         Err(error @ StoreError::Unusable { .. }) => return Err(error),
         found => found.ok(),
     };
-    let mut connection = place.connect(&place.options()).await?;
-    let prepared = match found {
-        Some(Found::Store { .. }) => place.check(&mut connection).await,
-        _ => Ok(()),
-    };
-    let prepared = match prepared {
-        Ok(()) => place.prepare(&mut connection).await,
-        damaged => damaged,
-    };
-    connection.close().await.map_err(|error| place.cannot_open(error))?;
-    prepared?;
-    let writer = place.pool(place.options(), 1).await?;
-    let readers = place.pool(place.options().read_only(true), READERS).await?;
+    let mut connection = file.connect(&file.options()).await?;
+    let migrated = async {
+        if matches!(found, Some(Found::Store { .. })) {
+            file.check(&mut connection).await?;
+        }
+        file.migrate(&mut connection).await
+    }
+    .await;
+    connection.close().await.map_err(|error| file.cannot_open(error))?;
+    migrated?;
+    let writer = file.pool(file.options(), 1).await?;
+    let readers = file.pool(file.options().read_only(true), READERS).await?;
     let is_new = found == Some(Found::Nothing);
-    Ok(SqliteStore { writer, readers, lock: Lock::beside(&place.path), is_new })
+    Ok(Opened { writer, readers, lock: Lock::beside(&file.path), is_new })
 }
 
 /// Opens the store in the file `path` as it is.
-pub(super) async fn for_reading(path: &Path) -> Result<SqliteStore, StoreError> {
-    let place = Place::new(path)?;
-    if !place.path.exists() {
-        return Err(place.nothing_yet());
+pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
+    let file = StoreFile::new(path)?;
+    if !file.path.exists() {
+        return Err(file.nothing_yet());
     }
-    match place.look_read_only().await? {
-        Found::Nothing => return Err(place.nothing_yet()),
+    match file.inspect_read_only().await? {
+        Found::Nothing => return Err(file.nothing_yet()),
         Found::Store { version } if version < newest_version() => {
-            return Err(place.unusable(
-                "an older flowmend wrote it; start this version's daemon once, \
-                 it brings the store up to date",
+            return Err(file.unusable(
+                "an older flowmend wrote it; start this version's daemon once to migrate it",
             ));
         }
         Found::Store { .. } => {}
     }
-    let readers = place.pool(place.options().read_only(true), READERS).await?;
-    let lock = Lock::beside(&place.path);
-    Ok(SqliteStore { writer: readers.clone(), readers, lock, is_new: false })
+    let readers = file.pool(file.options().read_only(true), READERS).await?;
+    let lock = Lock::beside(&file.path);
+    Ok(Opened { writer: readers.clone(), readers, lock, is_new: false })
 }
 
-/// What a usable file holds.
+/// What a usable file contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// Nothing at all: a new store can be made here.
+    /// Nothing: a new store can be created here.
     Nothing,
-    /// A store of ours with the schema of this migration.
+    /// A flowmend store with the schema of this migration.
     Store { version: i64 },
 }
 
-/// The newest migration this flowmend knows.
+/// The newest migration of this flowmend.
 fn newest_version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// The file, under its absolute name.
+/// The file, by its absolute path.
 #[derive(Debug)]
-struct Place {
+struct StoreFile {
     path: PathBuf,
 }
 
-impl Place {
+impl StoreFile {
     fn new(path: &Path) -> Result<Self, StoreError> {
-        // Absolute, because SQLite gives `:memory:` and `file:…` a meaning of their own.
-        let place = std::path::absolute(path)
+        // Absolute, because `:memory:` and `file:…` have a special meaning in SQLite.
+        let file = std::path::absolute(path)
             .map(|path| Self { path })
             .map_err(|error| Self { path: path.to_owned() }.cannot_open(sqlx::Error::Io(error)))?;
-        if place.path.is_dir() {
-            return Err(place.open_error("it is a directory; store.url has to name a file", None));
+        if file.path.is_dir() {
+            return Err(file.open_error("it is a directory; store.url must name a file", None));
         }
-        Ok(place)
+        Ok(file)
     }
 
     fn options(&self) -> SqliteConnectOptions {
@@ -132,7 +139,7 @@ impl Place {
         options: &SqliteConnectOptions,
     ) -> Result<SqliteConnection, StoreError> {
         // Connecting reads the file's header already.
-        options.connect().await.map_err(|error| self.cannot_look(error))
+        options.connect().await.map_err(|error| self.cannot_inspect(error))
     }
 
     async fn pool(
@@ -145,8 +152,8 @@ impl Place {
             .max_connections(connections)
             .idle_timeout(None)
             .max_lifetime(None)
-            // SQLite itself ends a transaction that meets a full disk, and then the driver's own
-            // rollback fails and is never forgotten: such a connection can begin nothing any more.
+            // SQLite itself ends a transaction when the disk is full. The driver's own rollback then
+            // fails, and the driver still counts the transaction as open: drop such a connection.
             .before_acquire(|connection, _| {
                 let usable = !connection.is_in_transaction();
                 Box::pin(async move { Ok(usable) })
@@ -156,7 +163,7 @@ impl Place {
             .map_err(|error| self.cannot_open(error))
     }
 
-    /// Makes an empty file that only its owner may read: the journal tells what is loaded, and when.
+    /// Creates an empty file that only its owner may read: the journal shows what is loaded, and when.
     fn create_if_missing(&self) -> Result<(), StoreError> {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
@@ -172,59 +179,59 @@ impl Place {
                         format!("the directory {directory} does not exist; create it")
                     }
                     ErrorKind::PermissionDenied => {
-                        format!("this user may not write in {directory}; check its owner")
+                        format!("this user has no write access to {directory}; check its owner")
                     }
-                    _ => format!("no file can be made in {directory}"),
+                    _ => format!("cannot create a file in {directory}"),
                 };
                 Err(self.open_error(hint, Some(sqlx::Error::Io(error))))
             }
         }
     }
 
-    /// Looks at the file without the means to write it.
-    async fn look_read_only(&self) -> Result<Found, StoreError> {
-        // First as if nobody could change it: no lock is taken and no write-ahead log is set up, so
-        // beside the database of another program nothing is left behind. What the log may still
-        // hold of a store of ours is seen only the second time.
+    /// Inspects the file without write access.
+    async fn inspect_read_only(&self) -> Result<Found, StoreError> {
+        // First as an immutable file: that takes no lock and creates no write-ahead log, so it leaves
+        // nothing next to the database of another program. What is still in the log of a flowmend store
+        // is read only the second time.
         let untouched = self.options().read_only(true).immutable(true);
         let has_log = self.has_log();
-        let ours = match self.connect(&untouched).await {
+        let is_store = match self.connect(&untouched).await {
             Ok(mut connection) => {
-                let ours = self.is_ours(&mut connection).await;
+                let is_store = self.is_store(&mut connection).await;
                 connection.close().await.map_err(|error| self.cannot_open(error))?;
-                ours
+                is_store
             }
             Err(error) => Err(error),
         };
-        match ours {
+        match is_store {
             Ok(true) => {}
             Ok(false) => return Ok(Found::Nothing),
-            // Whoever copies the log into the file, or died while doing so, leaves a file that is
-            // whole only together with its log.
+            // While the log is copied into the file, or after a crash at that moment, the file is
+            // complete only together with its log.
             Err(_) if has_log => {}
             Err(error) => return Err(error),
         }
         let mut connection = self.connect(&self.options().read_only(true)).await?;
-        let found = self.look(&mut connection).await;
+        let found = self.inspect(&mut connection).await;
         connection.close().await.map_err(|error| self.cannot_open(error))?;
         found
     }
 
-    /// Whether a write-ahead log lies beside the file, so that the file alone tells nothing.
+    /// True if there is a write-ahead log next to the file, so that the file alone may be incomplete.
     fn has_log(&self) -> bool {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
         std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
     }
 
-    async fn look(&self, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
-        if !self.is_ours(connection).await? {
+    async fn inspect(&self, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
+        if !self.is_store(connection).await? {
             return Ok(Found::Nothing);
         }
         let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(connection)
             .await
-            .map_err(|error| self.cannot_look(error))?;
+            .map_err(|error| self.cannot_inspect(error))?;
         let version = version.unwrap_or(0);
         if version > newest_version() {
             return Err(self.unusable(format!(
@@ -236,9 +243,9 @@ impl Place {
         Ok(Found::Store { version })
     }
 
-    /// Whether the file is a store rather than nothing yet; an error if it is anything else.
-    async fn is_ours(&self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-        let failed = |error| self.cannot_look(error);
+    /// True for a flowmend store, false for an empty file; an error for anything else.
+    async fn is_store(&self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+        let failed = |error| self.cannot_inspect(error);
         let mark: i64 = sqlx::query_scalar("PRAGMA application_id")
             .fetch_one(&mut *connection)
             .await
@@ -254,12 +261,12 @@ impl Place {
             return Ok(false);
         }
         Err(self.unusable(
-            "it is the SQLite database of another program; let store.url name another file",
+            "it is the SQLite database of another program; point store.url at another file",
         ))
     }
 
-    /// Checks the structure of what a doubled call depends on. The journal is by far the largest
-    /// table, and damage there shows when it is read.
+    /// Checks the structure of the tables that prevent a doubled call. The journal is by far the largest
+    /// table, and damage there is found when it is read.
     async fn check(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         for check in CHECK {
             match sqlx::query(check).fetch_optional(&mut *connection).await {
@@ -276,13 +283,13 @@ impl Place {
         self.unusable(fault::DAMAGED)
     }
 
-    /// Brings the file to the newest schema, in one transaction: a crash leaves the old one.
-    async fn prepare(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Migrates the file to the newest schema, in one transaction: after a crash the old one is left.
+    async fn migrate(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let failed = |error| self.cannot_open(error);
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        self.look(&mut transaction).await?;
+        self.inspect(&mut transaction).await?;
         MIGRATIONS.run(&mut *transaction).await.map_err(|error| self.cannot_migrate(error))?;
-        // Asks for the right to write, and writes nothing: SQLite opens a read-only file without a word.
+        // Needs write access and writes nothing: SQLite opens a read-only file without an error.
         sqlx::query("DELETE FROM lease WHERE id <> 1")
             .execute(&mut *transaction)
             .await
@@ -295,9 +302,9 @@ impl Place {
         &self,
         connection: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        const PAUSE: Duration = Duration::from_millis(50);
-        // SQLite does not wait for the lock that the switch needs, so two daemons that meet at a
-        // new file take turns here.
+        const INTERVAL: Duration = Duration::from_millis(50);
+        // SQLite does not wait for the lock that the switch needs, so two daemons that create the same
+        // file wait for each other here.
         let mut waited = Duration::ZERO;
         loop {
             let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL")
@@ -307,28 +314,28 @@ impl Place {
                 Ok(mode) if mode == "wal" => return Ok(()),
                 Ok(_) => {
                     return Err(self.open_error(
-                        "its file system has no shared memory; put it on a local disk",
+                        "its file system does not support shared memory; move it to a local disk",
                         None,
                     ));
                 }
                 Err(error) if fault::is_busy(&error) && waited < BUSY_TIMEOUT => {
-                    tokio::time::sleep(PAUSE).await;
-                    waited += PAUSE;
+                    tokio::time::sleep(INTERVAL).await;
+                    waited += INTERVAL;
                 }
                 Err(error) => return Err(self.cannot_open(error)),
             }
         }
     }
 
-    fn cannot_look(&self, error: sqlx::Error) -> StoreError {
+    fn cannot_inspect(&self, error: sqlx::Error) -> StoreError {
         if fault::is_not_a_database(&error) {
             return self.unusable(
-                "it is not an SQLite database, or a damaged one; let store.url name another file, \
+                "it is not an SQLite database, or a damaged one; point store.url at another file, \
                  or restore a backup",
             );
         }
-        if fault::is_odd_schema(&error) {
-            return self.unusable("its tables are not those of flowmend; restore a backup");
+        if fault::is_unknown_schema(&error) {
+            return self.unusable("its tables are not flowmend's; restore a backup");
         }
         self.cannot_open(error)
     }
@@ -339,13 +346,13 @@ impl Place {
                 self.cannot_open(error)
             }
             other => {
-                self.unusable(format!("its schema is not one of a released flowmend: {other}"))
+                self.unusable(format!("its schema is not that of a released flowmend: {other}"))
             }
         }
     }
 
     fn nothing_yet(&self) -> StoreError {
-        self.open_error("there is no store yet; has the daemon run?", None)
+        self.open_error("there is no store yet; the daemon creates it when it first runs", None)
     }
 
     fn cannot_open(&self, error: sqlx::Error) -> StoreError {

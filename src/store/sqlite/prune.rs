@@ -1,4 +1,4 @@
-//! Forgetting: what is final and old goes, a little at a time.
+//! Removes old, final recoveries in small transactions.
 
 use super::fault::cannot;
 use super::lease;
@@ -6,15 +6,14 @@ use crate::store::{Owner, StoreError};
 use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;
 
-/// The most rows that one transaction removes, so that a long-neglected store does not keep
-/// everybody else waiting for the file.
+/// The most rows that one transaction removes, so that other processes do not wait long for the file.
 const ROWS_PER_TRANSACTION: i64 = 2_000;
-/// The most keys that one transaction looks at.
+/// The most keys that one transaction inspects.
 const KEYS_PER_TRANSACTION: i64 = 10_000;
 
-const WHAT: &str = "remove what is old";
+const WHAT: &str = "remove old recoveries";
 
-/// Attempts go with their recovery, by the foreign key.
+/// The foreign key removes attempts together with their recovery.
 pub(super) const OLD_RECOVERIES: &str = "
     DELETE FROM recovery WHERE root IN (
         SELECT root FROM recovery
@@ -29,7 +28,7 @@ pub(super) const OLD_ENTRIES: &str = "
         LIMIT ?2
     )";
 
-/// What nothing refers to any more, and how far the keys of its table go.
+/// Removes rows without references, and finds the largest key of their table.
 pub(super) const UNUSED: [(&str, &str); 3] = [
     (
         "DELETE FROM runs WHERE id BETWEEN ?1 AND ?2
@@ -55,7 +54,7 @@ pub(super) const UNUSED: [(&str, &str); 3] = [
     ),
 ];
 
-/// Removes what is final and last changed before `before`; how many recoveries went.
+/// Removes final recoveries that last changed before `before`; returns how many.
 pub(super) async fn prune(
     writer: &SqlitePool,
     owner: &Owner,
@@ -65,13 +64,13 @@ pub(super) async fn prune(
     let entries = repeat(writer, owner, before, OLD_ENTRIES).await?;
     if recoveries + entries > 0 {
         for (delete, newest) in UNUSED {
-            sweep(writer, owner, delete, newest).await?;
+            remove_unused(writer, owner, delete, newest).await?;
         }
     }
     Ok(recoveries)
 }
 
-/// Runs `delete` until it finds fewer rows than it may take.
+/// Runs `delete` until it removes fewer rows than it may.
 async fn repeat(
     writer: &SqlitePool,
     owner: &Owner,
@@ -89,8 +88,8 @@ async fn repeat(
     }
 }
 
-/// Runs `delete` over all keys from 1 to that which `newest` finds.
-async fn sweep(
+/// Runs `delete` for all keys from 1 to the one that `newest` returns.
+async fn remove_unused(
     writer: &SqlitePool,
     owner: &Owner,
     delete: &'static str,
@@ -107,7 +106,7 @@ async fn sweep(
     Ok(())
 }
 
-/// Runs `delete` with these two values in a transaction of its own; how many rows went.
+/// Runs `delete` with these two values in its own transaction; returns the number of removed rows.
 async fn remove(
     writer: &SqlitePool,
     owner: &Owner,

@@ -1,8 +1,8 @@
-//! What is asked of the store. Lists of ids go to SQLite as one JSON array, so that a question costs
-//! the same few statements however many runs it is about.
+//! Queries. SQLite gets a list of ids as one JSON array, so that a query takes the same few statements
+//! for any number of runs.
 
 use super::fault::cannot;
-use super::rows::{AttemptRow, EntryRow, OrderRow, Place, RecoveryRow, assemble};
+use super::rows::{AttemptRow, EntryRow, OrderRow, RecoveryRow, RowRef, assemble};
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::policy::pause_order::Order;
@@ -15,21 +15,21 @@ use std::collections::HashSet;
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
 
+// SQLite uses the index `recovery_open` only if the condition is written as in the index.
 pub(super) const OPEN_RECOVERIES: &str = "SELECT * FROM recoveries
          WHERE sandbox = ?1 AND state NOT IN ('recovered', 'given_up', 'dismissed')
          ORDER BY failed_at, root_run_id";
 
-/// The open recoveries of `sandbox`, oldest failure first.
-pub(super) async fn open_recoveries(
+/// The recoveries of `sandbox` that `statement` selects.
+pub(super) async fn of_sandbox(
     readers: &SqlitePool,
+    statement: &'static str,
     sandbox: &SandboxName,
 ) -> Result<Vec<Recovery>, StoreError> {
-    // The condition has to be spelled as in the index `recovery_open` for the index to be used.
-    let query = sqlx::query_as(OPEN_RECOVERIES);
-    load(readers, query.bind(sandbox.as_str())).await
+    load(readers, sqlx::query_as(statement).bind(sandbox.as_str())).await
 }
 
-/// The recoveries that `filter` lets through, newest change first.
+/// The recoveries that match `filter`, newest change first.
 pub(super) async fn recoveries(
     readers: &SqlitePool,
     filter: &Filter,
@@ -43,7 +43,7 @@ pub(super) async fn recoveries(
          ORDER BY updated_at DESC, root_run_id
          LIMIT ?4",
     );
-    // A negative limit is SQLite's word for none.
+    // In SQLite a negative limit means none.
     let query = bind_filter(query, filter).bind(filter.limit.map_or(-1, i64::from));
     let (at, run) = match &filter.after {
         Some((at, run)) => (at.as_millisecond(), run.as_str()),
@@ -52,7 +52,7 @@ pub(super) async fn recoveries(
     load(readers, query.bind(at).bind(run)).await
 }
 
-/// How many recoveries are in each state, in the order of [`State::NAMES`].
+/// The number of recoveries in each state, in the order of [`State::NAMES`].
 pub(super) async fn count_by_state(
     readers: &SqlitePool,
     filter: &Filter,
@@ -86,7 +86,7 @@ pub(super) const RECOVERY_OF: &str = "SELECT * FROM recoveries WHERE root_run_id
              LIMIT 1
          )";
 
-/// The recovery that `run` is the root run or an issued run of.
+/// The recovery whose root run or new run is `run`.
 pub(super) async fn recovery_of(
     readers: &SqlitePool,
     run: &RunId,
@@ -108,16 +108,16 @@ pub(super) async fn known_runs(
     readers: &SqlitePool,
     runs: &[RunId],
 ) -> Result<HashSet<RunId>, StoreError> {
-    let places: Vec<i64> = sqlx::query_scalar(KNOWN_RUNS)
+    let indexes: Vec<i64> = sqlx::query_scalar(KNOWN_RUNS)
         .bind(json_array(runs.iter().map(RunId::as_str)))
         .fetch_all(readers)
         .await
         .map_err(cannot("look up runs"))?;
-    let known = places.into_iter().filter_map(|place| runs.get(usize::try_from(place).ok()?));
+    let known = indexes.into_iter().filter_map(|index| runs.get(usize::try_from(index).ok()?));
     Ok(known.cloned().collect())
 }
 
-/// Watermark, sweep, and of the client its id, its beginning, and whether it is named.
+/// Watermark, sweep; the client id, since when it is used, and whether runs have it.
 type ProgressRow = (i64, i64, Option<String>, Option<i64>, Option<bool>);
 
 /// How far the runs of `sandbox` have been read.
@@ -134,13 +134,13 @@ pub(super) async fn progress(
     .await
     .map_err(cannot("read how far the runs have been read"))?;
     let Some((watermark, swept_at, client, since, named)) = row else { return Ok(None) };
-    let place = Place { table: "progress", row: sandbox.as_str() };
+    let row = RowRef { table: "progress", row: sandbox.as_str() };
     Ok(Some(Progress {
-        watermark: place.instant("watermark", watermark)?,
-        swept_at: place.instant("swept_at", swept_at)?,
+        watermark: row.instant("watermark", watermark)?,
+        swept_at: row.instant("swept_at", swept_at)?,
         client: match client.zip(since) {
             Some((id, since)) => {
-                Some(ClientMark { id, since: place.instant("client_since", since)?, named })
+                Some(ClientMark { id, since: row.instant("client_since", since)?, named })
             }
             None => None,
         },
@@ -194,7 +194,7 @@ pub(super) async fn history(
     rows.into_iter().map(EntryRow::read).collect()
 }
 
-/// What operators ordered, one for each scope.
+/// The operators' orders, one for each scope.
 pub(super) async fn orders(readers: &SqlitePool) -> Result<Vec<Order>, StoreError> {
     let rows: Vec<OrderRow> = sqlx::query_as("SELECT * FROM orders ORDER BY sandbox, flow")
         .fetch_all(readers)
@@ -207,8 +207,8 @@ pub(super) const ATTEMPTS: &str = "SELECT * FROM attempts
          WHERE root_run_id IN (SELECT value FROM json_each(?1))
          ORDER BY root_run_id, number";
 
-/// Runs `query` and fetches the attempts of everything it finds with one more statement; both see
-/// the same moment.
+/// Runs `query` and fetches the attempts of its recoveries with one more statement, in the same
+/// snapshot.
 pub(super) async fn load(
     readers: &SqlitePool,
     query: Query<'_, RecoveryRow>,

@@ -1,7 +1,8 @@
-//! The tables behind the views: which columns they have, and what those are made of.
+//! The tables behind the views: their columns, and the value of each. Every statement that writes is
+//! generated from these lists, and values are matched by name.
 //!
-//! Ids and texts that repeat are kept once, in `runs`, `flows` and `failures`; the other tables hold
-//! their keys. What a batch speaks of is learned before anything else of it is written.
+//! Repeated ids and texts are stored once, in `runs`, `flows` and `failures`; the other tables contain
+//! their keys. These are written before the rest of a batch.
 
 use super::fault::cannot;
 use super::read::json_array;
@@ -40,7 +41,7 @@ pub(super) const RECOVERY: &[&str] = &[
 pub(super) const ATTEMPT: &[&str] =
     &["root", "number", "asked_run", "issued_run", "etag", "accepted_at"];
 
-/// The columns of `entry` but its key, which is made.
+/// The columns of `entry` except its key, which SQLite assigns.
 pub(super) const ENTRY: &[&str] = &[
     "at",
     "sandbox",
@@ -59,8 +60,8 @@ pub(super) const ENTRY: &[&str] = &[
     "failure",
 ];
 
-/// What a column is made of: a field of the row `new` of a JSON array, or the key of some.
-pub(super) fn value(column: &str) -> String {
+/// The SQL value of a column: a field of the row `new` of a JSON array, or the key of such fields.
+pub(super) fn column_value(column: &str) -> String {
     let key = |of: &str, columns: &[(&str, &str)]| {
         let same: Vec<String> = columns
             .iter()
@@ -80,9 +81,9 @@ pub(super) fn value(column: &str) -> String {
     }
 }
 
-/// The statement that inserts into `table` those rows of a JSON array for which `condition` holds.
+/// The statement that inserts into `table` the rows of a JSON array for which `condition` holds.
 pub(super) fn insert(table: &str, columns: &[&str], condition: &str) -> String {
-    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
+    let values: Vec<String> = columns.iter().map(|column| column_value(column)).collect();
     format!(
         "INSERT INTO {table} ({}) SELECT {} FROM json_each(?1) AS new WHERE {condition}",
         columns.join(", "),
@@ -90,8 +91,8 @@ pub(super) fn insert(table: &str, columns: &[&str], condition: &str) -> String {
     )
 }
 
-/// Gives a key to every run, dataflow and failure of `batch` that has none yet.
-pub(super) async fn learn(
+/// Stores the runs, dataflows and failures of `batch` that have no key yet.
+pub(super) async fn intern(
     connection: &mut SqliteConnection,
     batch: &Batch,
 ) -> Result<(), StoreError> {
@@ -112,7 +113,7 @@ pub(super) async fn learn(
         failures.extend(entry.failure.as_ref().map(failure_column));
     }
     let flows = serde_json::Value::from_iter(flows.iter().map(|(id, name)| vec![*id, *name]));
-    for (statement, words) in [
+    for (statement, values) in [
         (
             "INSERT INTO runs (run_id) SELECT value FROM json_each(?1) WHERE TRUE
              ON CONFLICT DO NOTHING",
@@ -129,9 +130,9 @@ pub(super) async fn learn(
             json_array(failures.iter().map(String::as_str)),
         ),
     ] {
-        if words != "[]" {
-            let learned = sqlx::query(statement).bind(words).execute(&mut *connection).await;
-            learned.map_err(cannot("record what was decided"))?;
+        if values != "[]" {
+            let stored = sqlx::query(statement).bind(values).execute(&mut *connection).await;
+            stored.map_err(cannot("store the decisions"))?;
         }
     }
     Ok(())

@@ -1,15 +1,16 @@
-//! No statement reads the whole history.
+//! No statement reads the whole history, and every column is written.
 
-use super::{SqliteStore, commit, past, prune, read, turns};
+use super::tables::{ATTEMPT, ENTRY, RECOVERY};
+use super::{SqliteStore, commit, history, prune, queue, read};
 use sqlx::{AssertSqlSafe, Row};
 
-/// What each statement is, and an index that it has to make use of.
+/// Asserts that each statement uses this index and scans no table.
 async fn assert_found_by_index(statements: &[(&str, &str)]) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
     for (statement, index) in statements {
         let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
-            .fetch_all(&store.writer)
+            .fetch_all(&store.0.writer)
             .await
             .unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
@@ -22,15 +23,15 @@ async fn assert_found_by_index(statements: &[(&str, &str)]) {
 #[tokio::test]
 async fn what_a_pass_asks_is_found_by_an_index() {
     assert_found_by_index(&[
-        (turns::UNDER_WAY, "recovery_under_way"),
-        (turns::DUE, "recovery_waiting"),
-        (turns::NEXT_DUE, "recovery_waiting"),
-        (turns::HELD, "recovery_held"),
-        (turns::UNSUPPORTED_FLOWS, "recovery_held"),
-        (turns::RECOVERIES_OF, "sqlite_autoindex_runs_1"),
-        (past::CALLS_SINCE, "entry_by_event"),
-        (past::OUTCOMES, "entry_outcomes"),
-        (past::UNSUCCESSFUL, "unsuccessful_by_flow"),
+        (queue::UNDER_WAY, "recovery_under_way"),
+        (queue::DUE, "recovery_waiting"),
+        (queue::NEXT_DUE, "recovery_waiting"),
+        (queue::HELD, "recovery_held"),
+        (queue::UNSUPPORTED_FLOWS, "recovery_held"),
+        (queue::RECOVERIES_OF, "sqlite_autoindex_runs_1"),
+        (history::CALLS_SINCE, "entry_by_event"),
+        (history::OUTCOMES, "entry_outcomes"),
+        (history::UNSUCCESSFUL, "unsuccessful_by_flow"),
         (read::OPEN_RECOVERIES, "recovery_open"),
         (read::RECOVERY_OF, "attempt_by_issued"),
         (read::KNOWN_RUNS, "attempt_by_issued"),
@@ -57,4 +58,20 @@ async fn what_is_written_or_removed_is_found_by_an_index() {
         (failures, "entry_by_failure"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn every_column_of_a_table_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("flowmend.db")).await.unwrap();
+    for (table, written, assigned) in
+        [("recovery", RECOVERY, 0), ("attempt", ATTEMPT, 0), ("entry", ENTRY, 1)]
+    {
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?1)")
+            .bind(table)
+            .fetch_all(&store.0.readers)
+            .await
+            .unwrap();
+        assert_eq!(columns[assigned..], *written, "{table}");
+    }
 }

@@ -3,6 +3,7 @@
 
 pub mod process;
 
+use crate::kit::config;
 use flowmend::clock::SystemClock;
 use flowmend::simulator::{
     Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, Ledger, RunSetup, Simulator, World,
@@ -23,6 +24,12 @@ pub const SOON: Duration = Duration::from_secs(30);
 
 /// The shortest settings that are accepted, or nearly so: passes every second, delays of a second.
 const HASTE: &str = r#"
+[adobe]
+request_timeout = "1s"
+
+[http]
+listen = "127.0.0.1:0"
+
 [poll]
 interval = "1s"
 sweep_interval = "3s"
@@ -65,18 +72,8 @@ impl Site {
 
     /// Writes the configuration: what every test needs, what makes it fast, and `more`, which wins.
     pub fn configure(&self, more: &str) {
-        let url = self.simulator.base_url();
         let credentials = self.world(|world| world.credentials.clone());
-        let store = self.store();
-        let base = format!(
-            "[adobe]\nplatform_url = \"{url}\"\nims_url = \"{url}\"\norg_id = \"{}\"\n\
-             client_id = \"{}\"\nclient_secret = \"{SECRET}\"\nrequest_timeout = \"1s\"\n\
-             requests_per_second = 1000.0\n\n[[sandbox]]\nname = \"prod\"\n\n\
-             [store]\nurl = \"sqlite://{}\"\n\n[http]\nlisten = \"127.0.0.1:0\"\n",
-            credentials.org_id,
-            credentials.client_id,
-            store.display(),
-        );
+        let base = config::needed(&self.simulator.base_url(), self.directory(), &credentials);
         let file = self.path("base.toml");
         std::fs::write(&file, base).expect("it can be written");
         let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);

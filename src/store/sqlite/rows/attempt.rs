@@ -1,6 +1,6 @@
 //! Rows of `attempts`.
 
-use super::Place;
+use super::RowRef;
 use crate::domain::model::ids::{Etag, RunId};
 use crate::domain::recovery::{Attempt, Recovery};
 use crate::store::StoreError;
@@ -29,18 +29,16 @@ impl AttemptRow {
             accepted_at: attempt.accepted_at.as_millisecond(),
         })
     }
-}
 
-impl AttemptRow {
     /// The attempt, and the root run of the recovery it belongs to.
     pub(super) fn read(self) -> Result<(String, Attempt), StoreError> {
-        let place = Place { table: "attempts", row: &self.root_run_id };
+        let row = RowRef { table: "attempts", row: &self.root_run_id };
         let attempt = Attempt {
-            number: place.number("number", self.number)?,
+            number: row.number("number", self.number)?,
             asked: RunId::new(self.asked),
             issued: RunId::new(self.issued),
             etag: self.etag.map(Etag::new),
-            accepted_at: place.instant("accepted_at", self.accepted_at)?,
+            accepted_at: row.instant("accepted_at", self.accepted_at)?,
         };
         Ok((self.root_run_id, attempt))
     }

@@ -1,13 +1,13 @@
 //! Rows of `journal`.
 
-use super::{Place, failure_column};
+use super::{RowRef, failure_column};
 use crate::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::store::StoreError;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// A row of `journal`; its key is not written but made.
+/// A row of `journal`; SQLite assigns its key.
 #[derive(Debug, Serialize, sqlx::FromRow)]
 pub(in crate::store::sqlite) struct EntryRow {
     #[serde(skip)]
@@ -58,16 +58,16 @@ impl EntryRow {
     /// The entry.
     pub(in crate::store::sqlite) fn read(self) -> Result<Entry, StoreError> {
         let id = self.id.to_string();
-        let place = Place { table: "journal", row: &id };
+        let row = RowRef { table: "journal", row: &id };
         let number =
-            |column, value: Option<i64>| value.map(|value| place.number(column, value)).transpose();
+            |column, value: Option<i64>| value.map(|value| row.number(column, value)).transpose();
         Ok(Entry {
-            at: place.instant("at", self.at)?,
-            event: Event::parse(&self.event).ok_or_else(|| place.odd("event", &self.event))?,
-            reason: place.reason("reason", &self.reason)?,
+            at: row.instant("at", self.at)?,
+            event: Event::parse(&self.event).ok_or_else(|| row.invalid("event", &self.event))?,
+            reason: row.reason("reason", &self.reason)?,
             attempt: number("attempt", self.attempt)?,
             max_attempts: number("max_attempts", self.max_attempts)?,
-            due: self.due.map(|due| place.instant("due", due)).transpose()?,
+            due: self.due.map(|due| row.instant("due", due)).transpose()?,
             sandbox: SandboxName::new(self.sandbox),
             flow_id: FlowId::new(self.flow_id),
             flow_name: self.flow_name,
@@ -75,7 +75,7 @@ impl EntryRow {
             root_run_id: self.root_run_id.map(RunId::new),
             new_run_id: self.new_run_id.map(RunId::new),
             etag: self.etag.map(Etag::new),
-            failure: self.failure.map(|text| place.failure(&text)).transpose()?,
+            failure: self.failure.map(|text| row.failure(&text)).transpose()?,
             detail: self.detail,
             rule: self.rule,
         })

@@ -1,9 +1,9 @@
-//! Rows to values and back.
+//! Converts rows to values and back.
 //!
-//! A row has the columns of a view; the tables behind the views hold keys of what repeats. A state
-//! is spread over columns rather than put into one piece of JSON, so that people can ask the file
-//! questions with `sqlite3`. A row that makes no sense is named and refused, never guessed at: it
-//! may have been written by a newer flowmend, or by hand.
+//! A row has the columns of a view; the tables behind the views contain keys of repeated values. A
+//! state has columns of its own instead of one JSON text, so that people can query the file with
+//! `sqlite3`. An invalid row is an error that names it, never a guess: it may have been written by a
+//! newer flowmend, or by hand.
 
 mod attempt;
 mod entry;
@@ -20,30 +20,30 @@ use crate::domain::model::reason::Reason;
 use crate::store::StoreError;
 use jiff::Timestamp;
 
-/// A failure as JSON; it is made of texts only, so this cannot fail.
+/// A failure as JSON; it contains only texts, so this cannot fail.
 pub(super) fn failure_column(failure: &Failure) -> String {
     serde_json::to_string(failure).unwrap_or_default()
 }
 
-/// A revision as the database counts: it grows by one from 1, so the upper bound is never met.
+/// A revision as an integer of the database: it starts at 1 and grows by one, so it never overflows.
 pub(super) fn revision_column(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
-/// Where a value stands, for the error that names it.
+/// A row, for the error that names it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RowRef<'a> {
     pub(super) table: &'static str,
     pub(super) row: &'a str,
 }
 
-impl Place<'_> {
-    fn odd(self, column: &str, value: impl std::fmt::Debug) -> StoreError {
+impl RowRef<'_> {
+    fn invalid(self, column: &str, value: impl std::fmt::Debug) -> StoreError {
         let Self { table, row } = self;
         StoreError::Corrupt { what: format!("{column} {value:?} in row {row:?} of {table}") }
     }
 
-    fn filled<T>(self, column: &str, value: Option<T>) -> Result<T, StoreError> {
+    fn required<T>(self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| {
             let Self { table, row } = self;
             StoreError::Corrupt { what: format!("no {column} in row {row:?} of {table}") }
@@ -52,18 +52,18 @@ impl Place<'_> {
 
     /// An instant from milliseconds.
     pub(super) fn instant(self, column: &str, value: i64) -> Result<Timestamp, StoreError> {
-        Timestamp::from_millisecond(value).map_err(|_| self.odd(column, value))
+        Timestamp::from_millisecond(value).map_err(|_| self.invalid(column, value))
     }
 
     fn number<T: TryFrom<i64>>(self, column: &str, value: i64) -> Result<T, StoreError> {
-        T::try_from(value).map_err(|_| self.odd(column, value))
+        T::try_from(value).map_err(|_| self.invalid(column, value))
     }
 
     fn failure(self, json: &str) -> Result<Failure, StoreError> {
-        serde_json::from_str(json).map_err(|_| self.odd("failure", json))
+        serde_json::from_str(json).map_err(|_| self.invalid("failure", json))
     }
 
     fn reason(self, column: &str, word: &str) -> Result<Reason, StoreError> {
-        Reason::parse(word).ok_or_else(|| self.odd(column, word))
+        Reason::parse(word).ok_or_else(|| self.invalid(column, word))
     }
 }

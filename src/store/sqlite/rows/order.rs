@@ -1,6 +1,6 @@
 //! Rows of `orders`.
 
-use super::Place;
+use super::RowRef;
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::policy::pause_order::Order;
 use crate::store::StoreError;
@@ -19,7 +19,7 @@ pub(in crate::store::sqlite) struct OrderRow {
     reason: String,
 }
 
-/// Binds the columns of `orders` in the order of the table: 5 values.
+/// Binds the five columns of `orders` in the order of the table.
 pub(in crate::store::sqlite) fn bind_order<'q>(query: Query<'q>, order: &'q Order) -> Query<'q> {
     query
         .bind(order.sandbox.as_ref().map_or("", SandboxName::as_str))
@@ -32,12 +32,12 @@ pub(in crate::store::sqlite) fn bind_order<'q>(query: Query<'q>, order: &'q Orde
 impl OrderRow {
     /// The order.
     pub(in crate::store::sqlite) fn read(self) -> Result<Order, StoreError> {
-        let place = Place { table: "orders", row: &format!("{} {}", self.sandbox, self.flow) };
+        let row = RowRef { table: "orders", row: &format!("{} {}", self.sandbox, self.flow) };
         Ok(Order {
             sandbox: (!self.sandbox.is_empty()).then(|| SandboxName::new(&self.sandbox)),
             flow: (!self.flow.is_empty()).then(|| FlowId::new(&self.flow)),
             paused: self.paused,
-            at: place.instant("at", self.at)?,
+            at: row.instant("at", self.at)?,
             reason: self.reason,
         })
     }

@@ -1,6 +1,6 @@
 //! Rows of `recoveries`.
 
-use super::{AttemptRow, Place, failure_column, revision_column};
+use super::{AttemptRow, RowRef, failure_column, revision_column};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::{Attempt, Recovery, State};
 use crate::store::StoreError;
@@ -36,7 +36,7 @@ pub(in crate::store::sqlite) struct RecoveryRow {
     excused_since: Option<i64>,
 }
 
-/// The columns that belong to a state; each state fills its own.
+/// The columns of a state; each state sets its own.
 #[derive(Debug, Default)]
 struct StateColumns<'a> {
     attempt: Option<u32>,
@@ -109,7 +109,7 @@ impl From<&Recovery> for RecoveryRow {
     }
 }
 
-/// Recoveries in the order of `rows`, each with those of `attempts` that are its own, in their order.
+/// Recoveries in the order of `rows`, each with its own attempts in the order of `attempts`.
 pub(in crate::store::sqlite) fn assemble(
     rows: Vec<RecoveryRow>,
     attempts: Vec<AttemptRow>,
@@ -129,21 +129,21 @@ pub(in crate::store::sqlite) fn assemble(
 
 impl RecoveryRow {
     fn read(self, attempts: Vec<Attempt>) -> Result<Recovery, StoreError> {
-        let place = Place { table: "recoveries", row: &self.root_run_id };
+        let row = RowRef { table: "recoveries", row: &self.root_run_id };
         Ok(Recovery {
-            state: self.read_state(place)?,
-            failed_at: place.instant("failed_at", self.failed_at)?,
-            refusals: place.number("refusals", self.refusals)?,
-            revision: place.number("revision", self.revision)?,
-            updated_at: place.instant("updated_at", self.updated_at)?,
+            state: self.read_state(row)?,
+            failed_at: row.instant("failed_at", self.failed_at)?,
+            refusals: row.number("refusals", self.refusals)?,
+            revision: row.number("revision", self.revision)?,
+            updated_at: row.instant("updated_at", self.updated_at)?,
             ask_root: self.ask_root,
             ordered: self.ordered,
-            failure: place.failure(&self.failure)?,
+            failure: row.failure(&self.failure)?,
             contested: self.contested,
-            excused: Duration::from_millis(place.number("excused", self.excused)?),
+            excused: Duration::from_millis(row.number("excused", self.excused)?),
             excused_since: self
                 .excused_since
-                .map(|at| place.instant("excused_since", at))
+                .map(|at| row.instant("excused_since", at))
                 .transpose()?,
             sandbox: SandboxName::new(self.sandbox),
             flow_id: FlowId::new(self.flow_id),
@@ -153,16 +153,16 @@ impl RecoveryRow {
         })
     }
 
-    fn read_state(&self, place: Place<'_>) -> Result<State, StoreError> {
-        let attempt = || place.number("attempt", place.filled("attempt", self.attempt)?);
-        let since = || place.instant("since", place.filled("since", self.since)?);
-        let asked = || place.filled("asked", self.asked.as_deref()).map(RunId::new);
-        let text = || place.filled("why", self.why.as_deref());
-        let why = || text().and_then(|word| place.reason("why", word));
+    fn read_state(&self, row: RowRef<'_>) -> Result<State, StoreError> {
+        let attempt = || row.number("attempt", row.required("attempt", self.attempt)?);
+        let since = || row.instant("since", row.required("since", self.since)?);
+        let asked = || row.required("asked", self.asked.as_deref()).map(RunId::new);
+        let text = || row.required("why", self.why.as_deref());
+        let why = || text().and_then(|word| row.reason("why", word));
         Ok(match self.state.as_str() {
             "waiting" => State::Waiting {
                 attempt: attempt()?,
-                due: place.instant("due", place.filled("due", self.due)?)?,
+                due: row.instant("due", row.required("due", self.due)?)?,
             },
             "triggering" => {
                 State::Triggering { attempt: attempt()?, asked: asked()?, since: since()? }
@@ -171,18 +171,18 @@ impl RecoveryRow {
                 attempt: attempt()?,
                 asked: asked()?,
                 since: since()?,
-                absences: place.number("absences", place.filled("absences", self.absences)?)?,
+                absences: row.number("absences", row.required("absences", self.absences)?)?,
             },
             "watching" => State::Watching {
                 attempt: attempt()?,
-                issued: place.filled("issued", self.issued.as_deref()).map(RunId::new)?,
+                issued: row.required("issued", self.issued.as_deref()).map(RunId::new)?,
                 since: since()?,
             },
             "held" => State::Held { attempt: attempt()?, why: why()? },
             "recovered" => State::Recovered { why: why()? },
             "given_up" => State::GivenUp { why: why()? },
             "dismissed" => State::Dismissed { why: text()?.to_owned() },
-            unknown => return Err(place.odd("state", unknown)),
+            unknown => return Err(row.invalid("state", unknown)),
         })
     }
 }

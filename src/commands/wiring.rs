@@ -1,0 +1,92 @@
+//! Builds the daemon of this process and its store.
+
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::{Daemon, Mode, Parts};
+use crate::domain::policy::schedule::Jitter;
+use crate::flow_service::FlowService;
+use crate::settings::Settings;
+use crate::store::{Owner, SqliteStore, Store};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+/// Builds the daemon of this process over `store`.
+pub(super) fn daemon(
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    identity: &Identity,
+    mode: Mode,
+) -> anyhow::Result<Daemon> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let service = FlowService::new(settings.connection(), clock.clone())?;
+    Ok(Daemon::new(Parts {
+        settings,
+        store,
+        service,
+        clock,
+        owner: identity.owner.clone(),
+        jitter: identity.jitter,
+        mode,
+        watchdog: || {
+            // Without a service manager this fails, and that is fine.
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        },
+    }))
+}
+
+/// What is chosen at random once per process: its name, and the seed of due times.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) owner: Owner,
+    pub(super) jitter: Jitter,
+}
+
+impl Identity {
+    pub(super) fn draw() -> Self {
+        // The standard library seeds its hashers from the operating system: random enough for both.
+        let draw = || std::hash::RandomState::new().build_hasher().finish();
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = match host.trim() {
+            "" => "localhost",
+            host => host,
+        };
+        let name = format!("{host}:{}:{:08x}", std::process::id(), draw() as u32);
+        Self { owner: Owner::new(name), jitter: Jitter::new(draw()) }
+    }
+}
+
+/// The store of a normal run, or a temporary copy of it for a dry run.
+#[derive(Debug)]
+pub(super) struct OpenStore {
+    pub(super) store: Arc<dyn Store>,
+    copy: Option<tempfile::TempDir>,
+}
+
+impl OpenStore {
+    pub(super) async fn open(settings: &Settings, mode: Mode) -> anyhow::Result<Self> {
+        let path = &settings.store.path;
+        match mode {
+            Mode::Live => {
+                let store = SqliteStore::open(path).await?;
+                if store.is_new() {
+                    let store = std::path::absolute(path)?.display().to_string();
+                    tracing::warn!(store, "new store: earlier re-triggers are unknown");
+                }
+                Ok(Self { store: Arc::new(store), copy: None })
+            }
+            Mode::DryRun => {
+                let directory = tempfile::tempdir()?;
+                let copy = directory.path().join("dry-run.db");
+                let store = match path.exists() {
+                    true => SqliteStore::copy(path, &copy).await?,
+                    false => SqliteStore::open(&copy).await?,
+                };
+                Ok(Self { store: Arc::new(store), copy: Some(directory) })
+            }
+        }
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+        drop(self.copy);
+    }
+}
