@@ -144,6 +144,8 @@ fn run(id: String, number: usize, at: Timestamp, status: RunStatus, error: &str)
         started_at: Some(at),
         completed_at: Some(at),
         created_client: None,
+        window: None,
+        provider_ref: None,
         etag: None,
         input_records: None,
         errors: errors.collect(),

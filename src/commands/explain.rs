@@ -217,7 +217,7 @@ impl<'a> RunHistory<'a> {
                  retried only after {ABSENCES_NEEDED} complete listings from {} on show no new run \
                  ({absences} so far)",
                 at(*since),
-                at(after(*since, self.in_force.retry.confirm_window))
+                at(after(*since, recovery.confirmed_after(&self.in_force.retry)))
             ),
             State::Watching { attempt, issued, since } => format!(
                 "watching: run {issued} of attempt {attempt} of {max} is in progress; flowmend gives up {}",

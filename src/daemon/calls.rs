@@ -17,7 +17,7 @@ use crate::domain::model::verdict::{Refusal, Remedy, Verdict};
 use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::Terms;
-use crate::domain::recovery::{Change, State};
+use crate::domain::recovery::{Change, Recovery, State};
 use crate::flow_service::FlowService;
 use crate::store::{Batch, Store, StoreError};
 use futures_util::stream::FuturesUnordered;
@@ -145,8 +145,28 @@ impl Calls<'_> {
             }
             Mode::Live => self.post(asked, intent.entry.at, &terms.policy).await,
         };
+        let otherwise = self.read_once_more(recovery, asked, &verdict, terms).await;
         let now = self.service.now();
-        recovery.settle(&verdict, Terms { now, ..terms })
+        otherwise.or_else(|| recovery.settle(&verdict, Terms { now, ..terms }))
+    }
+
+    /// Reads the run once more after a refusal that a person would have to act on: it may have
+    /// succeeded, or be in progress.
+    async fn read_once_more(
+        &self,
+        recovery: &Recovery,
+        asked: &RunId,
+        verdict: &Verdict,
+        terms: Terms<'_>,
+    ) -> Option<Change> {
+        let Verdict::Refused(refusal) = verdict else { return None };
+        if !recovery.doubts_refusal(refusal) {
+            return None;
+        }
+        let wanted = [asked.clone(), recovery.latest_run().clone()];
+        let runs = self.service.runs_by_id(&self.snapshot.sandbox, &wanted).await.items;
+        let terms = Terms { now: self.service.now(), ..terms };
+        runs.iter().find_map(|run| recovery.refused_in_vain(run, refusal, terms))
     }
 
     /// The POST, unless its turn comes too late. It must be sent while the lease is trusted, and

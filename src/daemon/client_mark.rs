@@ -55,9 +55,8 @@ impl SandboxReader<'_> {
     pub(super) fn client_trust(&self, client: ClientMark) -> ClientIdTrust {
         match client.named {
             _ if !self.settings.adobe.match_created_client => ClientIdTrust::Ignored,
-            Some(false) => ClientIdTrust::Ignored,
             Some(true) => ClientIdTrust::Proven { client: client.id, since: client.since },
-            None => ClientIdTrust::Supposed(client.id),
+            _ => ClientIdTrust::Supposed(client.id),
         }
     }
 }

@@ -17,4 +17,6 @@ pub(super) struct Findings {
     pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
     /// Dataflows with a call in doubt whose runs could not be listed.
     pub(super) unlisted: Vec<(FlowId, ApiError)>,
+    /// Dataflows with a due re-trigger whose runs could not be listed.
+    pub(super) unlisted_peers: Vec<(FlowId, ApiError)>,
 }

@@ -270,7 +270,8 @@ impl SandboxReader<'_> {
         })
     }
 
-    /// Reads by id what the recoveries need, and lists the runs of dataflows in doubt.
+    /// Reads by id what the recoveries need, and lists the runs of dataflows in doubt and of those that
+    /// may be called for.
     async fn read_wanted(
         &self,
         memory: &mut Memory,
@@ -279,7 +280,8 @@ impl SandboxReader<'_> {
         reading: &mut Reading,
     ) -> HashMap<FlowId, FlowListing> {
         let wanted = self.wanted(memory, start, stored, reading);
-        let listings = self.list_doubtful(wanted.listings, reading, &mut start.findings).await;
+        let mut listings = self.list_doubtful(wanted.listings, reading, &mut start.findings).await;
+        self.list_peers(wanted.peers, &mut listings, reading, &mut start.findings).await;
         if start.sweep && start.fault.is_none() {
             reading.fresh = memory.catalog.flows().keys().cloned().collect();
         } else {

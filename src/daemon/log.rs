@@ -44,16 +44,19 @@ pub(super) fn log_entry(entry: &Entry, is_news: bool) {
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
             line!(info, entry);
         }
+        Event::Postponed if entry.reason == Reason::BehindDoubt => line!(info, entry),
         Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
             line!(debug, entry);
         }
+        // The detail describes the run, for the journal only.
+        Event::Retriggered | Event::Recovered => {
+            line!(info, &Entry { detail: None, ..entry.clone() });
+        }
         Event::Scheduled
-        | Event::Retriggered
         | Event::Followed
         | Event::OutageEnded
         | Event::FlowHealed
         | Event::Refused
-        | Event::Recovered
         | Event::Dismissed => {
             line!(info, entry);
         }
@@ -127,7 +130,7 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
         tracing::warn!(
             sandbox,
             run_id = run.as_str(),
-            "new run names another client; createdClient is not used to find runs in doubt"
+            "new run names another client; only our own client id is used to find runs in doubt"
         );
     }
     for (spec, error) in &findings.unread_specs {
@@ -142,6 +145,15 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
     for (flow, error) in &findings.unlisted {
         let (flow_id, error) = (flow.as_str(), chain(error));
         tracing::debug!(sandbox, flow_id, error, "cannot list runs of dataflow in doubt");
+    }
+    for (flow, error) in &findings.unlisted_peers {
+        let (flow_id, error) = (flow.as_str(), chain(error));
+        tracing::debug!(
+            sandbox,
+            flow_id,
+            error,
+            "cannot list runs of dataflow; its re-trigger waits"
+        );
     }
 }
 

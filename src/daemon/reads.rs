@@ -8,6 +8,7 @@ use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::run::Run;
 use crate::domain::plan::snapshot::FlowListing;
+use crate::flow_service::ApiError;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -81,6 +82,29 @@ impl SandboxReader<'_> {
             listings.insert(flow, listed);
         }
         listings
+    }
+
+    /// Lists the runs of dataflows with a due re-trigger: no call is made while another run is in
+    /// progress. A dataflow that cannot be read waits.
+    pub(super) async fn list_peers(
+        &self,
+        wanted: Vec<(FlowId, Timestamp)>,
+        listings: &mut HashMap<FlowId, FlowListing>,
+        reading: &mut Reading,
+        findings: &mut Findings,
+    ) {
+        let unlisted = wanted.into_iter().filter(|(flow, _)| !listings.contains_key(flow));
+        let unlisted: Vec<_> = unlisted.collect();
+        for (flow, listing) in self.service.runs_of_flows(&self.sandbox.name, &unlisted).await {
+            listing.items.iter().for_each(|run| reading.take(run.clone()));
+            // The newest runs come first: those in progress are not on the pages that were not read.
+            let is_long = matches!(listing.fault, Some(ApiError::TooManyPages { .. }));
+            let complete = listing.fault.is_none() || is_long;
+            let begun_at = listing.begun_at;
+            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            findings.unlisted_peers.extend(listing.fault.map(|error| (flow.clone(), error)));
+            listings.insert(flow, listed);
+        }
     }
 }
 

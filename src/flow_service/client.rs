@@ -5,9 +5,9 @@ use super::http::auth::Auth;
 use super::http::gateway::{Gateway, reading_client};
 use super::http::observe::{Observer, SharedObserver};
 use super::http::platform_clock::{ClockFault, PlatformClock};
-use super::query::{self, PropertyFilter};
-use super::reads::forms::{Feature, Forms, concerns_form};
-use super::reads::listing::{Listing, PageAccumulator};
+use super::query;
+use super::reads::forms::{Feature, Forms};
+use super::reads::listing::Listing;
 use super::reads::reader::{Reader, unreadable};
 use super::reads::spellings::Spellings;
 use super::retrigger::Retrigger;
@@ -186,26 +186,17 @@ impl FlowService {
         flow: &FlowId,
         created_since: Timestamp,
     ) -> Listing<Run> {
-        let Inner { reader, .. } = &*self.0;
-        let begun = reader.gateway.clock.local_now();
-        let of_flow = PropertyFilter::one_of("flowId", [flow.as_str()]);
-        let created = PropertyFilter::since("createdAt", created_since);
-        let mut found = PageAccumulator::default();
-        let filtered = reader.forms.allows(Feature::CreatedAt);
-        if filtered {
-            found = reader.pages("runs", sandbox, &[of_flow.clone(), created], wire::run).await;
-        }
-        let refusal = found.fault.clone().filter(|error| found.pages == 0 && concerns_form(error));
-        if refusal.is_some() || !filtered {
-            found = reader.pages("runs", sandbox, &[of_flow], wire::run).await;
-            if let Some(error) = refusal.filter(|_| found.pages > 0) {
-                reader.forms.refuse(Feature::CreatedAt, &error);
-            }
-        }
-        found.require_ids();
-        found.finish(reader.gateway.clock.at(begun), |run| {
-            run.flow_id == *flow && run.created_at.is_none_or(|at| at >= created_since)
-        })
+        self.0.reader.runs_of_flow(sandbox, flow, created_since).await
+    }
+
+    /// The runs of each of `wanted` created since its time, as [`FlowService::runs_of_flow`] returns
+    /// them.
+    pub async fn runs_of_flows(
+        &self,
+        sandbox: &SandboxName,
+        wanted: &[(FlowId, Timestamp)],
+    ) -> Vec<(FlowId, Listing<Run>)> {
+        self.0.reader.runs_of_flows(sandbox, wanted).await
     }
 
     /// Stops using the least trusted form of the listing of failed runs, because the listing, though

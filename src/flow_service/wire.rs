@@ -7,10 +7,11 @@
 
 use super::fields::{count, flag, list, text, time};
 use super::run_errors::run_errors;
-use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun};
+use crate::domain::model::flow::{Flow, FlowSpec, FlowState, Frequency, LastRun, Schedule};
 use crate::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
-use crate::domain::model::run::{Run, RunStatus};
+use crate::domain::model::run::{DataWindow, Run, RunStatus};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Source connection specs that only destination flows have: the profile store and the dataset
 /// export from the data lake. From Adobe's destination tutorials.
@@ -57,6 +58,8 @@ pub(super) fn run(item: &Value) -> Option<Run> {
         started_at: duration("startedAtUTC"),
         completed_at: duration("completedAtUTC"),
         created_client: text(item, "/createdClient").map(str::to_owned),
+        window: window(item),
+        provider_ref: id(item, "/providerRefId").map(str::to_owned),
         etag: etag(item),
         input_records: count(item, "/metrics/recordSummary/inputRecordCount"),
         errors: run_errors(item),
@@ -79,11 +82,41 @@ pub(super) fn flow(item: &Value) -> Option<Flow> {
             || source_specs().any(|spec| DESTINATION_SOURCE_SPECS.contains(&spec)),
         is_internal: source_specs().any(|spec| spec == DATA_LAKE_SPEC),
         source_spec: source_specs().next().map(str::to_owned),
+        schedule: schedule(item),
         last_run: id(item, "/lastRunDetails/id").map(|run| LastRun {
             id: RunId::new(run),
             status: RunStatus::parse(text(item, "/lastRunDetails/state").unwrap_or_default()),
             started_at: time(item, "/lastRunDetails/startedAtUTC"),
         }),
+    })
+}
+
+/// The window of data that a run processes. Adobe shows it with the run and with its copy activity.
+fn window(item: &Value) -> Option<DataWindow> {
+    let of = |item: &Value, summary: &str| {
+        let at = |field| time(item, &format!("{summary}/extensions/{field}"));
+        Some(DataWindow { start: at("windowStart")?, end: at("windowEnd")? })
+    };
+    let activities = || list(item, "/activities").iter();
+    of(item, "/metrics/durationSummary")
+        .or_else(|| activities().find_map(|activity| of(activity, "/durationSummary")))
+}
+
+/// When a flow runs by itself; `None` if it does not, or if the schedule is not understood.
+fn schedule(item: &Value) -> Option<Schedule> {
+    const MINUTE: u64 = 60;
+    let unit = match text(item, "/scheduleParams/frequency")?.to_ascii_lowercase().as_str() {
+        "once" | "onetime" => None,
+        "minute" => Some(MINUTE),
+        "hour" => Some(60 * MINUTE),
+        "day" => Some(24 * 60 * MINUTE),
+        "week" => Some(7 * 24 * 60 * MINUTE),
+        _ => return None,
+    };
+    let interval = count(item, "/scheduleParams/interval").filter(|n| (1..=100_000).contains(n));
+    Some(Schedule {
+        start: time(item, "/scheduleParams/startTime")?,
+        every: unit.map(|unit| Duration::from_secs(unit * interval.unwrap_or(1))),
     })
 }
 
@@ -142,6 +175,7 @@ pub(super) fn is_usable_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -171,6 +205,25 @@ mod tests {
         });
         let plain = json!({ "id": "r", "flowId": "f" });
         assert_eq!(run(&odd), run(&plain));
+    }
+
+    #[test]
+    fn a_schedule_and_a_window_are_read_as_numbers_or_text() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for start in [json!(1_590_091_157), json!("1590091157"), json!(1_590_091_157_000_i64)] {
+            let params = json!({ "startTime": start, "frequency": "minute", "interval": "15" });
+            let flow = flow(&json!({ "id": "f", "scheduleParams": params })).unwrap();
+            let every = Some(Duration::from_secs(900));
+            assert_eq!(flow.schedule, Some(Schedule { start: at(1_590_091_157), every }));
+        }
+        let times =
+            json!({ "extensions": { "windowStart": 1_597_213_510, "windowEnd": "1597213529000" } });
+        let window = Some(DataWindow { start: at(1_597_213_510), end: at(1_597_213_529) });
+        let of_run = json!({ "id": "r", "flowId": "f", "metrics": { "durationSummary": times } });
+        assert_eq!(run(&of_run).unwrap().window, window);
+        let copy = json!([{}, { "durationSummary": times }]);
+        let of_copy = json!({ "id": "r", "flowId": "f", "activities": copy });
+        assert_eq!(run(&of_copy).unwrap().window, window);
     }
 
     #[test]

@@ -45,6 +45,17 @@ pub struct Quirks {
     pub issued_runs_refused: bool,
     /// New runs of a re-trigger carry no `createdClient` and no `createdBy`.
     pub created_client_absent: bool,
+    /// Every run names Adobe's connector service as its client, whoever requested it.
+    pub one_client: bool,
+    /// Runs that have started show the window of the data that they process; the new run of a
+    /// re-trigger has that of the failed run.
+    pub windows: bool,
+    /// A new run cannot be read by its id for this many milliseconds.
+    pub unreadable_ms: u64,
+    /// The new run of a re-trigger shows *failed* for this many milliseconds, then its true status.
+    pub false_failure_ms: u64,
+    /// A run may be re-triggered while the new run of an earlier re-trigger is in progress.
+    pub accepts_repeats: bool,
     /// `GET /runs/{id}` and the like answer the bare object instead of `{"items":[…]}`.
     pub bare_single_gets: bool,
     /// How far Adobe's clock is ahead of ours, in milliseconds; moves every time and `Date`.
@@ -80,6 +91,11 @@ impl Default for Quirks {
             require_if_match: false,
             issued_runs_refused: false,
             created_client_absent: false,
+            one_client: false,
+            windows: true,
+            unreadable_ms: 0,
+            false_failure_ms: 0,
+            accepts_repeats: false,
             bare_single_gets: false,
             clock_skew_ms: 0,
             listing_delay_ms: 0,

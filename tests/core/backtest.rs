@@ -178,6 +178,8 @@ fn run(id: &str, status: RunStatus, ended: Timestamp) -> Run {
         started_at: None,
         completed_at: Some(ended),
         created_client: None,
+        window: None,
+        provider_ref: None,
         etag: None,
         input_records: None,
         errors: Vec::new(),

@@ -4,7 +4,7 @@
 use flowmend::domain::model::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::reason::Reason;
-use flowmend::domain::model::run::{Run, RunError, RunStatus};
+use flowmend::domain::model::run::{DataWindow, Run, RunError, RunStatus};
 use flowmend::domain::model::time::{after, before};
 use flowmend::domain::model::verdict::{Refusal, Remedy, Verdict};
 use flowmend::domain::plan::admission::{Admission, Allowance, Facts};
@@ -177,6 +177,7 @@ impl World {
         self.next_id += 1;
         let id = RunId::new(format!("run-{:04}", self.next_id));
         let failed = status == RunStatus::Failed;
+        let length = Duration::from_secs(u64::from(self.next_id));
         let run = Run {
             id: id.clone(),
             flow_id: flow_id(flow),
@@ -186,6 +187,9 @@ impl World {
             started_at: Some(self.now),
             completed_at: failed.then_some(self.now),
             created_client: Some(client.to_owned()),
+            // A window of its own.
+            window: Some(DataWindow { start: self.now, end: after(self.now, length) }),
+            provider_ref: None,
             etag: None,
             input_records: None,
             errors: Vec::new(),
@@ -238,7 +242,7 @@ impl World {
             .collect();
         let listings = recoveries
             .iter()
-            .filter(|r| matches!(r.state, State::InDoubt { .. } | State::Triggering { .. }))
+            .filter(|r| !matches!(r.state, State::Held { .. } | State::Watching { .. }))
             .map(|r| {
                 let runs = seen.iter().filter(|run| run.flow_id == r.flow_id).cloned().collect();
                 (r.flow_id.clone(), FlowListing { runs, complete, begun_at: self.now })
@@ -328,6 +332,7 @@ impl World {
             is_destination: false,
             is_internal: false,
             source_spec: None,
+            schedule: None,
             last_run: None,
         };
         Dataflow { flow, kind: FlowKind::Batch, per_dataflow: 1 }
@@ -438,6 +443,7 @@ impl World {
             let flow = self.runs[asked].flow_id.clone();
             let number = flow.as_str().trim_start_matches("flow-").parse().unwrap();
             let issued = self.make_run(number, RunStatus::InProgress, "flowmend");
+            self.runs.get_mut(&issued).unwrap().window = self.runs[asked].window;
             self.root_of.insert(issued.clone(), recovery.root_run_id.clone());
             self.accepted.push(self.now);
             issued
@@ -677,8 +683,8 @@ proptest! {
         for step in steps {
             take(&mut world, step);
         }
-        // One step for each recovery in a pass, and those of one dataflow may come one by one.
-        for _ in 0..80 {
+        // One of each dataflow moves in a pass, and there may be as many as there were steps.
+        for _ in 0..200 {
             let decided = plan(&world.snapshot(true));
             decided.changes.iter().for_each(|change| assert!(world.apply(change)));
             if decided.changes.is_empty() {

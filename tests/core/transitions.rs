@@ -9,8 +9,7 @@ use flowmend::domain::policy::quiet::Pause;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::rule::{Action, Rule};
 use flowmend::domain::policy::schedule::{Jitter, REFUSAL_MAX};
-use flowmend::domain::recovery::{ListingEvidence, Terms};
-use flowmend::domain::recovery::{Recovery, State};
+use flowmend::domain::recovery::{Candidate, ListingEvidence, Recovery, State, Terms, Whose};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ impl Bench {
         ListingEvidence {
             candidates: Vec::new(),
             asked: Some(failed_run(self.now)),
-            foreign_candidates: false,
+            elsewhere: None,
             complete: true,
             listed_at: self.now,
         }
@@ -96,23 +95,73 @@ fn failed_run(at: Timestamp) -> Run {
         started_at: Some(at),
         completed_at: Some(at),
         created_client: None,
+        window: None,
+        provider_ref: None,
         etag: None,
         input_records: None,
         errors: Vec::new(),
     }
 }
 
+fn candidate(whose: Whose) -> Candidate {
+    Candidate { id: RunId::new("new"), etag: None, whose, seen: "run new".to_owned() }
+}
+
 #[test]
-fn runs_of_unknown_makers_neither_settle_a_doubt_nor_prove_that_nothing_was_made() {
+fn a_run_that_may_be_ours_is_left_to_a_person_once_the_confirm_window_is_over() {
+    let mut bench = Bench::new();
+    bench.doubt();
+    let unclear = |bench: &Bench| ListingEvidence {
+        candidates: vec![candidate(Whose::Unclear)],
+        ..bench.listing_evidence()
+    };
+    bench.wait(4 * MINUTE);
+    assert_eq!(bench.recovery.reconcile(&unclear(&bench), bench.terms()), None);
+    bench.wait(MINUTE);
+    let change = bench.recovery.reconcile(&unclear(&bench), bench.terms()).unwrap();
+    assert_eq!(change.recovery.state, State::Held { attempt: 1, why: Reason::UnclearRun });
+    assert_eq!(change.entry.detail.as_deref(), Some("run new"));
+    assert_eq!(change.entry.new_run_id, None, "it is not called ours");
+}
+
+#[test]
+fn a_run_of_somebody_else_settles_no_doubt_and_hides_no_absence() {
     let mut bench = Bench::new();
     bench.doubt();
     bench.wait(10 * MINUTE);
-    let strange = ListingEvidence { foreign_candidates: true, ..bench.listing_evidence() };
-    assert_eq!(bench.recovery.reconcile(&strange, bench.terms()), None);
-    bench.step(|recovery, terms| {
-        recovery.reconcile(&ListingEvidence { foreign_candidates: false, ..strange.clone() }, terms)
-    });
-    assert!(matches!(bench.recovery.state, State::InDoubt { absences: 1, .. }));
+    let theirs =
+        ListingEvidence { candidates: vec![candidate(Whose::Theirs)], ..bench.listing_evidence() };
+    for _ in 0..2 {
+        bench.step(|recovery, terms| recovery.reconcile(&theirs, terms));
+    }
+    assert!(matches!(bench.recovery.state, State::Waiting { attempt: 1, .. }));
+}
+
+#[test]
+fn a_conflict_after_a_doubt_leads_back_to_looking_and_not_to_more_calls() {
+    let mut bench = Bench::new();
+    bench.doubt();
+    bench.wait(10 * MINUTE);
+    let nothing = |bench: &Bench| bench.listing_evidence();
+    for _ in 0..2 {
+        let evidence = nothing(&bench);
+        bench.step(|recovery, terms| recovery.reconcile(&evidence, terms));
+    }
+    bench.refuse(Remedy::Reread, Reason::StateConflict);
+    assert!(matches!(bench.recovery.state, State::InDoubt { attempt: 1, .. }));
+    bench.wait(30 * MINUTE);
+    assert_eq!(bench.recovery.reconcile(&nothing(&bench), bench.terms()), None, "it looks on");
+    let listed =
+        ListingEvidence { candidates: vec![candidate(Whose::Proven)], ..bench.listing_evidence() };
+    bench.step(|recovery, terms| recovery.reconcile(&listed, terms));
+    assert!(matches!(bench.recovery.state, State::Watching { attempt: 1, .. }));
+
+    // A conflict by itself is only a reason to ask again, and the second one a reason to look.
+    let mut bench = Bench::new();
+    bench.refuse(Remedy::Reread, Reason::StateConflict);
+    assert!(matches!(bench.recovery.state, State::Waiting { .. }));
+    bench.refuse(Remedy::Reread, Reason::StateConflict);
+    assert!(matches!(bench.recovery.state, State::InDoubt { .. }));
 }
 
 #[test]
@@ -127,7 +176,7 @@ fn a_doubt_that_nothing_can_settle_ends_with_the_budget_and_not_before() {
         let listing_evidence = ListingEvidence {
             candidates: Vec::new(),
             asked: None,
-            foreign_candidates: false,
+            elsewhere: None,
             complete: false,
             listed_at: terms.now,
         };
@@ -162,7 +211,7 @@ fn what_an_operator_ordered_survives_refusals_and_doubts_and_counts_once() {
             let listing_evidence = ListingEvidence {
                 candidates: Vec::new(),
                 asked: None,
-                foreign_candidates: false,
+                elsewhere: None,
                 complete: true,
                 listed_at: terms.now,
             };
@@ -312,14 +361,12 @@ fn a_rule_decides_what_a_failure_leads_to() {
 fn a_run_that_somebody_else_set_to_work_is_an_attempt_like_any_other() {
     let mut bench = Bench::new();
     let etag = Etag::new("\"theirs\"");
-    let theirs = Run {
+    let theirs = Candidate {
         id: RunId::new("theirs"),
-        status: RunStatus::InProgress,
         etag: Some(etag.clone()),
-        ..failed_run(bench.now)
+        ..candidate(Whose::Theirs)
     };
-    bench
-        .step(|recovery, terms| recovery.watch_elsewhere(&theirs, Reason::RetriedElsewhere, terms));
+    bench.step(|recovery, terms| recovery.watch_elsewhere(&theirs, terms));
     assert_eq!(bench.recovery.attempts.len(), 1);
     assert_eq!(bench.recovery.latest_run(), &RunId::new("theirs"));
     assert_eq!(bench.recovery.attempts[0].etag, Some(etag), "the one that the listing showed");

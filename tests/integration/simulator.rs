@@ -72,7 +72,6 @@ const RUN: Kind = Kind {
         "metrics.recordSummary.updatedRecordCount",
         "metrics.fileSummary.activityRefs",
         "metrics.statusSummary.activityRefs",
-        "activities[].durationSummary.extensions",
         "activities[].sizeSummary",
         "activities[].recordSummary",
         "activities[].fileSummary",

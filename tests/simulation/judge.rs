@@ -102,7 +102,13 @@ impl Evidence<'_> {
             if let Outcome::Refused { code } = &call.outcome {
                 let issued = call.asked_run != call.root_run;
                 let refused_as_issued = issued && self.history.setting.quirks.issued_runs_refused;
-                let excused = refused_as_issued || self.touched.contains(&call.root_run);
+                // Its own run was not listed yet, and was looked for until it was found.
+                let root = RunId::new(call.root_run.clone());
+                let journal = self.journals.get(&root).into_iter().flatten();
+                let looked_for = journal.clone().any(|it| it.reason == Reason::PerhapsRetriggered)
+                    && journal.clone().any(|it| it.reason == Reason::IssuedRunFound);
+                let excused =
+                    refused_as_issued || looked_for || self.touched.contains(&call.root_run);
                 if code != "1387-400" || !excused {
                     let owner = self.recoveries.iter().find(|it| {
                         let mut issued = it.attempts.iter().map(|attempt| &attempt.issued);
@@ -153,6 +159,11 @@ impl Evidence<'_> {
             let theirs = theirs.into_iter().filter(|attempt| !again(attempt));
             if let Some((_, run)) = theirs.map(runs_of).find(|(_, run)| !by_person(run)) {
                 return Err(self.explain(recovery, &format!("{run} was made by no person")));
+            }
+            // A person must decide whether the last one is ours.
+            let is_unclear = matches!(recovery.state, State::Held { why: Reason::UnclearRun, .. });
+            if is_unclear && in_ledger.starts_with(&in_store) {
+                continue;
             }
             if in_ledger != in_store {
                 let owners: Vec<_> = in_ledger
@@ -243,6 +254,8 @@ impl Evidence<'_> {
                 ended.is_empty() && recovery.updated_at >= recovery.failed_at + setting.max_elapsed
             }
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
+            // Without windows a run that was made on a slot of the schedule may be ours or not.
+            State::Held { why: Reason::UnclearRun, .. } => !setting.quirks.windows,
             State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
         };

@@ -23,7 +23,8 @@ impl History {
             self.disabled.insert(flow.clone());
             self.world(|world| world.set_flow_state(&flow, FlowState::Disabled));
         }
-        if self.rng.u8(0..12) == 0 {
+        // A run off the schedule seems to be a re-trigger where no window is told.
+        if self.rng.u8(0..12) == 0 && self.setting.quirks.windows {
             self.make_failure();
         }
         if self.setting.people && self.rng.u8(0..20) == 0 {

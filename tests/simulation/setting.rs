@@ -36,8 +36,8 @@ pub struct Setting {
 impl Setting {
     pub fn draw(rng: &mut Rng) -> Self {
         let confirm_window = rng.u32(5..=20) * MINUTE;
+        let quirks = quirks(rng, confirm_window);
         Self {
-            quirks: quirks(rng, confirm_window),
             max_attempts: rng.u32(1..=4),
             per_dataflow: rng.u32(1..=3),
             per_minute: if rng.u8(0..4) == 0 { 2 } else { 30 },
@@ -49,7 +49,9 @@ impl Setting {
             sweep_interval: rng.u32(1..=6) * HOUR,
             rhythm: rng.u32(40..=90) * MINUTE,
             length: rng.u32(72..=84) * HOUR,
-            people: rng.u8(0..3) == 0,
+            // Without windows nothing tells their runs from ours.
+            people: rng.u8(0..3) == 0 && quirks.windows,
+            quirks,
             bad_weather: [0.05, 0.15, 0.3][rng.usize(0..3)],
             mortality: [0.03, 0.08, 0.2][rng.usize(0..3)],
             operators: [0.0, 0.1, 0.2, 0.4][rng.usize(0..4)],
@@ -168,6 +170,9 @@ fn quirks(rng: &mut Rng, confirm_window: Duration) -> Quirks {
     rarely(&mut |quirks, _| quirks.require_if_match = true);
     rarely(&mut |quirks, _| quirks.issued_runs_refused = true);
     rarely(&mut |quirks, _| quirks.bare_single_gets = true);
+    rarely(&mut |quirks, _| quirks.one_client = true);
+    rarely(&mut |quirks, _| quirks.windows = false);
+    rarely(&mut |quirks, rng| quirks.unreadable_ms = rng.u64(0..=600_000));
     quirks
 }
 

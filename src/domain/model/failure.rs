@@ -65,6 +65,8 @@ mod tests {
             started_at: None,
             completed_at: None,
             created_client: None,
+            window: None,
+            provider_ref: None,
             etag: None,
             input_records: None,
             errors,

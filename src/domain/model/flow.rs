@@ -5,8 +5,9 @@
 //! returns [`FlowKind::Unknown`] instead of a guess: an unknown kind is never re-triggered.
 
 use crate::domain::model::ids::{FlowId, FlowSpecId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A dataflow as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,35 @@ pub struct Flow {
     pub is_internal: bool,
     /// The connection spec of its first source connection: which source system it reads.
     pub source_spec: Option<String>,
+    /// When it runs by itself.
+    pub schedule: Option<Schedule>,
     /// The newest run, as Adobe lists it with the dataflow.
     pub last_run: Option<LastRun>,
+}
+
+/// `flow.scheduleParams`: when a dataflow runs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Its first slot.
+    pub start: Timestamp,
+    /// From one slot to the next; `None` if there is only one.
+    pub every: Option<Duration>,
+}
+
+impl Schedule {
+    /// How long before `at` the nearest slot is; one up to `early` after `at` counts, too.
+    pub fn since_slot(&self, at: Timestamp, early: Duration) -> Option<SignedDuration> {
+        let early = SignedDuration::try_from(early).ok()?;
+        let age = self.start.duration_until(at).checked_add(early)?;
+        if age.is_negative() {
+            return None;
+        }
+        let past = match self.every.filter(|every| !every.is_zero()) {
+            Some(every) => age.as_millis() % i128::try_from(every.as_millis()).ok()?,
+            None => age.as_millis(),
+        };
+        SignedDuration::from_millis(i64::try_from(past).ok()?).checked_sub(early)
+    }
 }
 
 /// `flow.lastRunDetails`.
@@ -154,12 +182,35 @@ mod tests {
             is_destination,
             is_internal: false,
             source_spec: None,
+            schedule: None,
             last_run: None,
         }
     }
 
     fn spec(is_source: Option<bool>, frequency: Option<Frequency>) -> FlowSpec {
         FlowSpec { id: FlowSpecId::new("s"), is_source, frequency }
+    }
+
+    #[test]
+    fn the_nearest_slot_is_found_before_and_a_little_after_an_instant() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let early = Duration::from_secs(10);
+        let quarterly = Schedule { start: at(1_000), every: Some(Duration::from_secs(900)) };
+        let once = Schedule { start: at(1_000), every: None };
+        let table = [
+            (quarterly, 980, None),
+            (quarterly, 995, Some(-5)),
+            (quarterly, 1_000, Some(0)),
+            (quarterly, 1_885, Some(885)),
+            (quarterly, 1_895, Some(-5)),
+            (quarterly, 1_920, Some(20)),
+            (once, 1_020, Some(20)),
+            (once, 1_920, Some(920)),
+        ];
+        for (schedule, second, expected) in table {
+            let seconds = schedule.since_slot(at(second), early).map(|it| it.as_secs());
+            assert_eq!(seconds, expected, "{second}");
+        }
     }
 
     #[test]

@@ -56,6 +56,10 @@ reasons! {
     RateLimited = "rate_limited",
     /// Another re-trigger of the same dataflow is in progress (`limits.per_dataflow`).
     FlowBusy = "flow_busy",
+    /// Another run of the dataflow is in progress.
+    OtherRun = "other_run",
+    /// It may be the new run of a call in doubt; it waits until that is known.
+    BehindDoubt = "behind_doubt",
     /// The run could not be read right before the re-trigger, so nothing was sent.
     NotReread = "not_reread",
     /// A `[[quiet]]` window is active.
@@ -114,6 +118,9 @@ reasons! {
     NoRunId = "no_run_id",
     /// The answer was a redirect, which flowmend never follows.
     Redirected = "redirected",
+    /// Adobe refused the run after a call whose answer was lost, or a second time: it may have been
+    /// re-triggered.
+    PerhapsRetriggered = "perhaps_retriggered",
     /// flowmend stopped after it stored the intent and before it stored the outcome.
     Interrupted = "interrupted",
 
@@ -152,6 +159,8 @@ reasons! {
     WatchTimeout = "watch_timeout",
     /// `retry.when_in_doubt = "hold"`: check whether Adobe accepted the call, then retry or dismiss.
     HeldInDoubt = "held_in_doubt",
+    /// A run is listed that may come from the call in doubt or from the schedule: retry or dismiss.
+    UnclearRun = "unclear_run",
     /// The time budget ended, and it stayed unknown for the same time again whether Adobe accepted
     /// the call.
     StillInDoubt = "still_in_doubt",

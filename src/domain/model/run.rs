@@ -24,12 +24,25 @@ pub struct Run {
     /// The IMS client that created it; for runs that flowmend caused, our own client id, as far as
     /// Adobe documents it.
     pub created_client: Option<String>,
+    /// The time of the source data that it processes, as far as the platform tells.
+    pub window: Option<DataWindow>,
+    /// The provider's own name for it (`providerRefId`).
+    pub provider_ref: Option<String>,
     /// Its entity tag.
     pub etag: Option<Etag>,
     /// The number of ingested records; `None` if Adobe does not know it (it then reports -1).
     pub input_records: Option<u64>,
     /// Every error of the run, generic codes first, then those of its activities.
     pub errors: Vec<RunError>,
+}
+
+/// `windowStart` and `windowEnd` of an incremental run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataWindow {
+    /// Its start.
+    pub start: Timestamp,
+    /// Its end.
+    pub end: Timestamp,
 }
 
 /// One error of a run.
@@ -115,6 +128,11 @@ impl Run {
     /// beginning. Not its last change, which may come long after.
     pub fn aged_from(&self) -> Option<Timestamp> {
         self.completed_at.or(self.begun_at())
+    }
+
+    /// When the run was created; when it started if that is not listed.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        self.created_at.or(self.started_at)
     }
 
     /// When the run was created.

@@ -4,10 +4,9 @@ use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
-use crate::domain::model::time::before;
-use crate::domain::plan::snapshot::{CLOCK_SKEW, Snapshot};
+use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::rule::Action;
-use crate::domain::recovery::{Recovery, State};
+use crate::domain::recovery::{Recovery, State, Whose};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -33,7 +32,11 @@ pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
         match triage(snapshot, run, &doubtful) {
             Triage::Ignore => {}
             Triage::Skip(reason) => plan.skipped.push(skip(snapshot, run, reason)),
-            Triage::Later => plan.deferred.push(run.id.clone()),
+            Triage::Later => {
+                plan.deferred.push(run.id.clone());
+                let why = Reason::BehindDoubt;
+                plan.postponed.push(note(snapshot, Event::Postponed, why, &run.flow_id, &run.id));
+            }
             Triage::Adopt(..) if adopted == snapshot.max_adopted => {
                 plan.more_to_adopt = true;
                 plan.deferred.push(run.id.clone());
@@ -105,7 +108,7 @@ fn triage(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Triage {
             return Triage::Skip(Reason::SucceededSince);
         }
     }
-    if doubtful.iter().any(|recovery| may_have_issued(recovery, run)) {
+    if doubtful.iter().any(|recovery| may_have_issued(snapshot, recovery, run)) {
         return Triage::Later;
     }
     Triage::Adopt(reason, failed_at.min(snapshot.now))
@@ -113,10 +116,9 @@ fn triage(snapshot: &Snapshot, run: &Run, doubtful: &[Recovery]) -> Triage {
 
 /// True if `run` could be the new run of the recovery's call in doubt. Then it must not be adopted
 /// before the doubt is resolved.
-fn may_have_issued(doubtful: &Recovery, run: &Run) -> bool {
-    let State::InDoubt { since, .. } = doubtful.state else { return false };
-    let earliest = before(since, CLOCK_SKEW);
-    doubtful.flow_id == run.flow_id && run.created_at.is_none_or(|at| at >= earliest)
+fn may_have_issued(snapshot: &Snapshot, doubtful: &Recovery, run: &Run) -> bool {
+    let is_theirs = || matches!(snapshot.whose(doubtful, run), None | Some(Whose::Theirs));
+    doubtful.flow_id == run.flow_id && (run.made_at().is_none() || !is_theirs())
 }
 
 fn skip(snapshot: &Snapshot, run: &Run, reason: Reason) -> Entry {

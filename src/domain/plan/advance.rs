@@ -1,6 +1,7 @@
 //! Step 1 of a plan: recoveries advance by what was read about their runs.
 
 use crate::domain::model::ids::RunId;
+use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
 use crate::domain::model::run::RunStatus;
 use crate::domain::plan::snapshot::Snapshot;
@@ -40,7 +41,12 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
             // it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
             let facing = recovery.with_latest_failure(run);
-            looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()
+            let mut change =
+                looked.then(|| facing.follow(run, snapshot.terms(&facing))).flatten()?;
+            if change.entry.event == Event::Recovered {
+                change.entry.detail = snapshot.seen(issued);
+            }
+            Some(change)
         }
         State::Waiting { .. } => advance_waiting(snapshot, recovery, claimed, terms),
         State::Held { why, .. } => advance_held(snapshot, recovery, *why, terms),
@@ -77,13 +83,10 @@ fn advance_waiting(
     let run = run.filter(|_| recovery.due().is_some_and(|due| due <= snapshot.now))?;
     let mut read = std::iter::once(run).chain(last);
     if let Some(at_work) = read.find(|run| run.status.is_under_way()) {
-        return recovery.watch_elsewhere(at_work, Reason::SameRunAtWork, terms);
+        return recovery.watch_again(at_work, terms);
     }
-    if !recovery.contested {
-        return None;
-    }
-    let elsewhere = snapshot.retriggered_elsewhere(run, claimed)?;
-    recovery.watch_elsewhere(elsewhere, Reason::RetriedElsewhere, terms)
+    let elsewhere = snapshot.retriggered_elsewhere(recovery, run, claimed)?;
+    recovery.watch_elsewhere(&elsewhere, terms)
 }
 
 /// A hold ends when its cause is gone: the run has recovered, the dataflow is enabled again, or the

@@ -27,18 +27,20 @@ pub(super) fn choose(
         let block_reason = || admission.block_reason(&recovery.flow_id, recovery.ordered);
         let not_ready =
             || (!snapshot.is_ready(recovery, &terms.policy)).then_some(Reason::NotReread);
+        let other_run = || snapshot.another_is_at_work(recovery).then_some(Reason::OtherRun);
         let waits_for = match (snapshot.own_block_reason(recovery, terms), quiet) {
             (Some(held), _) => Some(held),
             (None, Some(pause)) => {
                 plan.changes.extend(recovery.postpone_for_quiet(pause, terms));
                 continue;
             }
-            (None, None) => block_reason().or_else(not_ready),
+            (None, None) => block_reason().or_else(not_ready).or_else(other_run),
         };
         if let Some(reason) = waits_for {
             plan.postponed.push(recovery.postponed(reason, terms));
             plan.changes.extend(recovery.wait_for(reason, terms));
-        } else if let Some(intent) = recovery.begin(terms) {
+        } else if let Some(mut intent) = recovery.begin(terms) {
+            intent.entry.detail = snapshot.seen(recovery.target(&terms.policy));
             admission.begin(&recovery.flow_id);
             plan.intents.push(intent);
         }

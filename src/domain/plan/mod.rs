@@ -71,7 +71,7 @@ fn next_due(snapshot: &Snapshot, admission: &Admission<'_>, plan: &Plan) -> Opti
     }
     let confirmed = snapshot.recoveries.iter().filter_map(|recovery| match &recovery.state {
         State::InDoubt { since, .. } => {
-            Some(after(*since, snapshot.terms(recovery).policy.confirm_window))
+            Some(after(*since, recovery.confirmed_after(&snapshot.terms(recovery).policy)))
         }
         _ => None,
     });

@@ -19,9 +19,11 @@ pub struct ReadPlan {
     pub runs: Vec<RunId>,
     /// Dataflows to read again before anything is sent.
     pub flows: Vec<FlowId>,
-    /// Dataflows whose runs must be listed, and since when: for a call in doubt, for a run that
-    /// someone else may have re-triggered, or for a later run that may have succeeded.
+    /// Dataflows whose runs must be listed, and since when: for a call in doubt, or for a later run
+    /// that may have succeeded.
     pub listings: Vec<(FlowId, Timestamp)>,
+    /// Dataflows with a re-trigger that may be sent: their runs that may be in progress.
+    pub peers: Vec<(FlowId, Timestamp)>,
 }
 
 impl ReadPlan {
@@ -42,10 +44,8 @@ impl ReadPlan {
                     list.runs.push(target());
                     list.runs.extend(recovery.unwatched(&policy).cloned());
                     list.flows.push(recovery.flow_id.clone());
-                    if recovery.contested || policy.skip_when_later_run_succeeded {
-                        let since = before(recovery.failed_at, CLOCK_SKEW);
-                        list.listings.push((recovery.flow_id.clone(), since));
-                    }
+                    let since = before(recovery.failed_at, policy.watch_timeout);
+                    list.peers.push((recovery.flow_id.clone(), since));
                 }
                 State::Held { why, .. } => {
                     if why.is_of_dataflow() {
@@ -65,7 +65,9 @@ impl ReadPlan {
                 State::Watching { issued, .. } => list.runs.push(issued.clone()),
                 State::InDoubt { asked, since, .. } | State::Triggering { asked, since, .. } => {
                     list.runs.push(asked.clone());
-                    list.listings.push((recovery.flow_id.clone(), before(*since, CLOCK_SKEW)));
+                    // The run that is looked for after a refusal may be as old as the failure.
+                    let since = if recovery.contested { recovery.failed_at } else { *since };
+                    list.listings.push((recovery.flow_id.clone(), before(since, CLOCK_SKEW)));
                 }
                 _ => {}
             }
@@ -75,8 +77,10 @@ impl ReadPlan {
         list.flows.sort();
         list.flows.dedup();
         // For each dataflow, the longest listing.
-        list.listings.sort();
-        list.listings.dedup_by(|later, first| later.0 == first.0);
+        for listings in [&mut list.listings, &mut list.peers] {
+            listings.sort();
+            listings.dedup_by(|later, first| later.0 == first.0);
+        }
         list
     }
 

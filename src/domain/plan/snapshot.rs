@@ -51,7 +51,8 @@ pub struct Snapshot {
     pub runs: HashMap<RunId, Run>,
     /// Runs that were requested by id and are missing in a complete answer.
     pub missing: HashSet<RunId>,
-    /// For each dataflow with a call in doubt: its runs since the intent.
+    /// For each dataflow with a call in doubt, or with a run that may be re-triggered now: its runs
+    /// since then.
     pub listings: HashMap<FlowId, FlowListing>,
     /// How far a run's client id can be trusted to identify our runs.
     pub client_trust: ClientIdTrust,
@@ -75,15 +76,15 @@ pub struct Snapshot {
     pub holds: Holds,
 }
 
-/// Whether `createdClient` identifies the runs that flowmend caused. Adobe documents the field, but
-/// not for runs that a re-trigger created.
+/// What `createdClient` shows. Our client id proves that a run is ours; another one never proves that
+/// it is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientIdTrust {
     /// The field is ignored.
     Ignored,
-    /// This should be our client id; no new run has confirmed it yet.
+    /// This is our client id. It is unknown whether runs that flowmend causes name it, or they do not.
     Supposed(String),
-    /// This is our client id; a new run has confirmed it.
+    /// This is our client id; new runs have named it.
     Proven {
         /// Our client id.
         client: String,
@@ -141,8 +142,8 @@ impl Snapshot {
         }
     }
 
-    /// True if the dataflow and the run that this recovery would re-trigger were just read, and
-    /// both still allow it.
+    /// True if the dataflow, its other runs and the run that this recovery would re-trigger were just
+    /// read, and all still allow it.
     pub(super) fn is_ready(&self, recovery: &Recovery, policy: &RetryPolicy) -> bool {
         let calls_for_it = |run: &Run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
@@ -151,7 +152,9 @@ impl Snapshot {
             Some(run) => !calls_for_it(run),
             None => !self.missing.contains(id),
         };
+        let listed = self.listings.get(&recovery.flow_id).is_some_and(|it| it.complete);
         self.runs.get(recovery.target(policy)).is_some_and(calls_for_it)
+            && listed
             && !recovery.unwatched(policy).is_some_and(unseen)
             && self.fresh.contains(&recovery.flow_id)
             && self.block_reason(&recovery.flow_id).is_none()

@@ -142,6 +142,7 @@ mod tests {
             is_destination: false,
             is_internal: false,
             source_spec: None,
+            schedule: None,
             last_run: succeeded_at.map(|second| LastRun {
                 id: RunId::new("last"),
                 status: RunStatus::Succeeded,

@@ -19,14 +19,15 @@
 
 mod evidence;
 mod operator;
+mod reconcile;
 mod rules;
 mod terms;
 mod transitions;
 mod waiting;
 
-pub use evidence::ListingEvidence;
+pub use evidence::{Candidate, ListingEvidence, Maker, Moment, Traits, Whose};
+pub use reconcile::ABSENCES_NEEDED;
 pub use terms::Terms;
-pub use transitions::ABSENCES_NEEDED;
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
@@ -63,8 +64,8 @@ pub struct Recovery {
     pub ask_root: bool,
     /// An operator requested the next attempt: budgets, rules and holds do not apply to it.
     pub ordered: bool,
-    /// Adobe refused the last call because of the state of the run: perhaps someone else
-    /// re-triggered it.
+    /// A run may exist that repeats this one: Adobe refused the last call because of the state of the
+    /// run, or the run of a call in doubt was not listed.
     pub contested: bool,
     /// The total of excused waits, which extend the time budget: behind others, in a quiet window,
     /// in a hold on the whole dataflow.
@@ -98,6 +99,9 @@ pub const EXCUSED_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A held recovery is kept for at least this long after the failure, even if the time budget is
 /// shorter.
 pub const HELD_MIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A run that a refusal suggests is looked for during so many confirm windows.
+const LONG_LOOK: u32 = 12;
 
 /// The state of a recovery. `attempt` is always the number of the next or current attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,12 +229,25 @@ impl Recovery {
         self.attempts.last().map_or(&self.root_run_id, |last| &last.issued)
     }
 
-    /// The newest issued run, if it is not the run to re-trigger and an operator requests a retry.
-    /// It may have succeeded or still be in progress, if flowmend stopped watching it before it
-    /// ended.
+    /// The newest issued run, if it is not the run to re-trigger. It may be in progress again, or
+    /// may have succeeded unseen.
     pub fn unwatched(&self, policy: &RetryPolicy) -> Option<&RunId> {
         let last = &self.attempts.last()?.issued;
-        (self.ordered && last != self.target(policy)).then_some(last)
+        (last != self.target(policy)).then_some(last)
+    }
+
+    /// How long after the call a listing must begin to show that there is no new run. After a refusal
+    /// that suggests a run, it is looked for much longer.
+    pub fn confirmed_after(&self, policy: &RetryPolicy) -> Duration {
+        match self.contested {
+            true => policy.confirm_window.saturating_mul(LONG_LOOK),
+            false => policy.confirm_window,
+        }
+    }
+
+    /// True if a call in doubt of the next attempt was taken for lost, and none was refused since.
+    pub(super) fn was_doubted(&self) -> bool {
+        self.contested && self.refusals == 0
     }
 
     /// The number of the next or last attempt.

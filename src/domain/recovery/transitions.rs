@@ -3,7 +3,8 @@
 //! Each takes what was read and returns a [`Change`]: the new recovery and the journal entry that
 //! says why. Nothing here knows how a change is stored. The transitions of rules are in
 //! [`crate::domain::recovery::rules`], those of waiting in [`crate::domain::recovery::waiting`],
-//! those of operators in [`crate::domain::recovery::operator`].
+//! those that resolve a doubt in [`crate::domain::recovery::reconcile`], those of operators in
+//! [`crate::domain::recovery::operator`].
 
 use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{Etag, RunId, SandboxName};
@@ -12,13 +13,12 @@ use crate::domain::model::reason::Reason;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::after;
 use crate::domain::model::verdict::{Refusal, Remedy, Verdict};
-use crate::domain::policy::retry::WhenInDoubt;
-use crate::domain::recovery::{Attempt, Change, ListingEvidence, Recovery, State, Terms};
+use crate::domain::recovery::{Attempt, Change, Recovery, State, Terms};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// How many late and complete listings must show that there is no new run.
-pub const ABSENCES_NEEDED: u32 = 2;
+/// After so many refusals because of the state of a run, the run that may cause them was looked for.
+const LOOKED: u32 = 2;
 
 impl Recovery {
     /// Adopts `run`, which failed at `failed_at`: due after the first delay, held if a rule holds
@@ -70,13 +70,13 @@ impl Recovery {
         let mut change = match verdict {
             // The answer may name the failed run itself: accepted, but the new run is unknown.
             Verdict::Accepted { run, .. } if run == asked => {
-                self.doubt(*attempt, asked, *since, Reason::NoRunId, terms)
+                self.new_doubt(*attempt, asked, *since, Reason::NoRunId, terms)
             }
             Verdict::Accepted { run, etag } => {
                 self.watch(run, etag.clone(), Reason::Accepted, terms)
             }
             Verdict::InDoubt { reason, detail } => {
-                let mut change = self.doubt(*attempt, asked, *since, *reason, terms);
+                let mut change = self.new_doubt(*attempt, asked, *since, *reason, terms);
                 change.entry.detail = Some(detail.clone());
                 change
             }
@@ -97,60 +97,7 @@ impl Recovery {
     /// `triggering` → `in doubt`, for an intent without an outcome. `None` in any other state.
     pub fn interrupted(&self, terms: Terms<'_>) -> Option<Change> {
         let State::Triggering { attempt, asked, since } = &self.state else { return None };
-        Some(self.doubt(*attempt, asked, *since, Reason::Interrupted, terms))
-    }
-
-    /// `in doubt` → the state that follows from the listing. `None` if it shows nothing new.
-    ///
-    /// A candidate is adopted as soon as it is seen. Absence counts only if two listings show it,
-    /// both complete and begun at least `confirm_window` after the intent.
-    pub fn reconcile(
-        &self,
-        listing_evidence: &ListingEvidence,
-        terms: Terms<'_>,
-    ) -> Option<Change> {
-        let State::InDoubt { attempt, asked, since, absences } = &self.state else { return None };
-        if let Some((found, etag)) = listing_evidence.candidates.first() {
-            let reason = match listing_evidence.candidates.len() {
-                1 => Reason::IssuedRunFound,
-                _ => Reason::SeveralCandidates,
-            };
-            let mut change = self.watch(found, etag.clone(), reason, terms);
-            change.entry.run_id = asked.clone();
-            return Some(change);
-        }
-        match &listing_evidence.asked {
-            Some(run) if is_healed(run, terms) => {
-                return Some(self.recovered(Reason::HealedElsewhere, terms));
-            }
-            Some(run) if run.status.is_under_way() => {
-                let etag = run.etag.clone();
-                return Some(self.watch(asked, etag, Reason::SameRunAtWork, terms));
-            }
-            _ => {}
-        }
-        let late = listing_evidence.listed_at >= after(*since, terms.policy.confirm_window);
-        if !(listing_evidence.complete && late) || listing_evidence.foreign_candidates {
-            return self.doubted_too_long(terms);
-        }
-        let absences = absences + 1;
-        if absences < ABSENCES_NEEDED {
-            let state =
-                State::InDoubt { attempt: *attempt, asked: asked.clone(), since: *since, absences };
-            return Some(self.become_state(state, Event::Unlisted, Reason::NotListedOnce, terms));
-        }
-        if terms.policy.when_in_doubt == WhenInDoubt::Hold {
-            return Some(self.held(Reason::HeldInDoubt, terms));
-        }
-        Some(self.schedule_at(*attempt, terms.now, Reason::NotListed, terms))
-    }
-
-    /// `in doubt` → `given up`, if the time budget has ended and listings have shown nothing new
-    /// for as long as the whole budget. The dataflow may be hidden or deleted, for example.
-    fn doubted_too_long(&self, terms: Terms<'_>) -> Option<Change> {
-        let long = terms.now >= after(self.updated_at, terms.policy.max_elapsed_time);
-        (long && self.is_out_of_time(terms.now, terms))
-            .then(|| self.given_up(Reason::StillInDoubt, terms))
+        Some(self.new_doubt(*attempt, asked, *since, Reason::Interrupted, terms))
     }
 
     /// `waiting` or `held` → `given up`, if the time for another attempt is over; otherwise `None`.
@@ -203,15 +150,6 @@ impl Recovery {
         open.then(|| self.recovered(Reason::LaterRunSucceeded, terms))
     }
 
-    /// `waiting` → `watching` a run that someone else's re-trigger created, as if it were ours: it
-    /// counts as an attempt. `None` in any other state.
-    pub fn watch_elsewhere(&self, run: &Run, why: Reason, terms: Terms<'_>) -> Option<Change> {
-        let State::Waiting { .. } = self.state else { return None };
-        let mut change = self.watch(&run.id, run.etag.clone(), why, terms);
-        change.entry.event = Event::Followed;
-        Some(change)
-    }
-
     /// `waiting` → `held`. `None` in any other state.
     pub fn hold(&self, why: Reason, terms: Terms<'_>) -> Option<Change> {
         matches!(self.state, State::Waiting { .. }).then(|| self.held(why, terms))
@@ -233,7 +171,8 @@ impl Recovery {
         let reason = refusal.reason;
         let mut refused = self.clone();
         refused.refusals = self.refusals.saturating_add(1);
-        refused.contested = reason == Reason::StateConflict;
+        refused.contested |= reason == Reason::StateConflict;
+        let is_root = *asked == self.root_run_id && !self.ask_root;
         let wait =
             |asked_for| terms.jitter.refusal_delay(&self.root_run_id, refused.refusals, asked_for);
         let lasts = reason.most_refusals().is_some_and(|most| refused.refusals >= most);
@@ -241,6 +180,15 @@ impl Recovery {
             Remedy::Later(_) if lasts => refused.held(reason, terms),
             Remedy::Later(asked_for) => {
                 refused.schedule_at(attempt, after(terms.now, wait(asked_for)), reason, terms)
+            }
+            // Looked for, not found and refused again: a request of an operator has no time budget.
+            Remedy::Reread if self.ordered && self.contested && self.refusals >= LOOKED => {
+                refused.given_up(Reason::NotRetriggerable, terms)
+            }
+            // A refusal of a repeat is evidence: something has re-triggered the run.
+            Remedy::Reread if self.was_doubted() || (self.contested && is_root) => {
+                refused.ask_root |= !is_root;
+                refused.doubt(attempt, asked, terms.now, Reason::PerhapsRetriggered, terms)
             }
             // Adobe does not document whether a new run may be re-triggered: try the root run once.
             Remedy::Reread if *asked != self.root_run_id && !self.ask_root => {
@@ -260,15 +208,18 @@ impl Recovery {
         change
     }
 
-    fn watch(&self, run: &RunId, etag: Option<Etag>, reason: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn watch(
+        &self,
+        run: &RunId,
+        etag: Option<Etag>,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
         let attempt = self.attempt();
         let mut next = self.clone();
         next.attempts.push(Attempt {
             number: attempt,
-            asked: match &self.state {
-                State::Triggering { asked, .. } | State::InDoubt { asked, .. } => asked.clone(),
-                _ => self.target(&terms.policy).clone(),
-            },
+            asked: self.asked(terms),
             issued: run.clone(),
             etag: etag.clone(),
             accepted_at: terms.now,
@@ -282,6 +233,19 @@ impl Recovery {
         change.entry.new_run_id = Some(run.clone());
         change.entry.etag = etag;
         change
+    }
+
+    /// A doubt about the call just made; earlier suspicions end.
+    fn new_doubt(
+        &self,
+        attempt: u32,
+        asked: &RunId,
+        since: Timestamp,
+        reason: Reason,
+        terms: Terms<'_>,
+    ) -> Change {
+        let unsuspected = Self { contested: false, ..self.clone() };
+        unsuspected.doubt(attempt, asked, since, reason, terms)
     }
 
     fn doubt(
@@ -328,11 +292,11 @@ impl Recovery {
         change
     }
 
-    fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
+    pub(super) fn is_out_of_time(&self, at: Timestamp, terms: Terms<'_>) -> bool {
         !self.ordered && at > self.deadline(&terms.policy, at)
     }
 
-    fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
+    pub(super) fn recovered(&self, why: Reason, terms: Terms<'_>) -> Change {
         self.become_state(State::Recovered { why }, Event::Recovered, why, terms)
     }
 
@@ -391,6 +355,6 @@ impl Recovery {
 }
 
 /// True for a run that needs no re-trigger any more.
-fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
+pub(super) fn is_healed(run: &Run, terms: Terms<'_>) -> bool {
     run.status.is_success() && !(terms.policy.retry_empty_success && run.succeeded_empty())
 }

@@ -37,6 +37,7 @@ impl Recovery {
         let behind_others = [
             Reason::RateLimited,
             Reason::FlowBusy,
+            Reason::OtherRun,
             Reason::Throttled,
             Reason::Outage,
             Reason::SourceOutage,

@@ -92,6 +92,8 @@ pub enum Effect {
     ExpireTokens,
     /// Just before a re-trigger is processed, a person re-triggers the same run in the interface.
     PersonFirst,
+    /// Just before a re-trigger is processed, its run turns out to have succeeded; refused with 400.
+    HealedFirst,
     /// Processed; `next` leads to the same page once more.
     DuplicatePage,
     /// Processed; the items are shuffled.
@@ -108,6 +110,7 @@ impl Effect {
             Self::Delay(_)
                 | Self::ExpireTokens
                 | Self::PersonFirst
+                | Self::HealedFirst
                 | Self::DuplicatePage
                 | Self::ShuffleItems
         )

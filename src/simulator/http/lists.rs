@@ -43,7 +43,8 @@ fn runs(world: &World, sandbox: &str, query: &Query) -> String {
         .filter(|run| {
             run.created_at <= listed_before && world.flows[run.flow].setup.sandbox == sandbox
         })
-        .map(|run| world.view_run(run));
+        .map(|run| world.view_run(run))
+        .filter(|view| query.any_of(Field::Id).is_none() || view.is_readable());
     answer(world, Resource::Runs, query, views, RunItem::new)
 }
 

@@ -13,7 +13,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use super::app::App;
 use super::connection::CutSwitch;
 use crate::simulator::faults::effects;
-use crate::simulator::faults::rule::{Effect, Endpoint};
+use crate::simulator::faults::rule::{Effect, Endpoint, ErrorAnswer, ErrorBody};
 use crate::simulator::refusal::Refusal;
 use crate::simulator::world::random_uuid;
 
@@ -101,13 +101,18 @@ impl RequestContext {
                 self.process(request, next).await
             }
             Effect::PersonFirst => {
-                let mut segments =
-                    request.uri().path().rsplit('/').skip_while(|part| *part != "action");
-                if let Some(run_id) = segments.nth(1) {
+                if let Some(run_id) = asked_run(&request) {
                     // A refusal of the person changes nothing for this caller.
                     let _ = self.app.world().person_retriggers(run_id);
                 }
                 self.process(request, next).await
+            }
+            Effect::HealedFirst => {
+                if let Some(run_id) = asked_run(&request) {
+                    self.app.world().heal_run(run_id);
+                }
+                let refused = ErrorAnswer { body: ErrorBody::FlowService, ..ErrorAnswer::new(400) };
+                effects::error_answer(&refused, &self.request_id)
             }
             Effect::Garbage => {
                 self.process(request, next).await;
@@ -156,4 +161,9 @@ impl RequestContext {
         }
         response
     }
+}
+
+/// The run of a re-trigger.
+fn asked_run(request: &Request) -> Option<&str> {
+    request.uri().path().rsplit('/').skip_while(|part| *part != "action").nth(1)
 }

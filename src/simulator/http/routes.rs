@@ -105,7 +105,11 @@ async fn read_run(
     let world = app.world();
     let (_, run) =
         world.run_in(&caller.sandbox, &id).ok_or_else(|| Refusal::not_found("runs", &id))?;
-    let item = RunItem::new(&world.view_run(run));
+    let view = world.view_run(run);
+    if !view.is_readable() {
+        return Err(Refusal::not_found("runs", &id));
+    }
+    let item = RunItem::new(&view);
     Ok(Json(wire::single(item, world.quirks.bare_single_gets)))
 }
 

@@ -130,7 +130,7 @@ impl ScheduleParams {
             // A demo runs flows more often than Adobe would allow, and publishes what it would.
             minutes => ("minute", minutes.max(15)),
         };
-        let start = view.flow().created_at / 1000;
+        let start = view.flow().first_slot.unwrap_or(view.flow().created_at) / 1000;
         let as_text = view.flow().stamp.is_multiple_of(2);
         let number = |n: i64| if as_text { json!(n.to_string()) } else { json!(n) };
         Some(Self {

@@ -51,6 +51,15 @@ struct DurationSummary {
     started_at: Option<i64>,
     #[serde(rename = "completedAtUTC", skip_serializing_if = "Option::is_none")]
     completed_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Window>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Window {
+    window_start: i64,
+    window_end: i64,
 }
 
 #[derive(Serialize)]
@@ -85,7 +94,8 @@ impl<'w> RunItem<'w> {
     pub(crate) fn new(view: &RunView<'w>) -> Self {
         let RunView { run, flow, world } = *view;
         let quirks = &world.quirks;
-        let author = run.author.client();
+        let author =
+            if quirks.one_client { "acp_foundation_connectors" } else { run.author.client() };
         let author =
             Some(author).filter(|_| run.lineage.is_none() || !quirks.created_client_absent);
         Self {
@@ -148,6 +158,15 @@ fn duration(view: &RunView<'_>) -> Option<DurationSummary> {
     (!quirks.duration_absent).then(|| DurationSummary {
         started_at: view.run.started_at.map(|at| quirks.publish_time(at)),
         completed_at: view.run.completed_at().map(|at| quirks.publish_time(at)),
+        extensions: None,
+    })
+}
+
+fn window(view: &RunView<'_>) -> Option<Window> {
+    let quirks = &view.world.quirks;
+    view.window().map(|(start, end)| Window {
+        window_start: quirks.publish_time(start),
+        window_end: quirks.publish_time(end),
     })
 }
 
@@ -170,7 +189,8 @@ fn activities<'w>(view: &RunView<'w>) -> Vec<Activity<'w>> {
         name,
         // As in Adobe's examples.
         updated_at: 0,
-        duration_summary: duration(view),
+        duration_summary: duration(view)
+            .map(|duration| DurationSummary { extensions: window(view), ..duration }),
         status_summary: StatusSummary {
             status: view.status(),
             errors: &[],

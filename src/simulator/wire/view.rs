@@ -1,9 +1,9 @@
 //! Flows and runs together with their world, as filters and JSON need them.
 
 use crate::simulator::query::{Field, Filterable, Value};
-use crate::simulator::world::World;
 use crate::simulator::world::flow::{Flow, FlowKey};
-use crate::simulator::world::run::Run;
+use crate::simulator::world::run::{Run, RunStatus};
+use crate::simulator::world::{World, millis};
 
 /// A run in its world.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,36 @@ impl World {
 
 impl RunView<'_> {
     pub(crate) fn status(&self) -> &'static str {
-        self.run.status.spelled(self.world.quirks.status_spelling)
+        let quirks = &self.world.quirks;
+        let seems_failed =
+            self.run.lineage.is_some() && self.age() < saturated(quirks.false_failure_ms);
+        let status = if seems_failed { RunStatus::Failed } else { self.run.status };
+        status.spelled(quirks.status_spelling)
     }
+
+    /// Whether the run can be read by its id already.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.age() >= saturated(self.world.quirks.unreadable_ms)
+    }
+
+    fn age(&self) -> i64 {
+        self.world.now_ms() - self.run.created_at
+    }
+
+    /// The window of data that the run processes, in epoch milliseconds: that of the original failed
+    /// run. Apart from that, no two runs of a flow have the same one.
+    pub(crate) fn window(&self) -> Option<(i64, i64)> {
+        const HOUR: i64 = 3_600_000;
+        let key = self.world.runs.key_of(&self.run.id)?;
+        let key = self.run.lineage.as_ref().map_or(key, |lineage| lineage.root);
+        let root = self.world.runs.get(key).filter(|_| self.world.quirks.windows)?;
+        let end = root.created_at - i64::try_from(key % 3_600).unwrap_or(0) * 1_000;
+        Some((end - self.flow.setup.every.map_or(HOUR, millis), end))
+    }
+}
+
+fn saturated(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
 impl<'w> FlowView<'w> {

@@ -22,6 +22,8 @@ pub struct Flow {
     pub stamp: u32,
     /// Goes up when the schedule changes, so that events of the old schedule are ignored.
     pub(crate) schedule_version: u32,
+    /// When its first scheduled run is due.
+    pub(crate) first_slot: Option<i64>,
     /// Its current settings.
     pub setup: FlowSetup,
 }

@@ -105,6 +105,7 @@ impl World {
             updated_at: created_at,
             stamp: self.rng.u32(..),
             schedule_version: 0,
+            first_slot: None,
             setup,
         });
         self.queue_first_run(key);
@@ -202,6 +203,7 @@ impl World {
         if let Some(every) = flow.setup.every {
             let wait = self.rng.i64(1..=millis(every).max(1));
             self.events.add(self.now + wait, Event::FlowDue(key, flow.schedule_version));
+            self.flows[key].first_slot = Some(self.now + wait);
         }
     }
 

@@ -51,6 +51,16 @@ impl World {
         new.ok_or_else(|| "1439-404".to_owned())
     }
 
+    /// A run turns out to have succeeded, as if its failure had been reported too early.
+    pub(crate) fn heal_run(&mut self, run_id: &str) {
+        let now = self.now;
+        let key = self.runs.key_of(run_id);
+        if let Some(run) = key.and_then(|key| self.runs.get_mut(key)) {
+            run.status = RunStatus::Success;
+            run.updated_at = now;
+        }
+    }
+
     /// Accepts or refuses a re-trigger, and records it; also returns the number of the record.
     pub(crate) fn retrigger(&mut self, request: &Request<'_>) -> (usize, Result<Issued, Refusal>) {
         let asked = self.runs.key_of(request.run_id);
@@ -119,7 +129,7 @@ impl World {
         let issued = run.issued.and_then(|key| self.runs.get(key));
         let being_retried = issued.is_some_and(|issued| !issued.is_finished());
         let refused_as_issued = run.lineage.is_some() && self.quirks.issued_runs_refused;
-        state_allows && !being_retried && !refused_as_issued
+        state_allows && (!being_retried || self.quirks.accepts_repeats) && !refused_as_issued
     }
 
     fn issue(&mut self, asked: RunKey, author: &Author) -> Issued {

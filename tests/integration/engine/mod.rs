@@ -26,3 +26,4 @@ mod quirks;
 mod restart;
 mod rules;
 mod throttling;
+mod whose;
