@@ -279,6 +279,9 @@ async fn a_refusal_of_a_run_that_has_succeeded_meanwhile_calls_no_person() {
     let root = due_run(&mut app, &flow).await;
     app.fault(FaultRule::once(Endpoint::Retrigger, Effect::HealedFirst));
     app.pass().await;
+    // The run is read again before the call is repeated.
+    app.run_for(MINUTE, MINUTE).await;
+    assert_eq!(app.ledger().requests(Endpoint::Retrigger), 1);
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::HealedElsewhere });
     assert_eq!(app.world(|world| world.run_status(root.as_str())), Some(RunStatus::Success));
 }
