@@ -97,7 +97,7 @@ impl Gateway {
             identity,
             permits: Semaphore::new(permits),
             pacer: Pacer::default(),
-            throttle: Throttle::new(connection.requests_per_second),
+            throttle: Throttle::new(connection.requests_per_second, connection.request_timeout),
         })
     }
 

@@ -20,10 +20,9 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// Calls wait for the end of throttling this short. During a longer one they fail at once, and are made
 /// later.
 const WORTH_WAITING: Duration = Duration::from_secs(4);
-/// After so many calls in doubt in a row no further one is sent for a while …
+/// After so many calls in doubt in a row no further one is sent for as long as a request may take; each
+/// further doubt doubles that, up to [`LONGEST`].
 const DOUBTS: u32 = 3;
-/// … this long; each further doubt doubles it, up to [`LONGEST`].
-const DOUBT_PAUSE: Duration = Duration::from_secs(30);
 
 /// Until when nothing may be sent, and how fast afterwards, on a clock that never goes back.
 #[derive(Debug)]
@@ -38,18 +37,22 @@ struct State {
     last_sign: Duration,
     /// Calls in doubt in a row.
     doubts: u32,
+    /// How long calls are held back first.
+    doubt_pause: Duration,
     calls_until: Duration,
 }
 
 impl Throttle {
-    /// Nothing is throttled yet; `per_second` is the configured rate, 0 for no limit.
-    pub(super) fn new(per_second: f64) -> Self {
+    /// Nothing is throttled yet; `per_second` is the configured rate, 0 for no limit, and a request may
+    /// take up to `timeout`.
+    pub(super) fn new(per_second: f64, timeout: Duration) -> Self {
         Self(Mutex::new(State {
             until: Duration::ZERO,
             rate: Rate::new(per_second),
             signs: 0,
             last_sign: Duration::ZERO,
             doubts: 0,
+            doubt_pause: timeout,
             calls_until: Duration::ZERO,
         }))
     }
@@ -82,7 +85,7 @@ impl Throttle {
         }
         state.doubts = state.doubts.saturating_add(1);
         if let Some(further @ 1..) = (state.doubts + 1).checked_sub(DOUBTS) {
-            let wanted = now + doubled(DOUBT_PAUSE, further, LONGEST);
+            let wanted = now + doubled(state.doubt_pause, further, LONGEST);
             state.calls_until = wanted.max(state.calls_until);
         }
     }
@@ -142,7 +145,7 @@ mod tests {
     }
 
     fn throttle() -> Throttle {
-        Throttle::new(5.0)
+        Throttle::new(5.0, secs(30))
     }
 
     #[test]
