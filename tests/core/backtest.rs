@@ -1,9 +1,10 @@
 //! Properties of a replay: failures are healed by the real state machine against a hidden truth, and
 //! what a replay of the journal says is held against what the truth would have made of it.
+use crate::kit::samples;
 use flowmend::backtest::history::{End, History, read_journal};
 use flowmend::backtest::replay::{Bounds, ReplayOutcome, ReplayResult};
 use flowmend::domain::model::failure::Failure;
-use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
+use flowmend::domain::model::ids::{RunId, SandboxName};
 use flowmend::domain::model::journal::Entry;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::run::{Run, RunStatus};
@@ -169,21 +170,7 @@ fn terms(policy: RetryPolicy, seed: u64, now: Timestamp) -> Terms<'static> {
 }
 
 fn run(id: &str, status: RunStatus, ended: Timestamp) -> Run {
-    Run {
-        id: RunId::new(id),
-        flow_id: FlowId::new("f-1"),
-        status,
-        created_at: None,
-        updated_at: None,
-        started_at: None,
-        completed_at: Some(ended),
-        created_client: None,
-        window: None,
-        provider_ref: None,
-        etag: None,
-        input_records: None,
-        errors: Vec::new(),
-    }
+    Run { completed_at: Some(ended), ..samples::run(id, "f-1", status) }
 }
 
 prop_compose! {

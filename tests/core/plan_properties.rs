@@ -1,6 +1,7 @@
 //! Properties of the pure core: a tiny world of dataflows and runs is stepped through random
 //! histories, the plan is applied to it, and what must always hold is checked at every step.
 
+use crate::kit::samples;
 use flowmend::domain::model::flow::{Flow, FlowKind, FlowState};
 use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::reason::Reason;
@@ -179,9 +180,6 @@ impl World {
         let failed = status == RunStatus::Failed;
         let length = Duration::from_secs(u64::from(self.next_id));
         let run = Run {
-            id: id.clone(),
-            flow_id: flow_id(flow),
-            status,
             created_at: Some(self.now),
             updated_at: Some(self.now),
             started_at: Some(self.now),
@@ -189,10 +187,7 @@ impl World {
             created_client: Some(client.to_owned()),
             // A window of its own.
             window: Some(DataWindow { start: self.now, end: after(self.now, length) }),
-            provider_ref: None,
-            etag: None,
-            input_records: None,
-            errors: Vec::new(),
+            ..samples::run(id.as_str(), flow_id(flow).as_str(), status)
         };
         self.runs.insert(id.clone(), run);
         id

@@ -1,6 +1,7 @@
 //! The arrows of the state machine that need more than one line to say, each on its own.
+use crate::kit::samples;
 use flowmend::domain::model::failure::Failure;
-use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
+use flowmend::domain::model::ids::{Etag, RunId, SandboxName};
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::run::{Run, RunStatus};
@@ -87,19 +88,11 @@ impl Bench {
 
 fn failed_run(at: Timestamp) -> Run {
     Run {
-        id: RunId::new("root"),
-        flow_id: FlowId::new("flow"),
-        status: RunStatus::Failed,
         created_at: Some(at),
         updated_at: Some(at),
         started_at: Some(at),
         completed_at: Some(at),
-        created_client: None,
-        window: None,
-        provider_ref: None,
-        etag: None,
-        input_records: None,
-        errors: Vec::new(),
+        ..samples::run("root", "flow", RunStatus::Failed)
     }
 }
 

@@ -4,7 +4,7 @@
 //! The same cases every time: case N draws all its chance from N, and a failing case names itself.
 //! A long run: `FLOWMEND_FUZZ_CASES=100000 cargo test --release --test integration fuzz`; the parsers alone,
 //! with arbitrary input: `PROPTEST_CASES=1000000 cargo test --release panics`.
-use crate::flow_service::server::{Reply, SECRET, Server, TOKEN, prod};
+use crate::kit::server::{Reply, SECRET, Server, TOKEN, prod};
 use fastrand::Rng;
 use flowmend::domain::model::ids::{FlowId, FlowSpecId, RunId};
 use flowmend::domain::model::verdict::Verdict;

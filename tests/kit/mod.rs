@@ -1,5 +1,8 @@
-//! What the test binaries share: a clock in hand, the settings of a daemon that talks to the simulator.
+//! What the test binaries share: a clock in hand, sample values, the settings of a daemon that talks to
+//! the simulator, actions on the simulator, and a scripted server.
 
 pub mod clock;
 pub mod config;
+pub mod samples;
+pub mod server;
 pub mod simulator;

@@ -1,6 +1,6 @@
 //! The access token: how it is requested, shared, renewed and refused.
 
-use crate::flow_service::server::{Reply, SECRET, Server, TOKEN, TestClock, json, ok, prod};
+use crate::kit::server::{Reply, SECRET, Server, TOKEN, TestClock, json, ok, prod};
 use flowmend::flow_service::{ApiError, FlowService, Listing};
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ async fn if_adobe_refuses_every_token_no_more_are_requested() {
 async fn a_token_of_another_organization_is_not_renewed() {
     let server = Server::start(|request, _| {
         let denied = || {
-            crate::flow_service::server::error(
+            crate::kit::server::error(
                 401,
                 "FLOW-2000-401",
                 "The authorization token does not have access",

@@ -1,6 +1,6 @@
 //! The payloads that Adobe publishes, read through the whole client.
 
-use crate::flow_service::server::{Reply, Server, json, ok, prod};
+use crate::kit::server::{Reply, Server, json, ok, prod};
 use flowmend::domain::model::flow::{FlowKind, FlowState, Frequency, classify};
 use flowmend::domain::model::ids::{Etag, FlowId, FlowSpecId, RunId};
 use flowmend::domain::model::run::{Run, RunStatus};

@@ -1,8 +1,6 @@
 //! The forms of a listing's request, and how a refused one is found and remembered.
 
-use crate::flow_service::server::{
-    Reply, Request, Server, TestClock, error, json, page, prod, run,
-};
+use crate::kit::server::{Reply, Request, Server, TestClock, error, json, page, prod, run};
 use flowmend::domain::model::ids::{FlowId, RunId};
 use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{FlowService, Listing, Window};
@@ -227,7 +225,7 @@ fn single(request: &Request) -> Option<Reply> {
             Some(error(404, "FLOW-1439-404", "The requested runs resource c is not found."))
         }
         // The bare object, as some of Adobe's examples show it.
-        "/runs/b" => Some(crate::flow_service::server::ok(run("b", "f", "success"))),
+        "/runs/b" => Some(crate::kit::server::ok(run("b", "f", "success"))),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Pages, ids, limits and faults of the reads.
 
-use crate::flow_service::server::{Reply, Server, TestClock, error, json, ok, page, prod, run};
+use crate::kit::server::{Reply, Server, TestClock, error, json, ok, page, prod, run};
 use flowmend::domain::model::ids::{FlowId, FlowSpecId, RunId};
 use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{ApiError, Listing, Observer};

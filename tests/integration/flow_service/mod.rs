@@ -7,4 +7,3 @@ mod forms;
 mod listings;
 mod parts;
 mod retrigger;
-pub mod server;

@@ -1,6 +1,6 @@
 //! A listing with too many pages is read in parts, the oldest first.
 
-use crate::flow_service::server::{Server, TestClock, json, page, prod, run};
+use crate::kit::server::{Server, TestClock, json, page, prod, run};
 use flowmend::domain::model::ids::FlowId;
 use flowmend::domain::model::run::Run;
 use flowmend::flow_service::{ApiError, Connection, FlowService, Listing, Window};

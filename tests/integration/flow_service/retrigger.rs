@@ -1,6 +1,6 @@
 //! The one call that must not be repeated: what is sent, and every verdict.
 
-use crate::flow_service::server::{
+use crate::kit::server::{
     Reply, SECRET, Server, TOKEN, TestClock, error, json, ok, page, prod, run,
 };
 use flowmend::domain::model::ids::{Etag, RunId};

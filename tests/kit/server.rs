@@ -12,33 +12,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub(crate) const SECRET: &str = "s3cr3t-value";
-pub(crate) const TOKEN: &str = "the-token";
+pub const SECRET: &str = "s3cr3t-value";
+pub const TOKEN: &str = "the-token";
 
 /// A received request.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    pub method: String,
     /// Path and query, undecoded.
-    pub(crate) target: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
 }
 
 impl Request {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The part of the target below the service.
-    pub(crate) fn below(&self) -> &str {
+    pub fn below(&self) -> &str {
         self.target.strip_prefix("/data/foundation/flowservice").unwrap_or(&self.target)
     }
 }
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Reply {
+pub enum Reply {
     Answer(u16, Vec<(&'static str, String)>, String),
     /// These bytes, then the end of the connection.
     Raw(&'static str),
@@ -48,28 +48,28 @@ pub(crate) enum Reply {
     Hang,
 }
 
-pub(crate) fn json(status: u16, body: impl ToString) -> Reply {
+pub fn json(status: u16, body: impl ToString) -> Reply {
     Reply::Answer(status, vec![("Content-Type", "application/json".into())], body.to_string())
 }
 
-pub(crate) fn ok(body: impl ToString) -> Reply {
+pub fn ok(body: impl ToString) -> Reply {
     json(200, body)
 }
 
-pub(crate) fn error(status: u16, number: &str, message: &str) -> Reply {
+pub fn error(status: u16, number: &str, message: &str) -> Reply {
     let uri = format!("https://ns.adobe.com/aep/errors/{number}");
     json(status, serde_json::json!({ "type": uri, "status": status, "errorMessage": message }))
 }
 
-pub(crate) struct Server {
-    pub(crate) url: reqwest::Url,
+pub struct Server {
+    pub url: reqwest::Url,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Serves by `script`, which gets the request and how many requests with the same target came
     /// before. Without an answer from it, the server returns the token or an empty page.
-    pub(crate) fn start(
+    pub fn start(
         script: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -86,26 +86,26 @@ impl Server {
         Self { url, seen }
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Targets of all requests to the service itself.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         let requests = self.requests();
         let service = requests.iter().filter(|request| !request.target.starts_with("/ims/"));
         service.map(|request| request.below().to_owned()).collect()
     }
 
-    pub(crate) fn tokens(&self) -> usize {
+    pub fn tokens(&self) -> usize {
         self.requests().iter().filter(|request| request.target == "/ims/token/v3").count()
     }
 
-    pub(crate) fn posts(&self) -> usize {
+    pub fn posts(&self) -> usize {
         self.requests().iter().filter(|request| request.target.contains("/action")).count()
     }
 
-    pub(crate) fn connection(&self) -> Connection {
+    pub fn connection(&self) -> Connection {
         Connection {
             platform_url: self.url.clone(),
             ims_url: self.url.clone(),
@@ -125,11 +125,11 @@ impl Server {
         }
     }
 
-    pub(crate) fn service(&self) -> FlowService {
+    pub fn service(&self) -> FlowService {
         self.service_with(|_| {})
     }
 
-    pub(crate) fn service_with(&self, change: impl FnOnce(&mut Connection)) -> FlowService {
+    pub fn service_with(&self, change: impl FnOnce(&mut Connection)) -> FlowService {
         let mut connection = self.connection();
         change(&mut connection);
         FlowService::new(connection, Arc::new(TestClock::default())).unwrap()
@@ -195,14 +195,14 @@ fn read_request(stream: &mut TcpStream) -> Option<Request> {
 
 /// A clock that stands still until a test advances it.
 #[derive(Debug, Default)]
-pub(crate) struct TestClock {
-    pub(crate) moved: AtomicU64,
+pub struct TestClock {
+    pub moved: AtomicU64,
 }
 
 impl TestClock {
-    pub(crate) const START: i64 = 1_700_000_000_000;
+    pub const START: i64 = 1_700_000_000_000;
 
-    pub(crate) fn advance(&self, seconds: u64) {
+    pub fn advance(&self, seconds: u64) {
         self.moved.fetch_add(seconds, Ordering::SeqCst);
     }
 }
@@ -220,18 +220,18 @@ impl Clock for TestClock {
     async fn sleep(&self, _: Duration) {}
 }
 
-pub(crate) fn prod() -> SandboxName {
+pub fn prod() -> SandboxName {
     SandboxName::new("prod")
 }
 
-pub(crate) fn run(id: &str, flow: &str, status: &str) -> String {
+pub fn run(id: &str, flow: &str, status: &str) -> String {
     format!(
         r#"{{"id":"{id}","flowId":"{flow}","createdAt":{},"metrics":{{"statusSummary":{{"status":"{status}"}}}}}}"#,
         TestClock::START
     )
 }
 
-pub(crate) fn page(items: &[String], next: Option<&str>) -> Reply {
+pub fn page(items: &[String], next: Option<&str>) -> Reply {
     let links = next.map(|href| format!(r#""next":{{"href":"{href}"}}"#)).unwrap_or_default();
     ok(format!(r#"{{"items":[{}],"_links":{{{links}}}}}"#, items.join(",")))
 }
