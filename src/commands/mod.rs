@@ -14,6 +14,7 @@ mod plan;
 mod run;
 mod simulate;
 mod status;
+mod watchdog;
 mod wiring;
 
 pub use context::{Environment, Exit};

@@ -1,7 +1,8 @@
 //! `flowmend run`: the daemon.
 
 use super::context::{Environment, Exit, load, stop_on_signal};
-use super::wiring::{Identity, OpenStore, daemon};
+use super::watchdog;
+use super::wiring::{Identity, OpenStore, daemon, vitals};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
@@ -35,7 +36,9 @@ pub(super) async fn run(
     log_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
-    let mut daemon = daemon(settings, open.store.clone(), &identity, mode)?;
+    let vitals = vitals();
+    let watchdog = watchdog::start(vitals.clone(), settings.adobe.connection.request_timeout);
+    let mut daemon = daemon(settings, open.store.clone(), &identity, mode, vitals)?;
     while let Some(new) =
         run_until_reload(&mut daemon, &args, environment, &stop, &mut hangup, &metrics).await
     {
@@ -53,6 +56,9 @@ pub(super) async fn run(
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     daemon.release().await;
     drop(daemon);
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
     open.close().await;
     if let Some(server) = server {
         server.stop().await;

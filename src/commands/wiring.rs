@@ -1,7 +1,7 @@
 //! Builds the daemon of this process and its store.
 
 use crate::clock::{Clock, SystemClock};
-use crate::daemon::{Daemon, Mode, Parts};
+use crate::daemon::{Daemon, Mode, Parts, Vitals};
 use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
 use crate::settings::Settings;
@@ -9,12 +9,13 @@ use crate::store::{Owner, SqliteStore, Store};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-/// Builds the daemon of this process over `store`.
+/// Builds the daemon of this process over `store`; its loops leave their vital signs in `vitals`.
 pub(super) fn daemon(
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
     identity: &Identity,
     mode: Mode,
+    vitals: Arc<Vitals>,
 ) -> anyhow::Result<Daemon> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let service = FlowService::new(settings.connection(), clock.clone())?;
@@ -26,11 +27,13 @@ pub(super) fn daemon(
         owner: identity.owner.clone(),
         jitter: identity.jitter,
         mode,
-        watchdog: || {
-            // Without a service manager this fails, and that is fine.
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-        },
+        vitals,
     }))
+}
+
+/// The vital signs of a daemon that has not begun.
+pub(super) fn vitals() -> Arc<Vitals> {
+    Arc::new(Vitals::new(Arc::new(SystemClock::new())))
 }
 
 /// What is chosen at random once per process: its name, and the seed of due times.

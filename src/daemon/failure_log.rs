@@ -3,6 +3,7 @@
 
 use super::error::PassError;
 use super::report::Report;
+use super::vitals::{Standing, Vitals};
 use crate::clock::Clock;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::model::journal::Event;
@@ -19,6 +20,7 @@ const REPEAT: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug)]
 pub(super) struct FailureLog {
     clock: Arc<dyn Clock>,
+    vitals: Arc<Vitals>,
     lasting: Mutex<Lasting>,
 }
 
@@ -38,8 +40,8 @@ struct Failure {
 }
 
 impl FailureLog {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, lasting: Mutex::default() }
+    pub(super) fn new(clock: Arc<dyn Clock>, vitals: Arc<Vitals>) -> Self {
+        Self { clock, vitals, lasting: Mutex::default() }
     }
 
     /// Logs the result of a pass when it changes.
@@ -73,6 +75,7 @@ impl FailureLog {
 
     /// Logs that the store cannot be used.
     pub(super) fn store_failed(&self, error: &StoreError) {
+        self.vitals.store_failed(error);
         let (kind, error) = (error.to_string(), chain(error));
         let now = self.clock.monotonic();
         if self.lasting().store.get_or_insert_with(Failure::new).is_due(&kind, now) {
@@ -82,6 +85,7 @@ impl FailureLog {
 
     /// Logs once that another daemon holds the store.
     pub(super) fn lease_held_by(&self, owner: &Owner, until: Timestamp) {
+        self.vitals.stands(Standing::Standby { holder: owner.clone() });
         let mut lasting = self.lasting();
         lasting.store = None;
         if lasting.holder.as_ref() != Some(owner) {
@@ -93,6 +97,7 @@ impl FailureLog {
 
     /// Logs that this daemon holds the store again, if it did not before.
     pub(super) fn lease_held(&self) {
+        self.vitals.stands(Standing::Holder);
         let mut lasting = self.lasting();
         if lasting.store.take().is_some() {
             tracing::info!("store usable again");

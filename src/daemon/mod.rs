@@ -25,6 +25,7 @@ mod refusal_log;
 mod report;
 mod sandbox_reader;
 mod supervisor;
+mod vitals;
 mod worker;
 
 pub use catalog::Catalog;
@@ -33,3 +34,4 @@ pub use parts::{Mode, Parts};
 pub use preview::{Action, Line, Preview};
 pub use report::{Report, Round};
 pub use supervisor::{Daemon, OnceError};
+pub use vitals::{Cause, SandboxSigns, Signs, Standing, Trouble, Vitals};

@@ -1,5 +1,6 @@
 //! The parts of a daemon.
 
+use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
@@ -24,9 +25,8 @@ pub struct Parts {
     pub jitter: Jitter,
     /// Whether calls are made.
     pub mode: Mode,
-    /// Called at each step of the loop and at every answer from Adobe, because reading a large
-    /// sandbox takes long.
-    pub watchdog: fn(),
+    /// Where the loops leave their vital signs.
+    pub vitals: Arc<Vitals>,
 }
 
 /// Whether calls are made.

@@ -9,6 +9,7 @@ use super::parts::Parts;
 use super::preview::Preview;
 use super::prune::Pruner;
 use super::report::Round;
+use super::vitals::Vitals;
 use super::worker::Worker;
 use crate::domain::model::ids::SandboxName;
 use crate::flow_service::{FlowService, Observer};
@@ -31,13 +32,10 @@ pub struct Daemon {
     workers: Vec<Worker>,
 }
 
-/// Feeds the watchdog at every answer from Adobe.
-#[derive(Debug)]
-struct AnswerWatchdog(fn());
-
-impl Observer for AnswerWatchdog {
+/// Every answer from Adobe is a sign of life, because reading a large sandbox takes long.
+impl Observer for Vitals {
     fn answered(&self, _endpoint: &'static str, _status: Option<u16>, _took: Duration) {
-        (self.0)();
+        self.answered();
     }
 
     fn retried(&self, _endpoint: &'static str) {}
@@ -52,7 +50,7 @@ impl Daemon {
             parts.owner.clone(),
             parts.settings.store.lease,
         );
-        let failures = Arc::new(FailureLog::new(parts.clock.clone()));
+        let failures = Arc::new(FailureLog::new(parts.clock.clone(), parts.vitals.clone()));
         let (lease, pruner) = (Arc::new(lease), Arc::default());
         let mut daemon = Self { parts, lease, failures, pruner, workers: Vec::new() };
         daemon.start_workers();
@@ -70,7 +68,9 @@ impl Daemon {
     /// A new worker for each sandbox of the configuration. The first one takes over the outcomes
     /// that the old ones could not store yet: it does not matter which worker stores them.
     fn start_workers(&mut self) {
-        self.parts.service.observe(Arc::new(AnswerWatchdog(self.parts.watchdog)));
+        self.parts.service.observe(self.parts.vitals.clone());
+        let names = self.parts.settings.sandboxes.iter().map(|sandbox| &sandbox.name);
+        self.parts.vitals.watch(names);
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Waiting is cut into slices of this length; after each the watchdog is fed.
+/// Waiting is cut into slices of this length; each ends with a sign of life.
 const SLICE: Duration = Duration::from_secs(10);
 /// The longest wait between passes while nothing can be reached, unless the poll interval is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
@@ -53,7 +53,6 @@ impl Worker {
                 () = stop.cancelled() => return,
                 () = self.lease.held() => {}
             }
-            (self.parts.watchdog)();
             let result = self.caught_pass(stop).await;
             let complete = matches!(result, Some(Ok(Report { fault: None, .. })));
             let fault = match &result {
@@ -82,6 +81,7 @@ impl Worker {
         let result = AssertUnwindSafe(self.pass(stop)).catch_unwind().await;
         if result.is_err() {
             self.memory = Memory::default();
+            self.parts.vitals.pass_ended(self.name(), None);
             tracing::error!("pass panicked; the next one starts afresh (please report this)");
         }
         result.ok()
@@ -89,9 +89,10 @@ impl Worker {
 
     /// One pass.
     pub(super) async fn pass(&mut self, stop: &CancellationToken) -> Result<Report, PassError> {
+        self.parts.vitals.pass_began(self.name());
         let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
         let result = pass.run(&mut self.memory, &mut self.unfinished).await;
-        (self.parts.watchdog)();
+        self.parts.vitals.pass_ended(self.name(), Some(&result));
         self.failures.pass_ended(&self.sandbox.name, &result);
         result
     }
@@ -121,13 +122,14 @@ impl Worker {
     async fn wait(&self, wait: Duration, stop: &CancellationToken) {
         let clock = &self.parts.clock;
         let end = clock.monotonic() + wait;
+        self.parts.vitals.waits(self.name(), wait);
         loop {
             let left = end.saturating_sub(clock.monotonic());
             if left.is_zero() || stop.is_cancelled() {
                 return;
             }
             tokio::select! {
-                () = clock.sleep(left.min(SLICE)) => (self.parts.watchdog)(),
+                () = clock.sleep(left.min(SLICE)) => self.parts.vitals.moved(self.name()),
                 () = stop.cancelled() => return,
             }
         }

@@ -7,7 +7,7 @@ use crate::kit::config;
 use crate::operators::Operators;
 use crate::setting::Setting;
 use flowmend::clock::Clock;
-use flowmend::daemon::{Daemon, Mode, OnceError, Parts, Round};
+use flowmend::daemon::{Daemon, Mode, OnceError, Parts, Round, Vitals};
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::flow_service::FlowService;
 use flowmend::settings::Settings;
@@ -81,11 +81,11 @@ impl House {
             settings: self.settings.clone(),
             store: store.clone(),
             service,
-            clock,
+            clock: clock.clone(),
             owner: owner.clone(),
             jitter: Jitter::new(self.seed),
             mode: Mode::Live,
-            watchdog: || {},
+            vitals: Arc::new(Vitals::new(clock)),
         });
         Process { daemon, store, owner }
     }

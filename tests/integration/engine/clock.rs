@@ -4,7 +4,7 @@ use crate::engine::support::{App, MINUTE, Setup};
 use crate::kit::clock::ManualClock;
 use async_trait::async_trait;
 use flowmend::clock::Clock;
-use flowmend::daemon::{Daemon, Mode, Parts, PassError};
+use flowmend::daemon::{Daemon, Mode, Parts, PassError, Vitals};
 use flowmend::domain::model::ids::{RunId, SandboxName};
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::State;
@@ -58,7 +58,7 @@ fn mislead(app: &mut App, hours: i64) -> Arc<WrongClock> {
         owner: Owner::new("misled"),
         jitter: Jitter::new(7),
         mode: Mode::Live,
-        watchdog: || {},
+        vitals: Arc::new(Vitals::new(clock.clone())),
     });
     clock
 }

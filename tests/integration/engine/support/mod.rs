@@ -9,7 +9,7 @@ use crate::kit::clock::ManualClock;
 use crate::kit::config;
 use clock::PlatformClock;
 use flowmend::clock::{Clock, SystemClock};
-use flowmend::daemon::{Daemon, Mode, Parts, Round};
+use flowmend::daemon::{Daemon, Mode, Parts, Round, Vitals};
 use flowmend::domain::model::ids::{RunId, SandboxName};
 use flowmend::domain::model::journal::Entry;
 use flowmend::domain::policy::schedule::Jitter;
@@ -216,10 +216,10 @@ pub fn daemon(settings: &Arc<Settings>, store: Arc<dyn Store>, clock: Arc<Manual
         settings: settings.clone(),
         store,
         service,
-        clock,
+        clock: clock.clone(),
         owner: Owner::new(format!("test-{start}")),
         jitter: Jitter::new(7),
         mode: Mode::Live,
-        watchdog: || {},
+        vitals: Arc::new(Vitals::new(clock)),
     })
 }
