@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub struct Catalog {
     specs: HashMap<FlowSpecId, FlowSpec>,
     flows: Arc<HashMap<FlowId, Dataflow>>,
+    /// The keys of `flows`, sorted: every pass needs them.
+    ids: Vec<FlowId>,
     /// Dataflows that were read and are not selected; their runs are ignored.
     others: HashSet<FlowId>,
     is_read: bool,
@@ -31,6 +33,11 @@ impl Catalog {
     /// The selected dataflows, of every kind and state.
     pub fn flows(&self) -> &Arc<HashMap<FlowId, Dataflow>> {
         &self.flows
+    }
+
+    /// The ids of the selected dataflows, sorted.
+    pub(super) fn ids(&self) -> &[FlowId] {
+        &self.ids
     }
 
     /// True once the whole sandbox has been read.
@@ -67,6 +74,7 @@ impl Catalog {
             .map(|flow| (flow.id.clone(), self.dataflow(settings, &sandbox.name, flow)))
             .collect();
         self.flows = Arc::new(flows);
+        self.sort_ids();
         self.others = others.into_iter().map(|flow| flow.id).collect();
         self.is_read = true;
         Ok(())
@@ -91,12 +99,19 @@ impl Catalog {
                 self.others.insert(flow.id);
             }
         }
+        self.sort_ids();
+    }
+
+    fn sort_ids(&mut self) {
+        self.ids = self.flows.keys().cloned().collect();
+        self.ids.sort_unstable();
     }
 
     /// Removes a dataflow that Adobe does not list any more.
     pub(super) fn remove(&mut self, flow: &FlowId) {
         if self.flows.contains_key(flow) {
             Arc::make_mut(&mut self.flows).remove(flow);
+            self.sort_ids();
         }
     }
 

@@ -41,15 +41,14 @@ impl SandboxReader<'_> {
     }
 
     async fn list(&self, memory: &Memory, since: Since) -> Listing<Run> {
-        let mut flows: Vec<FlowId> = memory.catalog.flows().keys().cloned().collect();
-        flows.sort();
+        let flows = memory.catalog.ids();
         // A failed run of a dataflow that was never read shows that there is a new one.
         let is_unknown = |flow: &FlowId| memory.catalog.is_unknown(flow);
         let known = memory.catalog.flows().values().map(|it| &it.flow);
         let known = known.map(|flow| (flow.id.as_str(), flow.name.as_str()));
         let others: Option<&dyn Fn(&FlowId) -> bool> =
             if self.sandbox.may_select_more(known) { Some(&is_unknown) } else { None };
-        let list = |window| self.service.failed_runs(&self.sandbox.name, &flows, others, window);
+        let list = |window| self.service.failed_runs(&self.sandbox.name, flows, others, window);
         // A listing that is too long is read in parts, to the end.
         let parts = async |since, window: fn(Timestamp) -> Window| {
             let mut all = list(window(since)).await;

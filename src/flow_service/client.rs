@@ -164,10 +164,10 @@ impl FlowService {
     }
 
     /// The runs of `flows` within `window` whose status is one of the configured values, or is parsed as
-    /// *failed*. With `others`, also those of the flows for which it returns true, if Adobe accepts a
-    /// listing of a whole sandbox. Uses the cheapest form that Adobe accepts; see `reads::forms`. If
-    /// the listing has more than `max_pages` pages, its oldest part is read, and [`Listing::until`] is
-    /// where the rest begins.
+    /// *failed*. `flows` must be sorted. With `others`, also those of the flows for which it returns
+    /// true, if Adobe accepts a listing of a whole sandbox. Uses the cheapest form that Adobe accepts;
+    /// see `reads::forms`. If the listing has more than `max_pages` pages, its oldest part is read, and
+    /// [`Listing::until`] is where the rest begins.
     pub async fn failed_runs(
         &self,
         sandbox: &SandboxName,

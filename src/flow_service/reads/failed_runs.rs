@@ -7,7 +7,7 @@ use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::{Run, RunStatus};
 use crate::flow_service::{Window, error::ApiError, wire};
 use jiff::Timestamp;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 impl Reader {
     /// See [`FlowService::failed_runs`](crate::flow_service::FlowService::failed_runs).
@@ -24,8 +24,8 @@ impl Reader {
         } else {
             self.oldest_part(sandbox, flows, others.is_some(), window).await
         };
-        let named: HashSet<&FlowId> = flows.iter().collect();
-        let is_wanted = |flow: &FlowId| named.contains(flow) || others.is_some_and(|it| it(flow));
+        let is_named = |flow: &FlowId| flows.binary_search(flow).is_ok();
+        let is_wanted = |flow: &FlowId| is_named(flow) || others.is_some_and(|it| it(flow));
         // The request may cover more than is wanted, and Adobe may ignore a filter.
         let values = self.failed_status_values.iter();
         let mut statuses: Vec<RunStatus> = values.map(|value| RunStatus::parse(value)).collect();

@@ -11,6 +11,10 @@
 //! endpoint = "runs"
 //! probability = 0.1
 //! effect = { status = { code = 429, retry_after = "5", body = "rate_limit" } }
+//! [[run]]                              # has just failed: to try a rule
+//! dataflow = "crm-accounts"
+//! codes = ["CONNECTOR-1012-504"]
+//! heals_after = 2                      # re-triggers; never without it
 //! ```
 
 use std::io;
@@ -27,8 +31,9 @@ use super::pace::Pace;
 use crate::simulator::faults::rule::{Effect, Endpoint, ErrorAnswer, FaultRule};
 use crate::simulator::quirks::Quirks;
 use crate::simulator::world::World;
-use crate::simulator::world::failure::Cause;
+use crate::simulator::world::failure::{Cause, Failure};
 use crate::simulator::world::flow::FlowSetup;
+use crate::simulator::world::run::RunSetup;
 
 /// How long the world runs before the simulator starts.
 const HISTORY: SignedDuration = SignedDuration::from_hours(24);
@@ -49,6 +54,23 @@ pub struct Scenario {
     /// Fault rules that come before those of the named scenario.
     #[serde(rename = "fault")]
     pub faults: Vec<FaultRule>,
+    /// Runs that have just failed when the simulator starts.
+    #[serde(rename = "run")]
+    pub runs: Vec<FailedRun>,
+}
+
+/// A run that has just failed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedRun {
+    /// The name of its dataflow.
+    pub dataflow: String,
+    /// Its id; random if absent.
+    pub id: Option<String>,
+    /// The codes of its errors.
+    pub codes: Vec<String>,
+    /// The re-trigger that heals it; without it, none does.
+    pub heals_after: Option<u32>,
 }
 
 /// A named scenario.
@@ -133,7 +155,17 @@ impl Scenario {
 
     fn parse(toml: &str) -> Result<Self, config::ConfigError> {
         let source = config::File::from_str(toml, config::FileFormat::Toml);
-        config::Config::builder().add_source(source).build()?.try_deserialize()
+        let scenario: Self =
+            config::Config::builder().add_source(source).build()?.try_deserialize()?;
+        let names: Vec<String> = scenario.flows().into_iter().map(|flow| flow.name).collect();
+        match scenario.runs.iter().find(|run| !names.contains(&run.dataflow)) {
+            Some(run) => Err(config::ConfigError::Message(format!(
+                "[[run]] dataflow = \"{}\": must be one of {}",
+                run.dataflow,
+                names.join(", ")
+            ))),
+            None => Ok(scenario),
+        }
     }
 
     /// The world of this scenario as it is at `now`. The same seed and time give the same world.
@@ -158,6 +190,9 @@ impl Scenario {
             flow.every = flow.every.map(|usual| self.pace.every(usual, &mut rng));
             flow.run_time = self.pace.run_time(&mut rng);
         });
+        for run in &self.runs {
+            world.add_failed_run(run);
+        }
         world.faults.replace(self.faults.iter().cloned().chain(self.base.faults()).collect());
         world
     }
@@ -204,6 +239,16 @@ impl Base {
 }
 
 impl World {
+    fn add_failed_run(&mut self, run: &FailedRun) {
+        let Some(flow) = self.flows.iter().find(|flow| flow.setup.name == run.dataflow) else {
+            return;
+        };
+        let codes: Vec<&str> = run.codes.iter().map(String::as_str).collect();
+        let setup = RunSetup { id: run.id.clone(), ..RunSetup::failed(&flow.id) };
+        let heals_after = run.heals_after.unwrap_or(Failure::NEVER);
+        self.add_run(setup.with_codes(&codes, &[]).heals_after(heals_after));
+    }
+
     /// Until `end`, every scheduled run fails because its source is not available.
     fn suffer_outage_until(&mut self, end: Timestamp) {
         let mut before = Vec::new();

@@ -92,9 +92,33 @@ fn a_scenario_file_starts_from_a_name_and_changes_what_it_says() {
 }
 
 #[test]
+fn a_scenario_file_adds_failed_runs_to_its_dataflows() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let toml = r#"
+        base = "quiet"
+        [[run]]
+        dataflow = "quiet-flow-0003"
+        id = "mine"
+        codes = ["MY-1", "MY-2"]
+    "#;
+    file.write_all(toml.as_bytes()).unwrap();
+    let world = Scenario::load(file.path().to_str().unwrap()).unwrap().build(1, start_time());
+    let run = world.runs.newest_first().find(|run| run.id == "mine").unwrap();
+    assert_eq!((run.status, run.created_at), (RunStatus::Failed, world.now_ms()));
+    assert_eq!(world.flows[run.flow].setup.name, "quiet-flow-0003");
+    let errors = &run.published_failure().unwrap().umbrella;
+    assert_eq!(errors.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(), ["MY-1", "MY-2"]);
+}
+
+#[test]
 fn what_is_no_scenario_is_refused() {
     let unknown = Scenario::load("no-such-thing").unwrap_err();
     assert!(unknown.to_string().contains("flaky-network"), "{unknown}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"[[run]]\ndataflow = \"crm\"\ncodes = []\n").unwrap();
+    let unknown = Scenario::load(file.path().to_str().unwrap()).unwrap_err();
+    let ScenarioError::Invalid { source, .. } = unknown else { panic!("{unknown}") };
+    assert!(source.to_string().contains("crm-accounts"), "{source}");
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"[quirks]\nanswr = \"items\"\n").unwrap();
     let invalid = Scenario::load(file.path().to_str().unwrap()).unwrap_err();
