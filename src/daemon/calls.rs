@@ -181,7 +181,7 @@ impl Calls<'_> {
             let detail = "nothing was sent".to_owned();
             return Verdict::NotSent { reason: Reason::NotSent, detail };
         }
-        let etag = self.snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
+        let etag = self.snapshot.run(asked).and_then(|run| run.etag.as_ref());
         self.service.retrigger(&self.snapshot.sandbox, asked, etag, patience).await
     }
 }

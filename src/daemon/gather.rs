@@ -31,6 +31,8 @@ use std::time::Duration;
 
 /// The maximum number of held recoveries that one pass checks.
 const HELD_PER_PASS: u32 = 500;
+/// How long what was read for a call is certainly fresh.
+const FRESH: Duration = Duration::from_secs(45);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -267,7 +269,14 @@ impl SandboxReader<'_> {
             throttled_until: self.service.throttle_left().map(|left| after(now, left)),
             outages: record.outages.clone(),
             breaker: self.settings.breaker.clone(),
+            most_read: self.most_read(),
         })
+    }
+
+    /// What is read for calls is about what can be sent while it is fresh.
+    fn most_read(&self) -> usize {
+        let sendable = self.settings.adobe.connection.requests_per_second * FRESH.as_secs_f64();
+        (sendable as usize).clamp(50, 2_000)
     }
 
     /// Reads by id what the recoveries need, and lists the runs of dataflows in doubt and of those that

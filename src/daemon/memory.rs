@@ -10,6 +10,7 @@ use crate::flow_service::IDS_PER_REQUEST;
 use crate::store::Progress;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What was read this recently is reused by a pass that follows at once.
@@ -28,9 +29,9 @@ pub(super) struct Memory {
     /// The operators' pauses and resumes; `None` before they were read.
     pub(super) orders: Option<Vec<Order>>,
     /// Listed failed runs that are neither adopted nor skipped yet.
-    pub(super) deferred: HashMap<RunId, Run>,
+    pub(super) deferred: HashMap<RunId, Arc<Run>>,
     /// Failed runs that were skipped because their dataflow was not enabled, or of unknown kind.
-    pub(super) parked: HashMap<RunId, Run>,
+    pub(super) parked: HashMap<RunId, Arc<Run>>,
     /// What a pass that follows at once need not read again.
     pub(super) carried: Option<Carried>,
     pub(super) check: Check,
@@ -43,7 +44,7 @@ pub(super) struct Memory {
 impl Memory {
     /// The parked runs that a pass at `now` looks at again: all if one request reads their
     /// dataflows, otherwise only now and then.
-    pub(super) fn parked_to_check(&self, now: Timestamp) -> impl Iterator<Item = &Run> {
+    pub(super) fn parked_to_check(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Run>> {
         let flows: HashSet<&FlowId> = self.parked.values().map(|run| &run.flow_id).collect();
         let all = flows.len() <= IDS_PER_REQUEST || self.check.is_due(now);
         self.parked.values().filter(move |_| all)
@@ -53,7 +54,7 @@ impl Memory {
 /// What was just read.
 #[derive(Debug)]
 pub(super) struct Carried {
-    pub(super) runs: HashMap<RunId, Run>,
+    pub(super) runs: HashMap<RunId, Arc<Run>>,
     /// The dataflows that were read.
     pub(super) fresh: HashSet<FlowId>,
     pub(super) read_at: Timestamp,

@@ -33,6 +33,7 @@ use crate::domain::plan::{Plan, plan};
 use crate::domain::recovery::Change;
 use crate::store::{Batch, Queued, StoreError};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -160,8 +161,8 @@ impl Pass<'_> {
     /// Keeps the listed runs without a final decision.
     fn remember(&self, gathered: &Gathered, plan: &Plan, memory: &mut Memory) {
         let listed = gathered.snapshot.listed.iter();
-        let runs: HashMap<&RunId, &Run> = listed.map(|run| (&run.id, run)).collect();
-        let kept = |id: &RunId| Some((id.clone(), (*runs.get(id)?).clone()));
+        let runs: HashMap<&RunId, &Arc<Run>> = listed.map(|run| (&run.id, run)).collect();
+        let kept = |id: &RunId| Some((id.clone(), Arc::clone(runs.get(id)?)));
         memory.deferred = plan.deferred.iter().filter_map(kept).collect();
         memory.parked.retain(|id, _| !runs.contains_key(id));
         let passing =

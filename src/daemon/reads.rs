@@ -11,6 +11,7 @@ use crate::domain::plan::snapshot::FlowListing;
 use crate::flow_service::ApiError;
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 impl SandboxReader<'_> {
     /// Reads dataflows for which something may be sent, and unknown ones. Returns those that were
@@ -51,7 +52,7 @@ impl SandboxReader<'_> {
             return;
         }
         let listing = self.service.runs_by_id(&self.sandbox.name, &wanted).await;
-        listing.items.into_iter().for_each(|run| reading.take(run));
+        listing.items.into_iter().for_each(|run| drop(reading.take(run)));
         match listing.fault {
             None => {
                 let unseen = wanted.into_iter().filter(|id| !reading.runs.contains_key(id));
@@ -72,10 +73,10 @@ impl SandboxReader<'_> {
         let mut listings = HashMap::new();
         for (flow, since) in wanted {
             let listing = self.service.runs_of_flow(&self.sandbox.name, &flow, since).await;
-            listing.items.iter().for_each(|run| reading.take(run.clone()));
+            let runs = listing.items.into_iter().map(|run| reading.take(run)).collect();
             let complete = listing.fault.is_none();
             let begun_at = listing.begun_at;
-            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            let listed = FlowListing { runs, complete, begun_at };
             // A dataflow that cannot be read any more must not block the others. Its call stays in
             // doubt, and the failed runs of the sandbox were read anyway.
             findings.unlisted.extend(listing.fault.map(|error| (flow.clone(), error)));
@@ -96,12 +97,12 @@ impl SandboxReader<'_> {
         let unlisted = wanted.into_iter().filter(|(flow, _)| !listings.contains_key(flow));
         let unlisted: Vec<_> = unlisted.collect();
         for (flow, listing) in self.service.runs_of_flows(&self.sandbox.name, &unlisted).await {
-            listing.items.iter().for_each(|run| reading.take(run.clone()));
+            let runs = listing.items.into_iter().map(|run| reading.take(run)).collect();
             // The newest runs come first: those in progress are not on the pages that were not read.
             let is_long = matches!(listing.fault, Some(ApiError::TooManyPages { .. }));
             let complete = listing.fault.is_none() || is_long;
             let begun_at = listing.begun_at;
-            let listed = FlowListing { runs: listing.items, complete, begun_at };
+            let listed = FlowListing { runs, complete, begun_at };
             findings.unlisted_peers.extend(listing.fault.map(|error| (flow.clone(), error)));
             listings.insert(flow, listed);
         }
@@ -111,8 +112,8 @@ impl SandboxReader<'_> {
 /// What was read so far.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    pub(super) runs: HashMap<RunId, Run>,
-    pub(super) listed: Vec<Run>,
+    pub(super) runs: HashMap<RunId, Arc<Run>>,
+    pub(super) listed: Vec<Arc<Run>>,
     pub(super) missing: HashSet<RunId>,
     pub(super) fresh: HashSet<FlowId>,
     /// Runs that belong to a recovery.
@@ -127,7 +128,7 @@ impl Reading {
     /// Starts with what the previous pass has just read, and with runs that are not decided on yet.
     pub(super) fn of<'a>(
         carried: Option<Carried>,
-        deferred: impl Iterator<Item = &'a Run>,
+        deferred: impl Iterator<Item = &'a Arc<Run>>,
     ) -> Self {
         let mut reading = Self::default();
         if let Some(carried) = carried {
@@ -143,13 +144,15 @@ impl Reading {
     /// Adds the listing of failed runs.
     pub(super) fn list(&mut self, items: Vec<Run>) {
         for run in items {
-            self.listed.push(run.clone());
-            self.take(run);
+            let run = self.take(run);
+            self.listed.push(run);
         }
     }
 
     /// A later reading replaces an earlier one.
-    pub(super) fn take(&mut self, run: Run) {
-        self.runs.insert(run.id.clone(), run);
+    pub(super) fn take(&mut self, run: Run) -> Arc<Run> {
+        let run = Arc::new(run);
+        self.runs.insert(run.id.clone(), run.clone());
+        run
     }
 }

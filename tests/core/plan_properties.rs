@@ -228,12 +228,12 @@ impl World {
             false => wanted.flows.drain(..).collect(),
         };
         // An incomplete listing lacks every other run.
-        let seen: Vec<Run> = self
+        let seen: Vec<Arc<Run>> = self
             .runs
             .values()
             .enumerate()
             .filter(|(index, _)| complete || index % 2 == 0)
-            .map(|(_, run)| run.clone())
+            .map(|(_, run)| Arc::new(run.clone()))
             .collect();
         let listings = recoveries
             .iter()
@@ -292,6 +292,7 @@ impl World {
             throttled_until: None,
             outages: OutageRecord::default(),
             breaker: Breaker { failures: 0, ..Breaker::default() },
+            most_read: 500,
         }
     }
 

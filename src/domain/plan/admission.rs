@@ -16,8 +16,6 @@ use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The maximum number of due recoveries read in one pass: about what can be sent while it is fresh.
-const MOST_READ: usize = 500;
 /// This many more are read than may call, because some turn out not to be ready.
 const SPARE: u32 = 50;
 
@@ -57,6 +55,8 @@ pub struct Facts {
     pub outages: OutageRecord,
     /// What counts as an outage. A new run older than its window no longer counts as a canary.
     pub breaker: Breaker,
+    /// The maximum number of due recoveries read in one pass.
+    pub most_read: usize,
 }
 
 /// The state of admission while a pass assigns turns.
@@ -228,7 +228,7 @@ impl<'a> Admission<'a> {
         let mut turns = Turns::default();
         let mut calls_left = self.left().saturating_add(spare);
         for candidate in due {
-            let full = turns.calls.len() + turns.moves.len() >= MOST_READ;
+            let full = turns.calls.len() + turns.moves.len() >= self.facts.most_read;
             if moves(&candidate) {
                 match full {
                     true => turns.more = true,
@@ -272,6 +272,7 @@ mod tests {
             throttled_until: None,
             outages: OutageRecord::default(),
             breaker: Breaker::default(),
+            most_read: 500,
         }
     }
 

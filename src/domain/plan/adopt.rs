@@ -9,6 +9,7 @@ use crate::domain::policy::rule::Action;
 use crate::domain::recovery::{Recovery, State, Whose};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::notices::note;
 use crate::domain::plan::steps::Plan;
@@ -22,6 +23,7 @@ pub(super) fn adopt_all(snapshot: &Snapshot, plan: &mut Plan) {
     let mut fresh: Vec<&Run> = snapshot
         .listed
         .iter()
+        .map(Arc::as_ref)
         .filter(|run| snapshot.flows.contains_key(&run.flow_id) && owned.insert(&run.id))
         .collect();
     fresh.sort_by(|a, b| (a.failed_at(), &a.id).cmp(&(b.failed_at(), &b.id)));

@@ -36,7 +36,7 @@ fn advance(snapshot: &Snapshot, recovery: &Recovery, claimed: &HashSet<RunId>) -
             recovery.reconcile(&snapshot.listing_evidence(recovery, claimed)?, terms)
         }
         State::Watching { issued, .. } => {
-            let run = snapshot.runs.get(issued);
+            let run = snapshot.run(issued);
             // A run that could not be read may have ended long ago, so nothing is concluded from
             // it.
             let looked = run.is_some() || snapshot.missing.contains(issued);
@@ -61,8 +61,8 @@ fn advance_waiting(
     terms: Terms<'_>,
 ) -> Option<Change> {
     let target = recovery.target(&terms.policy);
-    let run = snapshot.runs.get(target);
-    let last = recovery.unwatched(&terms.policy).and_then(|id| snapshot.runs.get(id));
+    let run = snapshot.run(target);
+    let last = recovery.unwatched(&terms.policy).and_then(|id| snapshot.run(id));
     let mut read = run.into_iter().chain(last);
     if let Some(change) = read.find_map(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
@@ -97,7 +97,7 @@ fn advance_held(
     why: Reason,
     terms: Terms<'_>,
 ) -> Option<Change> {
-    let run = snapshot.runs.get(recovery.target(&terms.policy));
+    let run = snapshot.run(recovery.target(&terms.policy));
     if let Some(change) = run.and_then(|run| recovery.healed_elsewhere(run, terms)) {
         return Some(change);
     }

@@ -8,6 +8,7 @@ use crate::domain::recovery::{
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::snapshot::{CLOCK_SKEW, ClientIdTrust, Snapshot};
 
@@ -82,7 +83,7 @@ impl Snapshot {
     /// What a run shows about whose it is, for people; `None` if it was not read. Runs that are known to
     /// be ours are something to compare other runs with.
     pub(super) fn seen(&self, run: &RunId) -> Option<String> {
-        let run = self.runs.get(run)?;
+        let run = self.run(run)?;
         Some(self.candidate(run, None, Whose::Unclear, None).seen)
     }
 
@@ -104,7 +105,10 @@ impl Snapshot {
         claimed: &'a HashSet<RunId>,
     ) -> impl Iterator<Item = &'a Run> {
         let listed = self.listings.get(&recovery.flow_id).map_or(&[][..], |it| &it.runs);
-        listed.iter().filter(move |run| run.id != *asked && !claimed.contains(&run.id))
+        listed
+            .iter()
+            .map(Arc::as_ref)
+            .filter(move |run| run.id != *asked && !claimed.contains(&run.id))
     }
 
     /// What the listing of its dataflow shows about the call in doubt; `None` without a listing.
@@ -115,7 +119,7 @@ impl Snapshot {
     ) -> Option<ListingEvidence> {
         let State::InDoubt { asked, since, .. } = &recovery.state else { return None };
         let listing = self.listings.get(&recovery.flow_id)?;
-        let asked_run = self.runs.get(asked);
+        let asked_run = self.run(asked);
         let judged = self.others(recovery, asked, claimed).filter_map(|run| {
             let whose = self.whose(recovery, run)?;
             let candidate = self.candidate(run, asked_run, whose, Some(*since));
@@ -154,7 +158,7 @@ impl Snapshot {
             made if made <= after(latest, CLOCK_SKEW) => Moment::Later,
             _ => Moment::TooLate,
         };
-        let asked = self.runs.get(asked);
+        let asked = self.run(asked);
         let traits = self.traits(run, asked, *since);
         let is_open = self.now < after(*since, window);
         match traits.maker {

@@ -11,6 +11,7 @@ use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the recoveries of a pass need to have read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl ReadPlan {
     }
 
     /// Adds the dataflows of failed runs without a recovery: they may be due at once.
-    pub fn add_flows_of_new(&mut self, listed: &[Run], owned: &HashSet<RunId>) {
+    pub fn add_flows_of_new(&mut self, listed: &[Arc<Run>], owned: &HashSet<RunId>) {
         let new = listed.iter().filter(|run| !owned.contains(&run.id));
         self.flows.extend(new.map(|run| run.flow_id.clone()));
         self.flows.sort();
@@ -97,7 +98,7 @@ impl ReadPlan {
     /// itself, or a success.
     pub fn add_histories(
         &mut self,
-        listed: &[Run],
+        listed: &[Arc<Run>],
         owned: &HashSet<RunId>,
         flows: &HashMap<FlowId, Dataflow>,
     ) {
@@ -106,7 +107,8 @@ impl ReadPlan {
             let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
             last.is_some_and(|it| it.id != run.id && !it.status.is_success())
         };
-        let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
+        let new =
+            listed.iter().map(Arc::as_ref).filter(|run| !owned.contains(&run.id)).filter(is_open);
         self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));
         self.listings.sort();
         self.listings.dedup_by(|later, first| later.0 == first.0);

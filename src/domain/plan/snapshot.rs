@@ -44,11 +44,11 @@ pub struct Snapshot {
     /// When the next recovery becomes due.
     pub next_due: Option<Timestamp>,
     /// The listed runs that may have to be adopted, in any order.
-    pub listed: Vec<Run>,
+    pub listed: Vec<Arc<Run>>,
     /// The runs read in this pass that belong to a recovery, including final ones.
     pub known: HashSet<RunId>,
     /// Every run read in this pass.
-    pub runs: HashMap<RunId, Run>,
+    pub runs: HashMap<RunId, Arc<Run>>,
     /// Runs that were requested by id and are missing in a complete answer.
     pub missing: HashSet<RunId>,
     /// For each dataflow with a call in doubt, or with a run that may be re-triggered now: its runs
@@ -97,7 +97,7 @@ pub enum ClientIdTrust {
 #[derive(Debug, Clone)]
 pub struct FlowListing {
     /// The runs, with any status.
-    pub runs: Vec<Run>,
+    pub runs: Vec<Arc<Run>>,
     /// Whether the list is complete.
     pub complete: bool,
     /// When the listing began, by Adobe's clock.
@@ -105,6 +105,11 @@ pub struct FlowListing {
 }
 
 impl Snapshot {
+    /// The run with this id, if it was read.
+    pub fn run(&self, id: &RunId) -> Option<&Run> {
+        self.runs.get(id).map(Arc::as_ref)
+    }
+
     /// The policy in force for a recovery now.
     pub fn terms(&self, recovery: &Recovery) -> Terms<'_> {
         self.terms_for(&recovery.flow_id, self.name_of(recovery), &recovery.failure)
@@ -148,12 +153,12 @@ impl Snapshot {
         let calls_for_it = |run: &Run| {
             run.status == RunStatus::Failed || (policy.retry_empty_success && run.succeeded_empty())
         };
-        let unseen = |id: &RunId| match self.runs.get(id) {
+        let unseen = |id: &RunId| match self.run(id) {
             Some(run) => !calls_for_it(run),
             None => !self.missing.contains(id),
         };
         let listed = self.listings.get(&recovery.flow_id).is_some_and(|it| it.complete);
-        self.runs.get(recovery.target(policy)).is_some_and(calls_for_it)
+        self.run(recovery.target(policy)).is_some_and(calls_for_it)
             && listed
             && !recovery.unwatched(policy).is_some_and(unseen)
             && self.fresh.contains(&recovery.flow_id)

@@ -37,7 +37,7 @@ fn everything_else_has_the_defaults_of_the_reference() {
     assert_eq!(settings.poll.interval, seconds(60));
     assert_eq!(settings.poll.lookback, seconds(24 * 60 * 60));
     assert_eq!(settings.poll.overlap, seconds(5 * 60));
-    assert_eq!(settings.poll.max_adopted_per_pass, 500);
+    assert_eq!(settings.poll.max_adopted_per_pass, 2_000);
     assert_eq!(settings.store.path, Path::new("/var/lib/flowmend/flowmend.db"));
     assert_eq!(settings.store.retention, seconds(30 * 24 * 60 * 60));
     assert_eq!(settings.store.lease, seconds(60));
