@@ -99,6 +99,11 @@ Runs that fail during the pause are retried afterwards, unless they are older th
 flowmend resume --flow crm-accounts --reason \"credentials renewed\"\n\n\
 To retry runs that are on hold for another reason: flowmend retry.")]
     Resume(OrderArgs),
+    /// Ask the running daemon whether it is well.
+    #[command(after_help = "Examples:\n  flowmend health --config my.toml\n  \
+flowmend health --ready\n\n\
+It asks http.listen. Exit codes: 0 well; 1 not well, or no answer within 5 s.")]
+    Health(HealthArgs),
     /// Show the configuration.
     #[command(
         subcommand,
@@ -115,6 +120,17 @@ pub struct ConfigArgs {
     /// FLOWMEND_CONFIG names, separated by colons, or /etc/flowmend/flowmend.toml if it exists]
     #[arg(long = "config", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `health`.
+#[derive(Debug, Clone, Args)]
+pub struct HealthArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Also require that the store, every sandbox and the credentials are well
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Arguments of `run` and `once`.

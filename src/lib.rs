@@ -16,10 +16,11 @@
 //! main → cli, commands, telemetry
 //! commands → cli, daemon, backtest, simulator, http, metrics, telemetry,
 //!            settings, flow_service, store, domain, clock
-//! daemon → settings, flow_service, store, domain, clock, telemetry
+//! daemon → settings, flow_service, store, metrics, domain, clock, telemetry
 //! backtest → domain
 //! cli → domain
-//! http → metrics
+//! http → daemon, metrics
+//! metrics → domain
 //! simulator → clock
 //! telemetry → settings
 //! settings → flow_service, domain

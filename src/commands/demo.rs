@@ -2,7 +2,7 @@
 
 use super::context::{Exit, print, stop_on_signal};
 use super::simulate::settings_for;
-use super::wiring::{Identity, daemon, vitals};
+use super::wiring::{Identity, daemon, shown};
 use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::Mode;
@@ -63,7 +63,7 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     let settings = Settings::load(&sources);
     let settings = Arc::new(settings.map_err(|faults| anyhow::anyhow!("{faults}"))?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.store.path).await?);
-    let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live, vitals())?;
+    let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live, &shown())?;
     run_for(&mut daemon, &args, &stop).await;
     daemon.release().await;
     summarize(&simulator.ledger(), store.as_ref()).await?;

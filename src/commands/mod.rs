@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod explain;
 mod format;
+mod health;
 mod once;
 mod operator_actions;
 mod pause;
@@ -53,6 +54,7 @@ async fn run_command(command: Command, environment: &Environment) -> anyhow::Res
         Command::Dismiss(args) => operator_actions::dismiss(&*load(&args.config)?, args).await,
         Command::Pause(args) => pause::pause(&*load(&args.config)?, args, true).await,
         Command::Resume(args) => pause::pause(&*load(&args.config)?, args, false).await,
+        Command::Health(args) => health::health(&*load(&args.config)?, args.ready).await,
         Command::Config(command) => config::config(command, load),
     }
 }

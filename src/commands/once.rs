@@ -1,7 +1,7 @@
 //! `flowmend once`: a pass over every sandbox, and further passes while more is due.
 
 use super::context::{Exit, stop_on_signal};
-use super::wiring::{Identity, OpenStore, daemon, vitals};
+use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::daemon::{Daemon, Mode, OnceError, Round};
 use crate::domain::model::journal::Event;
 use crate::settings::Settings;
@@ -20,7 +20,7 @@ pub(super) async fn once(settings: Arc<Settings>, dry_run: bool) -> anyhow::Resu
     let mode = if dry_run { Mode::DryRun } else { Mode::Live };
     let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, mode).await?;
-    let mut daemon = daemon(settings, open.store.clone(), &Identity::draw(), mode, vitals())?;
+    let mut daemon = daemon(settings, open.store.clone(), &Identity::draw(), mode, &shown())?;
     let round = once_to_the_end(&mut daemon, &stop).await;
     daemon.release().await;
     open.close().await;

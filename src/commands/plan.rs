@@ -2,7 +2,7 @@
 
 use super::context::{Exit, print, stop_on_signal};
 use super::format::{distance, keep_whole, seconds, table};
-use super::wiring::{Identity, OpenStore, daemon, vitals};
+use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::daemon::{Action, Line, Mode, PassError, Preview};
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::reason::Reason;
@@ -23,7 +23,7 @@ pub(super) async fn plan(settings: Arc<Settings>, json: bool) -> anyhow::Result<
     let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, Mode::DryRun).await?;
     let identity = Identity::draw();
-    let mut daemon = daemon(settings, open.store.clone(), &identity, Mode::DryRun, vitals())?;
+    let mut daemon = daemon(settings, open.store.clone(), &identity, Mode::DryRun, &shown())?;
     let previews = daemon.preview(&stop).await;
     open.close().await;
     let complete =

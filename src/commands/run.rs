@@ -2,12 +2,12 @@
 
 use super::context::{Environment, Exit, load, stop_on_signal};
 use super::watchdog;
-use super::wiring::{Identity, OpenStore, daemon, vitals};
+use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
 use crate::flow_service::FlowService;
-use crate::http::Server;
+use crate::http::{Server, Shown};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::telemetry;
@@ -30,17 +30,16 @@ pub(super) async fn run(
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop_on_signal()?;
     let identity = Identity::draw();
-    let metrics = Arc::new(Metrics::new());
-    let server = listen(&settings, mode, &metrics).await?;
+    let shown = shown();
+    let server = listen(&settings, mode, &shown).await?;
     let open = OpenStore::open(&settings, mode).await?;
     log_start(&settings, mode);
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
-    let vitals = vitals();
-    let watchdog = watchdog::start(vitals.clone(), settings.adobe.connection.request_timeout);
-    let mut daemon = daemon(settings, open.store.clone(), &identity, mode, vitals)?;
+    let watchdog = watchdog::start(shown.vitals.clone());
+    let mut daemon = daemon(settings, open.store.clone(), &identity, mode, &shown)?;
     while let Some(new) =
-        run_until_reload(&mut daemon, &args, environment, &stop, &mut hangup, &metrics).await
+        run_until_reload(&mut daemon, &args, environment, &stop, &mut hangup, &shown.metrics).await
     {
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
             Ok(service) => {
@@ -48,7 +47,7 @@ pub(super) async fn run(
                 daemon.reload(new, service);
             }
             Err(error) => {
-                metrics.config_reloaded(false);
+                shown.metrics.config_reloaded(false);
                 log_refused(&telemetry::chain(&error));
             }
         }
@@ -67,15 +66,11 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-/// Serves `metrics` if `http.listen` is set. A dry run does not, because a daemon may run beside it.
-async fn listen(
-    settings: &Settings,
-    mode: Mode,
-    metrics: &Arc<Metrics>,
-) -> anyhow::Result<Option<Server>> {
+/// Serves `shown` if `http.listen` is set. A dry run does not, because a daemon may run beside it.
+async fn listen(settings: &Settings, mode: Mode, shown: &Shown) -> anyhow::Result<Option<Server>> {
     let address = settings.http.listen.filter(|_| mode == Mode::Live);
     let Some(address) = address else { return Ok(None) };
-    let server = Server::start(address, metrics.clone()).await.map_err(|error| {
+    let server = Server::start(address, shown.clone()).await.map_err(|error| {
         anyhow::anyhow!(
             "cannot listen on {address}: {error}; set http.listen to another address, or \
              to \"\" to turn the server off"

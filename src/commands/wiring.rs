@@ -4,18 +4,20 @@ use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Daemon, Mode, Parts, Vitals};
 use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
+use crate::http::Shown;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::{Owner, SqliteStore, Store};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-/// Builds the daemon of this process over `store`; its loops leave their vital signs in `vitals`.
+/// Builds the daemon of this process over `store`; its loops leave in `shown` how they are.
 pub(super) fn daemon(
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
     identity: &Identity,
     mode: Mode,
-    vitals: Arc<Vitals>,
+    shown: &Shown,
 ) -> anyhow::Result<Daemon> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let service = FlowService::new(settings.connection(), clock.clone())?;
@@ -27,13 +29,15 @@ pub(super) fn daemon(
         owner: identity.owner.clone(),
         jitter: identity.jitter,
         mode,
-        vitals,
+        vitals: shown.vitals.clone(),
+        metrics: shown.metrics.clone(),
     }))
 }
 
-/// The vital signs of a daemon that has not begun.
-pub(super) fn vitals() -> Arc<Vitals> {
-    Arc::new(Vitals::new(Arc::new(SystemClock::new())))
+/// What can be shown of a daemon that has not begun.
+pub(super) fn shown() -> Shown {
+    let vitals = Arc::new(Vitals::new(Arc::new(SystemClock::new())));
+    Shown { metrics: Arc::new(Metrics::new()), vitals }
 }
 
 /// What is chosen at random once per process: its name, and the seed of due times.

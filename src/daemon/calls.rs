@@ -190,7 +190,7 @@ impl Calls<'_> {
 pub(super) fn report_stored(changes: &[Change], applied: &[bool], report: &mut Report) {
     for (change, _) in changes.iter().zip(applied).filter(|(_, applied)| **applied) {
         log_entry(&change.entry, report.logged.is_news(&change.entry));
-        report.add(&change.entry);
+        report.changed(change);
     }
 }
 

@@ -12,6 +12,7 @@ mod failed_runs;
 mod failure_log;
 mod findings;
 mod gather;
+mod health;
 mod lease;
 mod log;
 mod memory;
@@ -30,6 +31,7 @@ mod worker;
 
 pub use catalog::Catalog;
 pub use error::PassError;
+pub use health::Check;
 pub use parts::{Mode, Parts};
 pub use preview::{Action, Line, Preview};
 pub use report::{Report, Round};

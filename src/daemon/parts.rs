@@ -4,6 +4,7 @@ use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::{Owner, Store};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Parts {
     pub mode: Mode,
     /// Where the loops leave their vital signs.
     pub vitals: Arc<Vitals>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Whether calls are made.

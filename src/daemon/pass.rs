@@ -31,6 +31,7 @@ use crate::domain::model::run::Run;
 use crate::domain::model::time::after;
 use crate::domain::plan::{Plan, plan};
 use crate::domain::recovery::Change;
+use crate::metrics::Metrics;
 use crate::store::{Batch, Queued, StoreError};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub(super) struct Pass<'a> {
     pub(super) lease: &'a LeaseKeeper,
     pub(super) stop: &'a CancellationToken,
     pub(super) mode: Mode,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Pass<'_> {
@@ -58,7 +60,7 @@ impl Pass<'_> {
         unfinished: &mut Vec<Change>,
     ) -> Result<Report, PassError> {
         let logged = std::mem::take(&mut memory.logged);
-        let mut report = Report { logged, ..Report::default() };
+        let mut report = Report::new(logged, self.metrics.clone());
         let result = self.act(memory, unfinished, &mut report).await;
         memory.logged = std::mem::take(&mut report.logged);
         result.map(|()| report)
@@ -153,7 +155,7 @@ impl Pass<'_> {
         report_stored(&batch.changes, &committed.applied, report);
         for (entry, _) in batch.notes.iter().zip(committed.noted).filter(|(_, noted)| *noted) {
             log_entry(entry, true);
-            report.add(entry);
+            report.noted(entry);
         }
         Ok(())
     }

@@ -5,11 +5,14 @@ use super::refusal_log::RefusalLog;
 use crate::domain::model::ids::{RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
+use crate::domain::recovery::Change;
+use crate::metrics::Metrics;
 use jiff::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a pass did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
     /// How many journal entries of each kind were written.
     pub events: HashMap<Event, u32>,
@@ -23,9 +26,23 @@ pub struct Report {
     pub fault: Option<PassError>,
     /// The refusals that were logged, in this pass and before.
     pub(super) logged: RefusalLog,
+    metrics: Arc<Metrics>,
 }
 
 impl Report {
+    /// Nothing was done yet.
+    pub(super) fn new(logged: RefusalLog, metrics: Arc<Metrics>) -> Self {
+        Self {
+            events: HashMap::new(),
+            issued: Vec::new(),
+            delayed: Vec::new(),
+            next_due: None,
+            fault: None,
+            logged,
+            metrics,
+        }
+    }
+
     /// True if the next pass has work to do at once.
     pub fn is_more_to_do(&self, now: Timestamp) -> bool {
         self.next_due.is_some_and(|due| due <= now)
@@ -46,7 +63,19 @@ impl Report {
         self.events.get(&event).copied().unwrap_or(0)
     }
 
-    pub(super) fn add(&mut self, entry: &Entry) {
+    /// Counts a stored change.
+    pub(super) fn changed(&mut self, change: &Change) {
+        self.metrics.changed(change);
+        self.add(&change.entry);
+    }
+
+    /// Counts a stored entry that changed no recovery.
+    pub(super) fn noted(&mut self, entry: &Entry) {
+        self.metrics.noted(entry);
+        self.add(entry);
+    }
+
+    fn add(&mut self, entry: &Entry) {
         *self.events.entry(entry.event).or_default() += 1;
         // Not an existing run that runs again.
         if entry.event == Event::Retriggered && entry.reason != Reason::SameRunAtWork {

@@ -13,6 +13,7 @@ use super::vitals::Vitals;
 use super::worker::Worker;
 use crate::domain::model::ids::SandboxName;
 use crate::flow_service::{FlowService, Observer};
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::{Owner, StoreError};
 use futures_util::future::join_all;
@@ -32,10 +33,18 @@ pub struct Daemon {
     workers: Vec<Worker>,
 }
 
-/// Every answer from Adobe is a sign of life, because reading a large sandbox takes long.
-impl Observer for Vitals {
-    fn answered(&self, _endpoint: &'static str, _status: Option<u16>, _took: Duration) {
-        self.answered();
+/// Counts requests. Every answer from Adobe is a sign of life, because reading a large sandbox takes
+/// long.
+#[derive(Debug)]
+struct RequestObserver {
+    vitals: Arc<Vitals>,
+    metrics: Arc<Metrics>,
+}
+
+impl Observer for RequestObserver {
+    fn answered(&self, endpoint: &'static str, status: Option<u16>, took: Duration) {
+        self.vitals.answered();
+        self.metrics.requested(endpoint, status, took);
     }
 
     fn retried(&self, _endpoint: &'static str) {}
@@ -68,9 +77,9 @@ impl Daemon {
     /// A new worker for each sandbox of the configuration. The first one takes over the outcomes
     /// that the old ones could not store yet: it does not matter which worker stores them.
     fn start_workers(&mut self) {
-        self.parts.service.observe(self.parts.vitals.clone());
-        let names = self.parts.settings.sandboxes.iter().map(|sandbox| &sandbox.name);
-        self.parts.vitals.watch(names);
+        let (vitals, metrics) = (self.parts.vitals.clone(), self.parts.metrics.clone());
+        self.parts.service.observe(Arc::new(RequestObserver { vitals, metrics }));
+        self.parts.vitals.watch(&self.parts.settings);
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();

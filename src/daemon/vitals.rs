@@ -6,6 +6,7 @@ use super::error::PassError;
 use super::report::Report;
 use crate::clock::Clock;
 use crate::domain::model::ids::SandboxName;
+use crate::settings::Settings;
 use crate::store::{Owner, StoreError};
 use crate::telemetry::chain;
 use jiff::Timestamp;
@@ -13,11 +14,33 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// The vital signs of one daemon. Loops write them; everything that shows them only reads.
 #[derive(Debug)]
 pub struct Vitals {
     clock: Arc<dyn Clock>,
     signs: Mutex<Signs>,
+    limits: Mutex<Limits>,
+}
+
+/// From when on signs are bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// How long a loop may be still.
+    pub(super) still: Duration,
+    /// How old the last complete pass may be.
+    pub(super) stale: Duration,
+}
+
+impl Limits {
+    /// The limits under `settings`.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            still: settings.adobe.connection.request_timeout + MINUTE,
+            stale: (3 * settings.poll.interval).max(MINUTE),
+        }
+    }
 }
 
 /// The vital signs at one moment.
@@ -134,7 +157,8 @@ impl Cause {
 impl Vitals {
     /// The vital signs of a daemon that has not begun.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, signs: Mutex::default() }
+        let limits = Mutex::new(Limits { still: MINUTE, stale: MINUTE });
+        Self { clock, signs: Mutex::default(), limits }
     }
 
     /// The vital signs now.
@@ -142,15 +166,26 @@ impl Vitals {
         self.locked().clone()
     }
 
-    /// How long ago the loop that has been still for longest last moved; `None` without loops.
-    pub fn still_for(&self) -> Option<Duration> {
+    /// How long ago the loop that has been still for longest last moved; zero without loops.
+    pub(super) fn still_for(&self) -> Duration {
         let now = self.clock.monotonic();
         let signs = self.locked();
-        signs.sandboxes.values().map(|sandbox| now.saturating_sub(sandbox.moved)).max()
+        let still = signs.sandboxes.values().map(|sandbox| now.saturating_sub(sandbox.moved));
+        still.max().unwrap_or_default()
     }
 
-    /// Keeps only these sandboxes, and adds those that are new.
-    pub(super) fn watch<'a>(&self, sandboxes: impl Iterator<Item = &'a SandboxName>) {
+    pub(super) fn limits(&self) -> Limits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Watches the sandboxes of `settings`; what is known of them is kept.
+    pub(super) fn watch(&self, settings: &Settings) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits::of(settings);
+        let sandboxes = settings.sandboxes.iter().map(|sandbox| &sandbox.name);
         let fresh = SandboxSigns { moved: self.clock.monotonic(), ..SandboxSigns::default() };
         let mut signs = self.locked();
         let mut old = std::mem::take(&mut signs.sandboxes);

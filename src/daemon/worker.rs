@@ -13,6 +13,7 @@ use super::report::Report;
 use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::SandboxName;
 use crate::domain::recovery::Change;
+use crate::metrics::PassOutcome;
 use crate::settings::SandboxSettings;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -78,10 +79,11 @@ impl Worker {
     /// A pass whose panic does no harm: the store is as the last commit left it, and what is
     /// remembered between passes can be read again.
     async fn caught_pass(&mut self, stop: &CancellationToken) -> Option<Result<Report, PassError>> {
+        let began = self.parts.clock.monotonic();
         let result = AssertUnwindSafe(self.pass(stop)).catch_unwind().await;
         if result.is_err() {
             self.memory = Memory::default();
-            self.parts.vitals.pass_ended(self.name(), None);
+            self.ended(None, began);
             tracing::error!("pass panicked; the next one starts afresh (please report this)");
         }
         result.ok()
@@ -89,12 +91,26 @@ impl Worker {
 
     /// One pass.
     pub(super) async fn pass(&mut self, stop: &CancellationToken) -> Result<Report, PassError> {
+        let began = self.parts.clock.monotonic();
         self.parts.vitals.pass_began(self.name());
         let pass = pass_over(&self.parts, &self.lease, &self.sandbox, stop);
         let result = pass.run(&mut self.memory, &mut self.unfinished).await;
-        self.parts.vitals.pass_ended(self.name(), Some(&result));
+        self.ended(Some(&result), began);
         self.failures.pass_ended(&self.sandbox.name, &result);
         result
+    }
+
+    /// Leaves the signs of a pass; `None` if it panicked.
+    fn ended(&self, result: Option<&Result<Report, PassError>>, began: Duration) {
+        let Parts { clock, vitals, metrics, .. } = &self.parts;
+        vitals.pass_ended(self.name(), result);
+        let outcome = match result {
+            Some(Err(PassError::Stopped)) => return,
+            Some(Ok(Report { fault: None, .. })) => PassOutcome::Complete(clock.now()),
+            Some(_) => PassOutcome::Incomplete,
+            None => PassOutcome::Panicked,
+        };
+        metrics.pass_ended(self.name(), outcome, clock.monotonic().saturating_sub(began));
     }
 
     /// What the next pass would do.
@@ -153,5 +169,6 @@ fn pass_over<'a>(
         lease,
         stop,
         mode: parts.mode,
+        metrics: parts.metrics.clone(),
     }
 }

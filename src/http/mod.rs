@@ -5,12 +5,18 @@
 //! of its own. The listener is bound before the daemon starts, so that the start fails if the port
 //! is taken, and it serves until the last call has ended.
 
-use crate::metrics::Metrics;
-use axum::Router;
+mod ask;
+
+pub use ask::{Answer, ask};
+
+use crate::daemon::{Check, Vitals};
+use crate::metrics::{Format, Metrics};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,16 +37,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `metrics` at `listen`; port 0 lets the system choose one.
+    /// Serves `shown` at `listen`; port 0 lets the system choose one.
     ///
     /// # Errors
     /// If `listen` cannot be bound.
-    pub async fn start(listen: SocketAddr, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub async fn start(listen: SocketAddr, shown: Shown) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let serving = axum::serve(listener, router(metrics)).with_graceful_shutdown(stopped);
+        let serving = axum::serve(listener, router(shown)).with_graceful_shutdown(stopped);
         Ok(Self { address, stop, serving: tokio::spawn(serving.into_future()) })
     }
 
@@ -64,16 +70,39 @@ impl Drop for Server {
     }
 }
 
-fn router(metrics: Arc<Metrics>) -> Router {
-    Router::new()
-        .route("/livez", get(async || "ok"))
-        .route("/metrics", get(encoded))
-        .with_state(metrics)
+/// What the server shows.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How the loops are.
+    pub vitals: Arc<Vitals>,
 }
 
-async fn encoded(State(metrics): State<Arc<Metrics>>) -> Response {
-    match metrics.encode() {
-        Ok(text) => ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response(),
+fn router(shown: Shown) -> Router {
+    Router::new()
+        .route("/livez", get(async |State(shown): State<Shown>| health(shown.vitals.liveness())))
+        .route("/readyz", get(async |State(shown): State<Shown>| health(shown.vitals.readiness())))
+        .route("/metrics", get(metrics))
+        .with_state(shown)
+}
+
+/// 200 if every check is well, otherwise 503.
+fn health(checks: Vec<Check>) -> Response {
+    let ok = checks.iter().all(|check| check.ok);
+    let (code, status) = match ok {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (code, headers, Json(json!({ "status": status, "checks": checks }))).into_response()
+}
+
+async fn metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::accepted(accept.unwrap_or_default());
+    match shown.metrics.encode(format) {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

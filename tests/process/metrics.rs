@@ -3,6 +3,7 @@
 use crate::support::process::Process;
 use crate::support::{SOON, Site};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,6 +21,15 @@ async fn get(address: SocketAddr, path: &str) -> String {
     let read = tokio::time::timeout(SOON, stream.read_to_string(&mut answer));
     read.await.expect("it answers in time").unwrap();
     answer
+}
+
+async fn becomes_ready(address: SocketAddr) {
+    let ready = async {
+        while !get(address, "/readyz").await.starts_with("HTTP/1.1 200 OK\r\n") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, ready).await.expect("it becomes ready");
 }
 
 #[track_caller]
@@ -48,17 +58,16 @@ async fn a_faulty_file_at_sighup_lowers_the_gauge_until_a_sound_one_is_read() {
 }
 
 #[tokio::test]
-async fn metrics_are_openmetrics_and_nothing_can_be_written() {
+async fn metrics_and_health_are_served_and_nothing_can_be_written() {
     let site = Site::new().await;
     let daemon = site.daemon().await;
     let address = address(&daemon).await;
     let metrics = get(address, "/metrics").await;
-    let media = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    let media = "content-type: text/plain; version=0.0.4; charset=utf-8\r\n";
     assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains(media), "{metrics}");
-    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
-    let build = format!("flowmend_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
-    assert!(metrics.lines().any(|line| line == build), "{metrics}");
-    assert!(get(address, "/livez").await.ends_with("\r\n\r\nok"));
+    let build = format!("flowmend_build_info{{version=\"{}\",", env!("CARGO_PKG_VERSION"));
+    assert!(metrics.lines().any(|line| line.starts_with(&build)), "{metrics}");
+    assert!(get(address, "/livez").await.contains("\"status\":\"ok\""));
     assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));
 
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -103,5 +112,26 @@ async fn a_request_that_never_ends_does_not_keep_a_daemon_from_stopping() {
     let mut stream = TcpStream::connect(address(&daemon).await).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost:").await.unwrap();
     daemon.signal("TERM");
-    daemon.end_within(std::time::Duration::from_secs(5)).await.exits(0);
+    daemon.end_within(Duration::from_secs(5)).await.exits(0);
+}
+
+#[tokio::test]
+async fn a_daemon_is_ready_once_it_has_read_the_sandbox_and_says_what_is_not_well() {
+    let site = Site::new().await;
+    let daemon = site.daemon().await;
+    let address = address(&daemon).await;
+    daemon.says("dataflows selected").await;
+    becomes_ready(address).await;
+    let metrics = get(address, "/metrics").await;
+    assert!(metrics.contains("flowmend_passes_total{sandbox="), "{metrics}");
+    assert!(metrics.contains("process_resident_memory_bytes "), "{metrics}");
+
+    let listen = format!("http.listen = \"{address}\"");
+    site.configure(&listen);
+    site.run(&["health", "--ready"]).await.exits(0).prints("ok       credentials: not refused");
+    daemon.signal("STOP");
+    site.run(&["health"]).await.exits(1).complains("did not answer in time");
+    daemon.signal("CONT");
+    daemon.stop().await.exits(0);
+    site.run(&["health"]).await.exits(1).complains("does not answer");
 }

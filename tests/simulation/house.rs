@@ -86,6 +86,7 @@ impl House {
             jitter: Jitter::new(self.seed),
             mode: Mode::Live,
             vitals: Arc::new(Vitals::new(clock)),
+            metrics: Arc::default(),
         });
         Process { daemon, store, owner }
     }

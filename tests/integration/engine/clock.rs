@@ -59,6 +59,7 @@ fn mislead(app: &mut App, hours: i64) -> Arc<WrongClock> {
         jitter: Jitter::new(7),
         mode: Mode::Live,
         vitals: Arc::new(Vitals::new(clock.clone())),
+        metrics: Arc::default(),
     });
     clock
 }

@@ -221,5 +221,6 @@ pub fn daemon(settings: &Arc<Settings>, store: Arc<dyn Store>, clock: Arc<Manual
         jitter: Jitter::new(7),
         mode: Mode::Live,
         vitals: Arc::new(Vitals::new(clock)),
+        metrics: Arc::default(),
     })
 }
