@@ -84,6 +84,7 @@ impl Daemon {
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();
         self.workers = sandboxes
+            .inspect(|sandbox| self.parts.metrics.watch(&sandbox.name))
             .map(|sandbox| Worker {
                 parts: self.parts.clone(),
                 lease: self.lease.clone(),
