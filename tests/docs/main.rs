@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod architecture;
+mod monitoring;
 
 use clap::CommandFactory;
 use flowmend::domain::model::journal::Event;
