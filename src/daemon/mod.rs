@@ -12,6 +12,7 @@ mod failed_runs;
 mod failure_log;
 mod findings;
 mod gather;
+mod hourly;
 mod lease;
 mod log;
 mod memory;

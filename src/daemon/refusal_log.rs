@@ -14,15 +14,18 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 pub(super) struct RefusalLog(HashMap<(FlowId, Event, Reason, String), Timestamp>);
 
 impl RefusalLog {
-    /// False for a refusal that repeating does not change, and for a hold because of what Adobe
-    /// answered, if the same was logged for the dataflow within a day.
+    /// False if the same was logged for the dataflow within a day: a refusal that repeating does not
+    /// change, or a recovery that is held, given up or in doubt for the same cause.
     pub(super) fn is_news(&mut self, entry: &Entry) -> bool {
         let repeats = match entry.event {
             Event::Refused => entry.reason.most_refusals().is_some(),
-            Event::Held => true,
+            Event::Held | Event::GivenUp | Event::InDoubt => true,
             _ => false,
         };
-        let Some(detail) = entry.detail.as_ref().filter(|_| repeats) else { return true };
+        if !repeats {
+            return true;
+        }
+        let detail = entry.detail.as_deref().unwrap_or_default();
         self.0.retain(|_, at| at.duration_until(entry.at) < AGAIN);
         let key = (entry.flow_id.clone(), entry.event, entry.reason, without_ids(detail));
         let is_new = !self.0.contains_key(&key);

@@ -3,6 +3,7 @@
 use super::catalog::Catalog;
 use super::error::PassError;
 use super::failure_log::FailureLog;
+use super::hourly::Hourly;
 use super::lease::{LeaseKeeper, Standing};
 use super::memory::Memory;
 use super::parts::Parts;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How long a loop may work without a sign of life: planning for a large sandbox, or a slow store.
+const WORK: Duration = Duration::from_secs(60);
+
 /// The daemon.
 #[derive(Debug)]
 pub struct Daemon {
@@ -28,6 +32,7 @@ pub struct Daemon {
     lease: Arc<LeaseKeeper>,
     failures: Arc<FailureLog>,
     pruner: Arc<Pruner>,
+    hourly: Hourly,
     /// One per sandbox, in the order of the configuration.
     workers: Vec<Worker>,
 }
@@ -52,7 +57,8 @@ impl Daemon {
         );
         let failures = Arc::new(FailureLog::new(parts.clock.clone(), parts.vitals.clone()));
         let (lease, pruner) = (Arc::new(lease), Arc::default());
-        let mut daemon = Self { parts, lease, failures, pruner, workers: Vec::new() };
+        let hourly = Hourly::new(&parts);
+        let mut daemon = Self { parts, lease, failures, pruner, hourly, workers: Vec::new() };
         daemon.start_workers();
         daemon
     }
@@ -70,7 +76,9 @@ impl Daemon {
     fn start_workers(&mut self) {
         self.parts.service.observe(self.parts.vitals.clone());
         let names = self.parts.settings.sandboxes.iter().map(|sandbox| &sandbox.name);
-        self.parts.vitals.watch(names);
+        let longest_rest =
+            self.parts.service.longest_silence() + self.parts.settings.store.lease + WORK;
+        self.parts.vitals.watch(names, longest_rest);
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();
@@ -94,6 +102,7 @@ impl Daemon {
         tokio::select! {
             _ = work => {}
             never = self.lease.hold(&self.failures) => match never {},
+            never = self.hourly.log(&self.parts) => match never {},
         }
     }
 

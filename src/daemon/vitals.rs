@@ -10,14 +10,27 @@ use crate::store::{Owner, StoreError};
 use crate::telemetry::chain;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The vital signs of one daemon. Loops write them; everything that shows them only reads.
 #[derive(Debug)]
 pub struct Vitals {
     clock: Arc<dyn Clock>,
-    signs: Mutex<Signs>,
+    signs: watch::Sender<Signs>,
+    calls: AtomicUsize,
+}
+
+/// A call in flight; it is counted as long as this lives.
+#[derive(Debug)]
+pub(super) struct CallInFlight<'a>(&'a AtomicUsize);
+
+impl Drop for CallInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The vital signs at one moment.
@@ -27,6 +40,10 @@ pub struct Signs {
     pub standing: Standing,
     /// Each sandbox of the configuration.
     pub sandboxes: BTreeMap<SandboxName, SandboxSigns>,
+    /// When the loop that keeps the lease last moved, by the monotonic clock.
+    pub lease_moved: Duration,
+    /// How long a loop may be still.
+    pub longest_rest: Duration,
 }
 
 /// Whether this daemon may act.
@@ -134,52 +151,97 @@ impl Cause {
 impl Vitals {
     /// The vital signs of a daemon that has not begun.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, signs: Mutex::default() }
+        Self { clock, signs: watch::Sender::default(), calls: AtomicUsize::new(0) }
     }
 
     /// The vital signs now.
     pub fn signs(&self) -> Signs {
-        self.locked().clone()
+        self.signs.borrow().clone()
+    }
+
+    /// The vital signs from now on.
+    pub fn changes(&self) -> watch::Receiver<Signs> {
+        self.signs.subscribe()
+    }
+
+    /// How many re-triggers have been sent, or are about to be, and are not answered.
+    pub fn calls_in_flight(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call until its end.
+    pub(super) fn call_begins(&self) -> CallInFlight<'_> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        CallInFlight(&self.calls)
     }
 
     /// How long ago the loop that has been still for longest last moved; `None` without loops.
     pub fn still_for(&self) -> Option<Duration> {
         let now = self.clock.monotonic();
-        let signs = self.locked();
+        let signs = self.signs.borrow();
         signs.sandboxes.values().map(|sandbox| now.saturating_sub(sandbox.moved)).max()
     }
 
-    /// Keeps only these sandboxes, and adds those that are new.
-    pub(super) fn watch<'a>(&self, sandboxes: impl Iterator<Item = &'a SandboxName>) {
-        let fresh = SandboxSigns { moved: self.clock.monotonic(), ..SandboxSigns::default() };
-        let mut signs = self.locked();
-        let mut old = std::mem::take(&mut signs.sandboxes);
-        signs.sandboxes = sandboxes
-            .map(|name| (name.clone(), old.remove(name).unwrap_or_else(|| fresh.clone())))
-            .collect();
+    /// False if a loop that must move has been still for too long. The loops over sandboxes must move
+    /// only while this daemon holds the lease.
+    pub fn is_alive(&self) -> bool {
+        let now = self.clock.monotonic();
+        let signs = self.signs.borrow();
+        let moves = |moved: Duration| now.saturating_sub(moved) <= signs.longest_rest;
+        let has_begun = !signs.sandboxes.is_empty();
+        let mut loops = signs.sandboxes.values();
+        !has_begun
+            || moves(signs.lease_moved)
+                && (signs.standing != Standing::Holder || loops.all(|it| moves(it.moved)))
     }
 
+    /// Keeps only these sandboxes, and adds those that are new. No loop may be still for longer than
+    /// `longest_rest`.
+    pub(super) fn watch<'a>(
+        &self,
+        sandboxes: impl Iterator<Item = &'a SandboxName>,
+        longest_rest: Duration,
+    ) {
+        let moved = self.clock.monotonic();
+        self.signs.send_modify(|signs| {
+            let mut old = std::mem::take(&mut signs.sandboxes);
+            let fresh = || SandboxSigns { moved, ..SandboxSigns::default() };
+            signs.sandboxes = sandboxes
+                .map(|name| (name.clone(), old.remove(name).unwrap_or_else(fresh)))
+                .collect();
+            (signs.lease_moved, signs.longest_rest) = (moved, longest_rest);
+        });
+    }
+
+    /// The loop that keeps the lease moved.
     pub(super) fn stands(&self, standing: Standing) {
-        self.locked().standing = standing;
+        let moved = self.clock.monotonic();
+        self.signs.send_modify(|signs| {
+            signs.lease_moved = moved;
+            // The loops over sandboxes begin now.
+            if standing == Standing::Holder && signs.standing != standing {
+                signs.sandboxes.values_mut().for_each(|it| it.moved = moved);
+            }
+            signs.standing = standing;
+        });
     }
 
     /// The store failed; the time of the first failure in a row is kept.
     pub(super) fn store_failed(&self, error: &StoreError) {
-        let now = self.clock.now();
-        let mut signs = self.locked();
-        let since = match signs.standing {
+        let since = match self.signs.borrow().standing {
             Standing::StoreFailed { since, .. } => since,
-            _ => now,
+            _ => self.clock.now(),
         };
-        signs.standing = Standing::StoreFailed { since, error: chain(error) };
+        self.stands(Standing::StoreFailed { since, error: chain(error) });
     }
 
     /// Adobe answered: every loop that is reading or calling moves.
     pub(super) fn answered(&self) {
         let moved = self.clock.monotonic();
-        for signs in self.locked().sandboxes.values_mut().filter(|it| it.next_pass.is_none()) {
-            signs.moved = moved;
-        }
+        self.signs.send_modify(|signs| {
+            let busy = signs.sandboxes.values_mut().filter(|it| it.next_pass.is_none());
+            busy.for_each(|it| it.moved = moved);
+        });
     }
 
     /// The loop over `sandbox` did something.
@@ -230,13 +292,11 @@ impl Vitals {
 
     fn change(&self, sandbox: &SandboxName, change: impl FnOnce(&mut SandboxSigns, Timestamp)) {
         let (now, moved) = (self.clock.now(), self.clock.monotonic());
-        if let Some(signs) = self.locked().sandboxes.get_mut(sandbox) {
-            signs.moved = moved;
-            change(signs, now);
-        }
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Signs> {
-        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.signs.send_modify(|signs| {
+            if let Some(signs) = signs.sandboxes.get_mut(sandbox) {
+                signs.moved = moved;
+                change(signs, now);
+            }
+        });
     }
 }
