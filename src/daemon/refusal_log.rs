@@ -1,4 +1,5 @@
-//! Refusals that were logged: many runs of a dataflow are refused for one cause, which is logged once.
+//! What was logged: many runs of a dataflow are refused, held or given up for one cause, which is a
+//! warning once a day.
 
 use crate::domain::model::ids::FlowId;
 use crate::domain::model::journal::{Entry, Event};
@@ -83,6 +84,19 @@ mod tests {
         assert!(logged.is_news(&held("crm", "the run r3 is even", 86_399)));
         assert!(logged.is_news(&held("web", "the run r3 is odd", 86_399)));
         assert!(logged.is_news(&held("crm", "the run r4 is odd", 86_400)));
+    }
+
+    #[test]
+    fn what_is_given_up_or_in_doubt_is_said_once_too_and_each_new_recovery_is() {
+        let mut logged = RefusalLog::default();
+        for (event, news) in [
+            (Event::GivenUp, [true, false]),
+            (Event::InDoubt, [true, false]),
+            (Event::Scheduled, [true, true]),
+        ] {
+            let entry = Entry { event, detail: None, ..held("crm", "", 0) };
+            assert_eq!([logged.is_news(&entry), logged.is_news(&entry)], news, "{event:?}");
+        }
     }
 
     #[test]

@@ -300,3 +300,114 @@ impl Vitals {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use std::sync::atomic::AtomicU64;
+
+    /// Shows the time that a test sets.
+    #[derive(Debug, Default)]
+    struct TestClock(AtomicU64);
+
+    #[async_trait]
+    impl Clock for TestClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH + self.monotonic()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    const REST: Duration = Duration::from_secs(90);
+
+    /// The vital signs of a daemon with two sandboxes, and its clock.
+    fn daemon() -> (Vitals, Arc<TestClock>, [SandboxName; 2]) {
+        let clock = Arc::new(TestClock::default());
+        let vitals = Vitals::new(clock.clone());
+        let names = ["dev", "prod"].map(SandboxName::new);
+        vitals.watch(names.iter(), REST);
+        (vitals, clock, names)
+    }
+
+    fn advance(clock: &TestClock, seconds: u64) {
+        clock.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_daemon_is_alive_while_all_its_loops_move_and_no_longer() {
+        let (vitals, clock, [dev, prod]) = daemon();
+        vitals.stands(Standing::Holder);
+        for _ in 0..10 {
+            advance(&clock, 60);
+            vitals.stands(Standing::Holder);
+            vitals.moved(&dev);
+            vitals.moved(&prod);
+            assert!(vitals.is_alive());
+        }
+        advance(&clock, 60);
+        vitals.stands(Standing::Holder);
+        vitals.moved(&dev);
+        assert!(vitals.is_alive());
+        advance(&clock, 60);
+        vitals.stands(Standing::Holder);
+        vitals.moved(&dev);
+        assert!(!vitals.is_alive(), "the loop over prod hangs");
+    }
+
+    #[test]
+    fn an_answer_is_a_sign_of_life_of_every_loop_that_does_not_wait() {
+        let (vitals, clock, [dev, prod]) = daemon();
+        vitals.stands(Standing::Holder);
+        vitals.pass_began(&prod);
+        vitals.waits(&dev, REST);
+        advance(&clock, 60);
+        vitals.answered();
+        vitals.stands(Standing::Holder);
+        advance(&clock, 60);
+        assert_eq!(vitals.still_for(), Some(Duration::from_secs(120)), "dev waits");
+        vitals.moved(&dev);
+        assert!(vitals.is_alive());
+    }
+
+    #[test]
+    fn only_the_lease_loop_must_move_on_standby_and_without_the_store() {
+        let (vitals, clock, _) = daemon();
+        for standing in [
+            Standing::Standby { holder: Owner::new("another") },
+            Standing::StoreFailed { since: clock.now(), error: "locked".into() },
+        ] {
+            advance(&clock, 1_000);
+            vitals.stands(standing);
+            assert!(vitals.is_alive());
+            advance(&clock, 100);
+            assert!(!vitals.is_alive(), "the loop that keeps the lease hangs");
+        }
+        vitals.stands(Standing::Holder);
+        assert!(vitals.is_alive(), "the loops over sandboxes begin now");
+    }
+
+    #[test]
+    fn a_daemon_that_has_not_begun_is_alive() {
+        let clock = Arc::new(TestClock::default());
+        let vitals = Vitals::new(clock.clone());
+        advance(&clock, 1_000);
+        assert!(vitals.is_alive());
+    }
+
+    #[test]
+    fn calls_are_counted_until_they_end() {
+        let (vitals, ..) = daemon();
+        let (one, other) = (vitals.call_begins(), vitals.call_begins());
+        assert_eq!(vitals.calls_in_flight(), 2);
+        drop(one);
+        assert_eq!(vitals.calls_in_flight(), 1);
+        drop(other);
+        assert_eq!(vitals.calls_in_flight(), 0);
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The most that waits to be written, in bytes.
-const CAPACITY: usize = 4 << 20;
+const CAPACITY: usize = 1 << 20;
 
 /// The queue; clones share it.
 #[derive(Debug, Clone, Default)]

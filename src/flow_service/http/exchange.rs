@@ -91,7 +91,7 @@ pub(crate) async fn exchange(
     let (method, path) = (request.method().clone(), request.url().path().to_owned());
     let began = Instant::now();
     let answer = send(client, request, max_bytes, secret).await;
-    let milliseconds = began.elapsed().as_millis();
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (method, path) = (method.as_str(), path.as_str());
     match &answer {
         Ok(Answer { status, request_id, .. }) => {
