@@ -56,6 +56,7 @@ pub(super) async fn run(
         open.close().await;
     })
     .await;
+    manager.close().await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

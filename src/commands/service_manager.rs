@@ -9,6 +9,7 @@ use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// How often the status text is renewed: it says how long ago something was.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
@@ -16,9 +17,12 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 /// How much more time to start is asked for each time: the first reading of a large sandbox takes long.
 const START_EXTENSION: Duration = Duration::from_secs(60);
 
+/// How long the last reports may take.
+const CLOSE_LIMIT: Duration = Duration::from_millis(200);
+
 /// A connection to the service manager, if there is one.
 #[derive(Debug)]
-pub(super) struct ServiceManager(Option<mpsc::UnboundedSender<Notice>>);
+pub(super) struct ServiceManager(Option<(mpsc::UnboundedSender<Notice>, JoinHandle<()>)>);
 
 /// What the command reports.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +40,7 @@ impl ServiceManager {
         }
         let (notices, received) = mpsc::unbounded_channel();
         let reporter = Reporter { vitals, store, is_ready: false, counted: None };
-        tokio::spawn(reporter.run(received));
-        Self(Some(notices))
+        Self(Some((notices, tokio::spawn(reporter.run(received)))))
     }
 
     /// The configuration is being read again.
@@ -55,15 +58,23 @@ impl ServiceManager {
         self.send(Notice::Stopping);
     }
 
+    /// Reports nothing more, after what is still to be sent.
+    pub(super) async fn close(self) {
+        if let Some((notices, reporter)) = self.0 {
+            drop(notices);
+            let _ = tokio::time::timeout(CLOSE_LIMIT, reporter).await;
+        }
+    }
+
     fn send(&self, notice: Notice) {
-        if let Some(notices) = &self.0 {
+        if let Some((notices, _)) = &self.0 {
             // It fails only if the reporter panicked.
             let _ = notices.send(notice);
         }
     }
 }
 
-/// Reports until the process ends.
+/// Reports until the connection is closed.
 struct Reporter {
     vitals: Arc<Vitals>,
     store: Arc<dyn Store>,
@@ -79,6 +90,7 @@ impl Reporter {
         let mut feeding = tokio::time::interval(watchdog.map_or(STATUS_INTERVAL, |it| it / 3));
         let mut renewal = tokio::time::interval(STATUS_INTERVAL);
         let mut changes = self.vitals.changes();
+        changes.mark_changed();
         loop {
             tokio::select! {
                 _ = feeding.tick() => {
@@ -86,7 +98,10 @@ impl Reporter {
                         send(&[NotifyState::Watchdog]).await;
                     }
                 }
-                Some(notice) = notices.recv() => self.pass_on(notice).await,
+                notice = notices.recv() => match notice {
+                    Some(notice) => self.pass_on(notice).await,
+                    None => return,
+                },
                 _ = renewal.tick() => self.renew_status().await,
                 Ok(()) = changes.changed(), if !self.is_ready => {
                     if is_ready(&self.vitals.signs()) {

@@ -110,7 +110,8 @@ impl Stop {
         if done.is_some() {
             return done;
         }
-        let limit = if calls == 0 { GRACE } else { limit };
+        let is_urgent = calls == 0 && self.requested.is_cancelled();
+        let limit = if is_urgent { GRACE } else { limit };
         let drained = tokio::time::timeout(limit, work).await.ok();
         if drained.is_none() && calls > 0 {
             tracing::warn!(

@@ -86,6 +86,9 @@ impl Calls<'_> {
                 collect_ended(&mut under_way, &mut ended).await;
                 continue;
             }
+            // An answer that is not stored yet must be waited for like the call itself.
+            let answered = ended.iter().filter(|it| it.entry.event != Event::Postponed);
+            let _unstored: Vec<_> = answered.map(|_| self.vitals.call_begins()).collect();
             let mut later = Vec::new();
             let step = self.store_step(&ended, &next);
             match alongside(step, &mut under_way, &mut later).await {
@@ -136,6 +139,7 @@ impl Calls<'_> {
             turn = turns.acquire() => turn.ok(),
             () = self.stop.cancelled() => None,
         };
+        let _in_flight = self.vitals.call_begins();
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
         let terms = self.snapshot.terms(recovery);
@@ -187,7 +191,6 @@ impl Calls<'_> {
             return Verdict::NotSent { reason: Reason::NotSent, detail };
         }
         let etag = self.snapshot.runs.get(asked).and_then(|run| run.etag.as_ref());
-        let _in_flight = self.vitals.call_begins();
         let patience = Patience { limit: patience, stop: Some(self.stop) };
         self.service.retrigger(&self.snapshot.sandbox, asked, etag, patience).await
     }

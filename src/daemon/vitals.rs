@@ -164,7 +164,7 @@ impl Vitals {
         self.signs.subscribe()
     }
 
-    /// How many re-triggers have been sent, or are about to be, and are not answered.
+    /// How many re-triggers have been sent, or are about to be, and have no stored outcome.
     pub fn calls_in_flight(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }

@@ -59,7 +59,6 @@ async fn a_quiet_daemon_says_once_an_hour_that_it_runs_and_what_is_open() {
         assert!(line.contains("INFO"), "{line}");
         assert!(line.contains("held=0") && line.contains("retriggers="), "{line}");
     }
-    assert!(!lines[0].contains("retriggers=0"), "{lines:?}");
     let hours = app.now().duration_since(begun).as_hours();
     assert!(hours >= lines.len() as i64, "{hours} h: {lines:?}");
 }
