@@ -104,6 +104,7 @@ impl Turns<'_> {
         let (mut reloaded, mut is_stopping) = (None, false);
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled(), if !is_stopping => {
                     is_stopping = true;
                     manager.stopping();

@@ -201,12 +201,11 @@ async fn a_log_that_is_not_read_stops_neither_the_healing_nor_the_end() {
 #[tokio::test]
 async fn lines_that_were_lost_are_counted_once_the_log_is_read_again() {
     let site = Site::new().await;
-    // More than the queue holds.
-    site.configure("log.level = \"trace,hyper_util=trace,reqwest=trace\"");
     let (reader, writer) = full_pipe();
     let daemon = site.command(&["run"]).stderr(writer).start();
+    // Several lines of two kilobytes for each: more than the queue holds.
     for nth in 0..300 {
-        site.failure(&format!("flow-{nth}"));
+        site.failure(&format!("{}-{nth}", "x".repeat(2_000)));
     }
     until(SOON, "all are re-triggered", || site.ledger().accepted().count() == 300).await;
     let daemon = daemon.reading_stderr(reader);
