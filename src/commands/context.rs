@@ -1,4 +1,4 @@
-//! What every command uses: exit codes, settings, the store, standard output, signals.
+//! What every command uses: exit codes, settings, the store, standard output.
 
 use crate::cli::ConfigArgs;
 use crate::domain::model::ids::{FlowId, SandboxName};
@@ -10,7 +10,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// The configuration file that is read if none is named.
 const DEFAULT_CONFIG: &str = "/etc/flowmend/flowmend.toml";
@@ -28,6 +27,10 @@ pub enum Exit {
     Refused = 77,
     /// The configuration is invalid; a restart does not help.
     BadConfig = 78,
+    /// Ended by SIGINT before it was done.
+    Interrupted = 130,
+    /// Ended by SIGTERM before it was done.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -87,22 +90,4 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-/// A token that is cancelled by SIGTERM or SIGINT.
-pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "shutting down: waiting for calls in flight");
-        token.cancel();
-    });
-    Ok(stop)
 }

@@ -39,6 +39,8 @@ macro_rules! line {
 /// in between, and for what is no news.
 pub(super) fn log_entry(entry: &Entry, is_news: bool) {
     match entry.event {
+        // A warning for each dataflow and cause is enough; the outcome of each recovery is logged still.
+        Event::GivenUp | Event::InDoubt if !is_news => line!(info, entry),
         _ if !is_news => line!(debug, entry),
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {

@@ -10,7 +10,7 @@ use super::reads::forms::{Feature, Forms};
 use super::reads::listing::Listing;
 use super::reads::reader::{Reader, unreadable};
 use super::reads::spellings::Spellings;
-use super::retrigger::Retrigger;
+use super::retrigger::{Patience, Retrigger};
 use super::{Connection, Window, wire};
 use crate::clock::Clock;
 use crate::domain::model::flow::{Flow, FlowSpec};
@@ -206,17 +206,21 @@ impl FlowService {
         self.0.reader.spellings.has_news() || self.0.reader.forms.drop_least_trusted()
     }
 
+    /// The longest time from one answer to the next while there is something to ask.
+    pub fn longest_silence(&self) -> Duration {
+        self.0.reader.gateway.longest_silence()
+    }
+
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it cannot be sent
-    /// within `give_up_after` of real time (because of the token, the pace or other calls), it is
-    /// not sent at all.
+    /// within `patience`, it is not sent at all.
     pub async fn retrigger(
         &self,
         sandbox: &SandboxName,
         run: &RunId,
         etag: Option<&Etag>,
-        give_up_after: Duration,
+        patience: impl Into<Patience<'_>>,
     ) -> Verdict {
         let Inner { reader, retrigger, .. } = &*self.0;
-        retrigger.send(reader, sandbox, run, etag, give_up_after).await
+        retrigger.send(reader, sandbox, run, etag, patience.into()).await
     }
 }

@@ -37,6 +37,7 @@ pub use http::observe::Observer;
 pub use http::platform_clock::ClockFault;
 pub(crate) use reads::forms::IDS_PER_REQUEST;
 pub use reads::listing::Listing;
+pub use retrigger::Patience;
 
 use jiff::Timestamp;
 use secrecy::SecretString;

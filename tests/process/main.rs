@@ -5,6 +5,7 @@
 
 mod commands;
 mod disk;
+mod ending;
 mod help;
 mod kill;
 #[path = "../kit/mod.rs"]
@@ -12,6 +13,7 @@ mod kill;
 mod kit;
 mod log_line;
 mod metrics;
+mod notify;
 mod pipes;
 mod signals;
 mod support;

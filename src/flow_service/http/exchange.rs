@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use reqwest::header::{AGE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Request, Response};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The longest `Retry-After`; a longer one is cut.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -56,6 +57,16 @@ pub(crate) enum BodyFault {
     Broken(reqwest::Error),
 }
 
+impl NoAnswer {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotConnected(_) => "no connection",
+            Self::TimedOut => "no answer in time",
+            Self::Lost(_) => "connection lost",
+        }
+    }
+}
+
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         // Connecting has its own, shorter limit, so a timeout while connecting is `is_connect` too.
@@ -72,6 +83,29 @@ impl From<reqwest::Error> for NoAnswer {
 /// Sends `request` and reads the answer, with at most `max_bytes` of body. Redacts `secret` in an error
 /// answer, in case it is quoted there.
 pub(crate) async fn exchange(
+    client: &Client,
+    request: Request,
+    max_bytes: usize,
+    secret: &str,
+) -> Result<Answer, NoAnswer> {
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let began = Instant::now();
+    let answer = send(client, request, max_bytes, secret).await;
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (method, path) = (method.as_str(), path.as_str());
+    match &answer {
+        Ok(Answer { status, request_id, .. }) => {
+            tracing::debug!(method, path, status, milliseconds, request_id, "request to Adobe");
+        }
+        Err(error) => {
+            let error = error.as_str();
+            tracing::debug!(method, path, milliseconds, error, "request to Adobe");
+        }
+    }
+    answer
+}
+
+async fn send(
     client: &Client,
     request: Request,
     max_bytes: usize,

@@ -11,6 +11,7 @@ mod fault;
 mod history;
 mod lease;
 mod lock;
+mod log_check;
 mod open;
 mod prune;
 mod queue;
@@ -211,6 +212,10 @@ impl Store for SqliteStore {
     async fn close(&self) {
         // The writer last: the last connection empties the write-ahead log, which a reader cannot.
         self.0.readers.close().await;
+        // It fails for a store that is open for reading only, which leaves the log as it is.
+        if let Ok(mut connection) = self.0.writer.acquire().await {
+            let _ = log_check::mark(&mut connection, log_check::Use::Closed).await;
+        }
         self.0.writer.close().await;
         self.0.lock.close();
     }

@@ -6,6 +6,7 @@
 
 use super::fault;
 use super::lock::Lock;
+use super::log_check::{APPLICATION_ID, Use, mark, mismatch};
 use crate::store::StoreError;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
@@ -18,9 +19,6 @@ use std::time::Duration;
 
 /// The migrations from an empty file to the newest schema. Never edit a released one.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-
-/// The id that the first migration writes to the file's header.
-const APPLICATION_ID: i64 = 1_718_381_924;
 
 /// Finds damage in the tables that prevent a doubled call, including those of older schemas. Invalid
 /// values are not damage: reading reports them.
@@ -35,6 +33,9 @@ const CHECK: [&str; 3] = [
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When a file and its log seem not to match, another look is taken after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The number of connections that read at the same time.
 const READERS: u32 = 4;
@@ -52,6 +53,7 @@ pub(super) struct Opened {
 /// Opens, creates or migrates the store in the file `path`.
 pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
     let file = StoreFile::new(path)?;
+    file.check_log().await?;
     file.create_if_missing()?;
     // Inspect without write access first. If that fails, the inspection below returns the reason.
     let found = match file.inspect_read_only().await {
@@ -77,6 +79,7 @@ pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
 /// Opens the store in the file `path` as it is.
 pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
     let file = StoreFile::new(path)?;
+    file.check_log().await?;
     if !file.path.exists() {
         return Err(file.nothing_yet());
     }
@@ -188,6 +191,21 @@ impl StoreFile {
         }
     }
 
+    /// Refuses a file and a write-ahead log that do not belong together.
+    async fn check_log(&self) -> Result<(), StoreError> {
+        // Another process may change both between the looks at one and at the other.
+        const INTERVALS: [Duration; 3] = [Duration::ZERO, LOOK_AGAIN, LOOK_AGAIN];
+        let mut found = None;
+        for interval in INTERVALS {
+            tokio::time::sleep(interval).await;
+            found = mismatch(&self.path);
+            if found.is_none() {
+                break;
+            }
+        }
+        found.map_or(Ok(()), |hint| Err(self.unusable(hint)))
+    }
+
     /// Inspects the file without write access.
     async fn inspect_read_only(&self) -> Result<Found, StoreError> {
         // First as an immutable file: that takes no lock and creates no write-ahead log, so it leaves
@@ -294,6 +312,7 @@ impl StoreFile {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        mark(&mut transaction, Use::Closed).await?;
         transaction.commit().await.map_err(failed)?;
         self.switch_to_write_ahead_log(connection).await
     }

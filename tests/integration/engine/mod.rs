@@ -15,6 +15,7 @@ mod explain;
 mod first_pass;
 mod happy;
 mod holds;
+mod hourly;
 mod kinds;
 mod locality;
 mod meddling;
