@@ -255,7 +255,7 @@ impl Evidence<'_> {
             }
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
             // Without windows a run that was made on a slot of the schedule may be ours or not.
-            State::Held { why: Reason::UnclearRun, .. } => !setting.quirks.windows,
+            State::Held { why: Reason::UnclearRun, .. } => !setting.shows_windows(),
             State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
         };

@@ -3,7 +3,8 @@
 use crate::house::{HOUR, MINUTE};
 use fastrand::Rng;
 use flowmend::simulator::{
-    AnswerShape, Cause, EtagPlace, FlowIdList, FlowSetup, FlowState, Quirks, Spec, Spelling, World,
+    AnswerShape, Cause, EndedToken, EtagPlace, FlowIdList, FlowSetup, FlowState, Quirks, Spec,
+    Spelling, World,
 };
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Setting {
             rhythm: rng.u32(40..=90) * MINUTE,
             length: rng.u32(72..=84) * HOUR,
             // Without windows nothing tells their runs from ours.
-            people: rng.u8(0..3) == 0 && quirks.windows,
+            people: rng.u8(0..3) == 0 && shows_windows(&quirks),
             quirks,
             bad_weather: [0.05, 0.15, 0.3][rng.usize(0..3)],
             mortality: [0.03, 0.08, 0.2][rng.usize(0..3)],
@@ -121,6 +122,11 @@ retriggers_per_minute = {per_minute}
         )
     }
 
+    /// Whether runs show the window of the data that they process.
+    pub fn shows_windows(&self) -> bool {
+        shows_windows(&self.quirks)
+    }
+
     /// How long after its making a run is absent from lists.
     pub fn listing_delay(&self) -> Duration {
         Duration::from_millis(self.quirks.listing_delay_ms)
@@ -132,6 +138,11 @@ pub const LONGEST_RUN: Duration = Duration::from_secs(50 * 60);
 
 /// `poll.lookback`: how long ago a failed run may have begun and still be taken on.
 pub const LOOKBACK: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// A run shows its window among its durations.
+fn shows_windows(quirks: &Quirks) -> bool {
+    quirks.windows && !quirks.duration_absent
+}
 
 /// A platform whose listings are truthful: a run is listed well before the confirm window ends,
 /// and issued runs say who made them.
@@ -153,6 +164,7 @@ fn quirks(rng: &mut Rng, confirm_window: Duration) -> Quirks {
         AnswerShape::NoId,
     ];
     let places = [EtagPlace::ETag, EtagPlace::Header, EtagPlace::None];
+    let ended = [EndedToken::EmptyForbidden, EndedToken::HtmlForbidden];
     let mut rarely = |change: &mut dyn FnMut(&mut Quirks, &mut Rng)| {
         if rng.u8(0..5) == 0 {
             change(&mut quirks, rng);
@@ -164,6 +176,10 @@ fn quirks(rng: &mut Rng, confirm_window: Duration) -> Quirks {
     rarely(&mut |quirks, _| quirks.flow_id_list = FlowIdList::Refused);
     rarely(&mut |quirks, _| quirks.runs_need_flow_id = true);
     rarely(&mut |quirks, _| quirks.updated_at_filter_refused = true);
+    rarely(&mut |quirks, _| quirks.created_at_filter_refused = true);
+    rarely(&mut |quirks, _| quirks.duration_absent = true);
+    rarely(&mut |quirks, _| quirks.updated_at_absent = true);
+    rarely(&mut |quirks, rng| quirks.ended_token = ended[rng.usize(0..ended.len())]);
     rarely(&mut |quirks, _| quirks.times_in_seconds = true);
     rarely(&mut |quirks, rng| quirks.page_cap = rng.usize(2..=20));
     rarely(&mut |quirks, _| quirks.href_repeats_filters = true);
