@@ -96,6 +96,7 @@ impl SandboxReader<'_> {
         self.check_client(&mut start.client, memory, &reading, &mut start.findings);
         self.find_owned(&mut reading, memory, &start).await?;
         start.findings.unread_specs = std::mem::take(&mut memory.catalog.unread_specs);
+        start.findings.lost_names = std::mem::take(&mut memory.catalog.lost_names);
 
         let complete = start.fault.is_none();
         // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
@@ -144,6 +145,9 @@ impl SandboxReader<'_> {
     async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
+        if first_catalog {
+            memory.catalog.remember(self.store.flow_names().await?);
+        }
         // First, if the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,

@@ -142,6 +142,19 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
             "cannot read flow spec; the kind of its dataflows is unknown"
         );
     }
+    if let Some((flow, name)) = findings.lost_names.first() {
+        let dataflows = findings.lost_names.len();
+        let unknown = findings.lost_names.iter().filter(|(_, name)| name.is_none()).count();
+        let (flow_id, flow_name) = (flow.as_str(), name.as_deref());
+        tracing::warn!(
+            sandbox,
+            dataflows,
+            unknown,
+            flow_id,
+            flow_name,
+            "dataflows have lost their names; using the last known ones"
+        );
+    }
     for (flow, error) in &findings.unlisted {
         let (flow_id, error) = (flow.as_str(), chain(error));
         tracing::debug!(sandbox, flow_id, error, "cannot list runs of dataflow in doubt");

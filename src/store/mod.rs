@@ -20,7 +20,7 @@ use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// The durable memory of flowmend. All instants are whole milliseconds.
@@ -140,6 +140,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
+
+    /// The last known name of each dataflow that the journal or a recovery names.
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError>;
 
     /// The journal's entries whose run, root run or new run is `run`, oldest first.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;

@@ -14,7 +14,7 @@ use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
 };
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -355,6 +355,10 @@ impl Store for CrashingStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.read(self.real.progress(sandbox)).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        self.read(self.real.flow_names()).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

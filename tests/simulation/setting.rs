@@ -16,6 +16,8 @@ pub struct Setting {
     pub per_dataflow: u32,
     pub per_minute: u32,
     pub ask_root: bool,
+    /// Dataflows are selected by their names, not all of them.
+    pub by_name: bool,
     pub hold_in_doubt: bool,
     pub confirm_window: Duration,
     pub max_elapsed: Duration,
@@ -43,6 +45,7 @@ impl Setting {
             per_dataflow: rng.u32(1..=3),
             per_minute: if rng.u8(0..4) == 0 { 2 } else { 30 },
             ask_root: rng.u8(0..4) == 0,
+            by_name: rng.bool(),
             hold_in_doubt: rng.u8(0..7) == 0,
             confirm_window,
             max_elapsed: rng.u32(18..=72) * HOUR,
@@ -67,6 +70,7 @@ impl Setting {
             per_dataflow: 1,
             per_minute: 30,
             ask_root: false,
+            by_name: false,
             hold_in_doubt: false,
             confirm_window: 5 * MINUTE,
             max_elapsed: 24 * HOUR,
@@ -107,6 +111,10 @@ target = "{target}"
 [limits]
 per_dataflow = {per_dataflow}
 retriggers_per_minute = {per_minute}
+
+[[sandbox]]
+name = "prod"
+include = {include}
 "#,
             if_match = self.quirks.require_if_match,
             rhythm = seconds(self.rhythm),
@@ -119,6 +127,7 @@ retriggers_per_minute = {per_minute}
             target = if self.ask_root { "root" } else { "latest" },
             per_dataflow = self.per_dataflow,
             per_minute = self.per_minute,
+            include = if self.by_name { r#"["batch-*", "foreign-*"]"# } else { r#"["*"]"# },
         )
     }
 

@@ -93,8 +93,8 @@ impl ReadPlan {
     }
 
     /// Adds the dataflows that have a failed run without a recovery and later runs, one of which
-    /// may have succeeded. No listing is needed if the dataflow's last run is the failed run
-    /// itself, or a success.
+    /// may have succeeded. No listing is needed if Adobe names the dataflow's last run, and it is the
+    /// failed run itself, or a success.
     pub fn add_histories(
         &mut self,
         listed: &[Run],
@@ -103,8 +103,10 @@ impl ReadPlan {
     ) {
         let is_open = |run: &&Run| {
             let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
-            let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
-            last.is_some_and(|it| it.id != run.id && !it.status.is_success())
+            dataflow.is_some_and(|it| {
+                let last = it.flow.last_run.as_ref();
+                last.is_none_or(|it| it.id != run.id && !it.status.is_success())
+            })
         };
         let new = listed.iter().filter(|run| !owned.contains(&run.id)).filter(is_open);
         self.listings.extend(new.filter_map(|run| Some((run.flow_id.clone(), run.begun_at()?))));

@@ -30,7 +30,7 @@ use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use open::Opened;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -181,6 +181,10 @@ impl Store for SqliteStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         read::progress(&self.0.readers, sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        read::flow_names(&self.0.readers).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

@@ -14,7 +14,7 @@ use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError,
 };
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -224,6 +224,10 @@ impl Store for MeddledStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.real.progress(sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        self.real.flow_names().await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
