@@ -21,6 +21,7 @@ use crate::domain::plan::read_plan::ReadPlan;
 use crate::domain::plan::snapshot::{FlowListing, Snapshot};
 use crate::domain::policy::hold::Holds;
 use crate::domain::policy::in_force::Policies;
+use crate::domain::policy::long_failure::{Failing, LEAST, LOOKBACK};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
 use crate::domain::recovery::{Recovery, State};
@@ -99,6 +100,10 @@ impl SandboxReader<'_> {
         start.findings.lost_names = std::mem::take(&mut memory.catalog.lost_names);
 
         let complete = start.fault.is_none();
+        let failing = match start.sweep && complete {
+            true => self.failing(start.now).await?,
+            false => Vec::new(),
+        };
         // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
         let held = start.holds.holds.keys().cloned();
         memory.held = match start.sweep && complete {
@@ -132,6 +137,7 @@ impl SandboxReader<'_> {
                 policies: start.policies,
                 quiet: self.settings.quiet.clone(),
                 holds: start.holds,
+                failing,
             },
             orders: start.record.orders,
             findings: start.findings,
@@ -329,6 +335,11 @@ impl SandboxReader<'_> {
             wanted.add_histories(&reading.listed, &reading.owned, flows);
         }
         wanted
+    }
+
+    async fn failing(&self, now: Timestamp) -> Result<Vec<Failing>, PassError> {
+        let (since, begun_by) = (before(now, LOOKBACK), before(now, LEAST));
+        Ok(self.store.failing(&self.sandbox.name, since, begun_by).await?)
     }
 
     fn holds(&self, record: &Record, memory: &Memory) -> Holds {

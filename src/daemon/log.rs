@@ -45,7 +45,11 @@ pub(super) fn log_entry(entry: &Entry, is_news: bool) {
             line!(info, entry);
         }
         Event::Postponed if entry.reason == Reason::BehindDoubt => line!(info, entry),
-        Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
+        Event::Skipped
+        | Event::Postponed
+        | Event::Begun
+        | Event::Unlisted
+        | Event::FlowSucceeded => {
             line!(debug, entry);
         }
         // The detail describes the run, for the journal only.

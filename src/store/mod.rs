@@ -16,6 +16,7 @@ use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
@@ -123,6 +124,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError>;
 
+    /// The dataflows of `sandbox` with failures in the journal since `since` and no success after them,
+    /// the first by `begun_by`; in any order. Reads the failures of the whole time.
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError>;
+
     /// The recoveries that match `filter`, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
 
@@ -216,7 +226,7 @@ pub struct Batch {
     /// New and changed recoveries, each with its journal entry; one change for each recovery.
     pub changes: Vec<Change>,
     /// Journal entries that change no recovery (skipped runs). One is stored only if the journal
-    /// contains none with the same run, event and reason.
+    /// contains none with the same run, event and reason; one with the reason `soon_disabled` always.
     pub notes: Vec<Entry>,
     /// How far the runs of a sandbox have been read.
     pub progress: Option<(SandboxName, Progress)>,

@@ -8,6 +8,7 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
@@ -335,6 +336,15 @@ impl Store for CrashingStore {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
         self.read(self.real.outcomes(sandbox, since)).await
+    }
+
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        self.read(self.real.failing(sandbox, since, begun_by)).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {

@@ -25,6 +25,7 @@ use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
@@ -161,6 +162,15 @@ impl Store for SqliteStore {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
         history::outcomes(&self.0.readers, sandbox, since).await
+    }
+
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        history::failing(&self.0.readers, sandbox, since, begun_by).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {

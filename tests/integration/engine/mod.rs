@@ -17,6 +17,7 @@ mod happy;
 mod holds;
 mod kinds;
 mod locality;
+mod long_failure;
 mod lost_fields;
 mod meddling;
 mod operator;

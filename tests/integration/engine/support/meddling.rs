@@ -5,6 +5,7 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
@@ -204,6 +205,15 @@ impl Store for MeddledStore {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
         self.real.outcomes(sandbox, since).await
+    }
+
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        self.real.failing(sandbox, since, begun_by).await
     }
 
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
