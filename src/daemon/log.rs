@@ -47,7 +47,11 @@ pub(super) fn log_entry(entry: &Entry, is_news: bool) {
             line!(info, entry);
         }
         Event::Postponed if entry.reason == Reason::BehindDoubt => line!(info, entry),
-        Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
+        Event::Skipped
+        | Event::Postponed
+        | Event::Begun
+        | Event::Unlisted
+        | Event::FlowSucceeded => {
             line!(debug, entry);
         }
         // The detail describes the run, for the journal only.
@@ -142,6 +146,19 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
             spec,
             error,
             "cannot read flow spec; the kind of its dataflows is unknown"
+        );
+    }
+    if let Some((flow, name)) = findings.lost_names.first() {
+        let dataflows = findings.lost_names.len();
+        let unknown = findings.lost_names.iter().filter(|(_, name)| name.is_none()).count();
+        let (flow_id, flow_name) = (flow.as_str(), name.as_deref());
+        tracing::warn!(
+            sandbox,
+            dataflows,
+            unknown,
+            flow_id,
+            flow_name,
+            "dataflows have lost their names; using the last known ones"
         );
     }
     for (flow, error) in &findings.unlisted {

@@ -56,9 +56,9 @@ impl Retrigger {
         if !wire::is_usable_id(run.as_str()) {
             return hold("not sent: this run id cannot be part of a URL");
         }
-        let etag =
-            etag.filter(|_| self.send_if_match).map(|tag| HeaderValue::from_str(tag.as_str()));
-        let Ok(if_match) = etag.transpose() else {
+        // Without an etag: any version.
+        let etag = self.send_if_match.then(|| etag.map_or("*", Etag::as_str));
+        let Ok(if_match) = etag.map(HeaderValue::from_str).transpose() else {
             return hold("not sent: this etag is not valid in If-Match");
         };
         let gateway = &reader.gateway;

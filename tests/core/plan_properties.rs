@@ -277,6 +277,7 @@ impl World {
                 rules: self.conduct.rules.clone(),
             },
             quiet: self.conduct.quiet.clone(),
+            failing: Vec::new(),
         }
     }
 

@@ -33,11 +33,13 @@ impl SandboxSettings {
         })
     }
 
-    /// Whether the dataflow is included by its id or name, and not excluded by either.
+    /// Whether the dataflow is included by its id or name, and not excluded by either. One without a
+    /// name may be one that is excluded by its name.
     pub fn selects(&self, flow_id: &str, name: &str) -> bool {
         let picked_by =
             |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(flow_id, name));
-        picked_by(&self.include) && !picked_by(&self.exclude)
+        let excluded = picked_by(&self.exclude) || (name.is_empty() && !self.exclude.is_empty());
+        picked_by(&self.include) && !excluded
     }
 }
 

@@ -26,12 +26,13 @@ use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use open::Opened;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -164,6 +165,15 @@ impl Store for SqliteStore {
         history::outcomes(&self.0.readers, sandbox, since).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        history::failing(&self.0.readers, sandbox, since, begun_by).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         read::recoveries(&self.0.readers, filter).await
     }
@@ -182,6 +192,10 @@ impl Store for SqliteStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         read::progress(&self.0.readers, sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        read::flow_names(&self.0.readers).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

@@ -18,6 +18,8 @@ mod holds;
 mod hourly;
 mod kinds;
 mod locality;
+mod long_failure;
+mod lost_fields;
 mod meddling;
 mod operator;
 mod pages;
