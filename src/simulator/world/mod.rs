@@ -269,7 +269,8 @@ impl World {
     fn run_ends(&mut self, key: RunKey, at: i64) {
         // It may have been ended by hand before its time.
         if let Some(run) = self.runs.get_mut(key).filter(|run| !run.is_finished()) {
-            run.status = match run.failure {
+            run.status = match &run.failure {
+                Some(failure) if failure.heals_after == 0 => RunStatus::PartialSuccess,
                 Some(_) => RunStatus::Failed,
                 None => RunStatus::Success,
             };
