@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod explain;
 mod format;
+mod lines;
 mod once;
 mod operator_actions;
 mod pause;

@@ -37,6 +37,7 @@ pub use http::observe::Observer;
 pub use http::platform_clock::ClockFault;
 pub(crate) use reads::forms::IDS_PER_REQUEST;
 pub use reads::listing::Listing;
+pub(crate) use text::clean;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
