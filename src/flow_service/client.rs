@@ -5,6 +5,7 @@ use super::http::auth::Auth;
 use super::http::gateway::{Gateway, reading_client};
 use super::http::observe::{Observer, SharedObserver};
 use super::http::platform_clock::{ClockFault, PlatformClock};
+use super::probe::{self, KnownRetrigger, Probed};
 use super::query;
 use super::reads::forms::{Feature, Forms};
 use super::reads::listing::Listing;
@@ -204,6 +205,12 @@ impl FlowService {
     /// Returns `false` if every form left is trusted.
     pub fn drop_least_trusted_form(&self) -> bool {
         self.0.reader.spellings.has_news() || self.0.reader.forms.drop_least_trusted()
+    }
+
+    /// What the live service shows for each assumption of `docs/ADOBE.md`, in at most 25 requests that
+    /// only read. `known` are some re-triggers that Adobe accepted, at most 10.
+    pub async fn probe(&self, sandbox: &SandboxName, known: &[KnownRetrigger]) -> Probed {
+        probe::probe(&self.0.reader, &self.0.client_id, sandbox, known).await
     }
 
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it cannot be sent
