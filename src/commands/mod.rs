@@ -12,6 +12,7 @@ mod once;
 mod operator_actions;
 mod pause;
 mod plan;
+mod probe;
 mod run;
 mod simulate;
 mod status;
@@ -43,7 +44,7 @@ async fn run_command(command: Command, environment: &Environment) -> anyhow::Res
     match command {
         Command::Run(args) => run::run(load(&args.config)?, args, environment).await,
         Command::Once(args) => once::once(load(&args.config)?, args.dry_run).await,
-        Command::Check(args) => check::check(&*load(&args)?).await,
+        Command::Check(args) => check::check(&*load(&args.config)?, args).await,
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
         Command::Status(args) => status::status(&*load(&args.config)?, args).await,
