@@ -5,6 +5,7 @@ use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
+use crate::telemetry;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -50,8 +51,15 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
     let files = match (args.files.is_empty(), named.is_empty()) {
         (false, _) => args.files.clone(),
         (true, false) => named.split(':').map(PathBuf::from).collect(),
-        (true, true) if default.exists() => vec![default],
-        (true, true) => Vec::new(),
+        // If it cannot be seen, reading it shows why.
+        (true, true) if default.try_exists().unwrap_or(true) => vec![default],
+        (true, true) => {
+            telemetry::print_error(&format!(
+                "No configuration file: {DEFAULT_CONFIG} does not exist, and neither --config nor \
+                 FLOWMEND_CONFIG names one"
+            ));
+            Vec::new()
+        }
     };
     Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }

@@ -8,10 +8,12 @@ mod demo;
 mod explain;
 mod format;
 mod health;
+mod lines;
 mod once;
 mod operator_actions;
 mod pause;
 mod plan;
+mod probe;
 mod run;
 mod service_manager;
 mod simulate;
@@ -58,7 +60,7 @@ async fn run_command(
     match command {
         Command::Run(args) => run::run(load(&args.config)?, args, environment, stop).await,
         Command::Once(args) => once::once(load(&args.config)?, args.dry_run, stop).await,
-        Command::Check(args) => check::check(&*load(&args)?).await,
+        Command::Check(args) => check::check(&*load(&args.config)?, args).await,
         Command::Demo(args) => demo::demo(args, stop).await,
         Command::Simulate(args) => simulate::simulate(args, stop).await,
         Command::Status(args) => status::status(&*load(&args.config)?, args).await,

@@ -79,6 +79,19 @@ impl Catalog {
         let flows: Vec<Flow> = listing.items.into_iter().map(|it| self.completed(it)).collect();
         let (selected, others): (Vec<Flow>, Vec<Flow>) =
             flows.into_iter().partition(|flow| sandbox.selects(flow.id.as_str(), &flow.name));
+        self.fill(service, settings, sandbox, selected, &others).await;
+        Ok(())
+    }
+
+    /// Replaces everything by the dataflows that were just listed, `selected` and others.
+    pub async fn fill(
+        &mut self,
+        service: &FlowService,
+        settings: &Settings,
+        sandbox: &SandboxSettings,
+        selected: Vec<Flow>,
+        others: &[Flow],
+    ) {
         self.read_specs(service, &sandbox.name, &selected).await;
         let policies = settings.policies();
         let flows = selected
@@ -87,9 +100,13 @@ impl Catalog {
             .collect();
         self.flows = Arc::new(flows);
         self.sort_ids();
-        self.others = others.into_iter().map(|flow| flow.id).collect();
+        self.others = others.iter().map(|flow| flow.id.clone()).collect();
         self.is_read = true;
-        Ok(())
+    }
+
+    /// Flow specs that could not be read, and why.
+    pub fn unread_specs(&self) -> &[(FlowSpecId, ApiError)] {
+        &self.unread_specs
     }
 
     /// Adds or replaces dataflows that were just read by id.

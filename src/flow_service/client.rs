@@ -5,6 +5,7 @@ use super::http::auth::Auth;
 use super::http::gateway::{Gateway, reading_client};
 use super::http::observe::{Observer, SharedObserver};
 use super::http::platform_clock::{ClockFault, PlatformClock};
+use super::probe::{self, KnownRetrigger, Probed};
 use super::query;
 use super::reads::forms::{Feature, Forms};
 use super::reads::listing::Listing;
@@ -209,6 +210,12 @@ impl FlowService {
     /// The longest time from one answer to the next while there is something to ask.
     pub fn longest_silence(&self) -> Duration {
         self.0.reader.gateway.longest_silence()
+    }
+
+    /// What the live service shows for each assumption of `docs/ADOBE.md`, in at most 25 requests that
+    /// only read. `known` are some re-triggers that Adobe accepted, at most 10.
+    pub async fn probe(&self, sandbox: &SandboxName, known: &[KnownRetrigger]) -> Probed {
+        probe::probe(&self.0.reader, &self.0.client_id, sandbox, known).await
     }
 
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it cannot be sent

@@ -308,6 +308,17 @@ pub struct Filter {
     pub after: Option<(Timestamp, RunId)>,
 }
 
+/// What opening a store that can be written will do first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Nothing.
+    Ready,
+    /// Create it.
+    WillBeCreated,
+    /// Migrate it: an older flowmend wrote it.
+    WillBeMigrated,
+}
+
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

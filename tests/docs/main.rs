@@ -102,6 +102,28 @@ fn every_command_and_option_that_a_page_names_exists() {
 }
 
 #[test]
+fn the_page_on_adobe_lists_the_assumptions_that_the_probe_verifies() {
+    let page = include_str!("../../docs/ADOBE.md");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| Assumption |")).skip(2);
+    let rows: Vec<(String, String)> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            assert_eq!(cells.len(), 3, "{row}");
+            (cells[0].to_owned(), cells[2].replace('`', ""))
+        })
+        .collect();
+    let expected = flowmend::flow_service::Assumption::ALL.iter().map(|assumption| {
+        let settings = match assumption.settings() {
+            [] => "none".to_owned(),
+            settings => settings.join(", "),
+        };
+        (assumption.sentence().to_owned(), settings)
+    });
+    assert_eq!(rows, expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn the_policy_page_lists_the_built_in_rules_in_their_order() {
     let quoted = |line: &str, key: &str| {
         Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')?.to_owned())

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
+mod check;
 mod commands;
 mod disk;
 mod ending;

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) request_id: Option<String>,
     /// `Date`, unless the answer comes from a cache.
     pub(crate) date: Option<Timestamp>,
+    /// Headers about a limit of requests: `X-RateLimit-Remaining: 12`.
+    pub(crate) limits: Vec<String>,
     /// The status is certain even if the body is not.
     pub(crate) body: Result<Vec<u8>, BodyFault>,
 }
@@ -126,6 +128,7 @@ async fn send(
         request_id: header(headers, &HeaderName::from_static("x-request-id"))
             .map(|id| crate::flow_service::text::clean(id, 80)),
         date: date.filter(|_| !headers.contains_key(AGE)),
+        limits: limits(headers),
         body: Ok(Vec::new()),
     };
     answer.body = read_body(&mut response, max_bytes).await;
@@ -152,6 +155,14 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>,
             Err(error) => return Err(BodyFault::Broken(error)),
         }
     }
+}
+
+fn limits(headers: &HeaderMap) -> Vec<String> {
+    let names = headers.keys().filter(|name| {
+        ["ratelimit", "rate-limit", "quota"].iter().any(|part| name.as_str().contains(part))
+    });
+    let shown = names.filter_map(|name| Some(format!("{name}: {}", header(headers, name)?)));
+    shown.map(|limit| crate::flow_service::text::clean(&limit, 80)).collect()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -276,7 +276,8 @@ impl World {
             if self.down.contains(&self.flows[run.flow].setup.spec) {
                 run.failure = Some(Cause::SourceUnavailable.failure(0.0));
             }
-            run.status = match run.failure {
+            run.status = match &run.failure {
+                Some(failure) if failure.heals_after == 0 => RunStatus::PartialSuccess,
                 Some(_) => RunStatus::Failed,
                 None => RunStatus::Success,
             };

@@ -21,7 +21,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
+use super::{
+    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Readiness, Store, StoreError,
+};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
@@ -58,6 +60,14 @@ impl SqliteStore {
     /// this version has migrated.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
         open::for_reading(path).await.map(Self)
+    }
+
+    /// Tries whether the store in the file `path` can be written, or created; changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn try_writing(path: &Path) -> Result<Readiness, StoreError> {
+        open::try_writing(path).await
     }
 
     /// Copies an existing store to the new file `copy` and opens that. The lease of the copy is free.

@@ -7,7 +7,7 @@
 use super::fault;
 use super::lock::Lock;
 use super::log_check::{APPLICATION_ID, Use, mark, mismatch};
-use crate::store::StoreError;
+use crate::store::{Readiness, StoreError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -97,6 +97,27 @@ pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { writer: readers.clone(), readers, lock, is_new: false })
 }
 
+/// Whether the store in the file `path` can be written, or created. Changes nothing: what is written is
+/// rolled back, or has no name.
+pub(super) async fn try_writing(path: &Path) -> Result<Readiness, StoreError> {
+    let file = StoreFile::new(path)?;
+    if !file.path.exists() {
+        let directory = file.path.parent().unwrap_or(&file.path);
+        tempfile::tempfile_in(directory).map_err(|error| file.cannot_create(error))?;
+        return Ok(Readiness::WillBeCreated);
+    }
+    let found = file.inspect_read_only().await?;
+    let mut connection = file.connect(&file.options()).await?;
+    let tried = file.write_and_roll_back(&mut connection).await;
+    connection.close().await.map_err(|error| file.cannot_open(error))?;
+    tried?;
+    Ok(match found {
+        Found::Nothing => Readiness::WillBeCreated,
+        Found::Store { version } if version < newest_version() => Readiness::WillBeMigrated,
+        Found::Store { .. } => Readiness::Ready,
+    })
+}
+
 /// What a usable file contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -175,19 +196,7 @@ impl StoreFile {
         match options.open(&self.path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => {
-                let directory = self.path.parent().unwrap_or(&self.path).display();
-                let hint = match error.kind() {
-                    ErrorKind::NotFound => {
-                        format!("the directory {directory} does not exist; create it")
-                    }
-                    ErrorKind::PermissionDenied => {
-                        format!("this user has no write access to {directory}; check its owner")
-                    }
-                    _ => format!("cannot create a file in {directory}"),
-                };
-                Err(self.open_error(hint, Some(sqlx::Error::Io(error))))
-            }
+            Err(error) => Err(self.cannot_create(error)),
         }
     }
 
@@ -204,6 +213,20 @@ impl StoreFile {
             }
         }
         found.map_or(Ok(()), |hint| Err(self.unusable(hint)))
+    }
+
+    /// A transaction that writes and is rolled back.
+    async fn write_and_roll_back(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let failed = |error| self.cannot_open(error);
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        sqlx::query("CREATE TABLE can_be_written (it)")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.rollback().await.map_err(failed)
     }
 
     /// Inspects the file without write access.
@@ -372,6 +395,18 @@ impl StoreFile {
 
     fn nothing_yet(&self) -> StoreError {
         self.open_error("there is no store yet; the daemon creates it when it first runs", None)
+    }
+
+    fn cannot_create(&self, error: std::io::Error) -> StoreError {
+        let directory = self.path.parent().unwrap_or(&self.path).display();
+        let hint = match error.kind() {
+            ErrorKind::NotFound => format!("the directory {directory} does not exist; create it"),
+            ErrorKind::PermissionDenied => {
+                format!("this user has no write access to {directory}; check its owner")
+            }
+            _ => format!("cannot create a file in {directory}"),
+        };
+        self.open_error(hint, Some(sqlx::Error::Io(error)))
     }
 
     fn cannot_open(&self, error: sqlx::Error) -> StoreError {

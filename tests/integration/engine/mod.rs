@@ -25,6 +25,7 @@ mod operator;
 mod pages;
 mod plan;
 mod policies;
+mod probe;
 mod quirks;
 mod restart;
 mod rules;
