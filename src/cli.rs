@@ -21,9 +21,24 @@ flowmend plan --config my.toml     what flowmend would do now, and why\n  \
 flowmend run --config my.toml      run the daemon"
 )]
 pub struct Cli {
+    /// Color texts for people: auto is only on a terminal, without NO_COLOR and TERM=dumb
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When texts for people have colors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The commands.
@@ -53,10 +68,11 @@ Nothing outside this machine is contacted; the store is temporary.")]
 flowmend simulate --scenario outage --seed 7\n\n\
 It prints the settings that connect flowmend to it.")]
     Simulate(SimulateArgs),
-    /// Show the recoveries in the store.
+    /// Show whether all is well, what needs you, and what is being retried.
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
-flowmend status --state given_up --json\n\n\
-It only reads the store, and can run beside the daemon.")]
+flowmend status --watch --flow 'crm-*'\n  \
+flowmend status --state held --state given_up --json\n\n\
+It only reads the store, needs no credentials, and can run beside the daemon.")]
     Status(StatusArgs),
     /// Show the history of one failed run, and what comes next.
     #[command(after_help = "Examples:\n  flowmend explain 65b7cfcc-6b2e-47c8-8194-13005b792752 \
@@ -162,16 +178,22 @@ pub struct StatusArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Only recoveries in this state
+    /// Only recoveries in this state; repeat it for several
     #[arg(long)]
-    pub state: Option<StateName>,
+    pub state: Vec<StateName>,
     /// Only this sandbox
     #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
     pub sandbox: Option<SandboxName>,
-    /// Only this dataflow, by id or name
-    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
-    pub flow: Option<FlowId>,
-    /// One JSON document instead of tables
+    /// Only dataflows whose id or name matches
+    #[arg(long, value_name = "GLOB")]
+    pub flow: Option<String>,
+    /// Show finished recoveries too
+    #[arg(long)]
+    pub all: bool,
+    /// Show it again every 2 seconds, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
 }

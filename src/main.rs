@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    match runtime.block_on(commands::dispatch(cli.command, environment)) {
+    match runtime.block_on(commands::dispatch(cli.command, cli.color, environment)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             telemetry::print_error(&telemetry::chain(error.as_ref()));

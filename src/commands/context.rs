@@ -42,6 +42,18 @@ pub type Environment = HashMap<String, String>;
 /// Reads the configuration that `args` names, otherwise the environment, otherwise the default
 /// file.
 pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, Faults> {
+    Settings::load(&sources(args, environment)).map(Arc::new)
+}
+
+/// As [`load`], for a command that does not call Adobe and needs no credentials.
+pub(super) fn load_offline(
+    args: &ConfigArgs,
+    environment: &Environment,
+) -> Result<Arc<Settings>, Faults> {
+    Settings::load_offline(&sources(args, environment)).map(Arc::new)
+}
+
+fn sources(args: &ConfigArgs, environment: &Environment) -> Sources {
     let named = environment.get("FLOWMEND_CONFIG").map(String::as_str).unwrap_or_default();
     let default = PathBuf::from(DEFAULT_CONFIG);
     let files = match (args.files.is_empty(), named.is_empty()) {
@@ -50,7 +62,7 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
         (true, true) if default.exists() => vec![default],
         (true, true) => Vec::new(),
     };
-    Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
+    Sources { files, environment: environment.clone() }
 }
 
 /// Opens the store to change it. It is first opened for reading, so that no store is created if
@@ -66,7 +78,7 @@ pub(super) async fn newest_of(
     store: &SqliteStore,
     flow: &FlowId,
 ) -> anyhow::Result<Option<Recovery>> {
-    let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
+    let filter = Filter { flows: vec![flow.clone()], limit: Some(1), ..Filter::default() };
     Ok(store.recoveries(&filter).await?.pop())
 }
 

@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod explain;
 mod format;
+mod layout;
 mod once;
 mod operator_actions;
 mod pause;
@@ -14,12 +15,13 @@ mod plan;
 mod run;
 mod simulate;
 mod status;
+mod status_text;
 mod watchdog;
 mod wiring;
 
 pub use context::{Environment, Exit};
 
-use crate::cli::{Command, ConfigArgs};
+use crate::cli::{ColorChoice, Command, ConfigArgs};
 use crate::settings::Faults;
 use crate::telemetry;
 
@@ -27,8 +29,12 @@ use crate::telemetry;
 ///
 /// # Errors
 /// What stopped the command, to be printed with its causes; the process then exits with 1.
-pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Result<Exit> {
-    match run_command(command, &environment).await {
+pub async fn dispatch(
+    command: Command,
+    color: ColorChoice,
+    environment: Environment,
+) -> anyhow::Result<Exit> {
+    match run_command(command, color, &environment).await {
         Err(error) if error.is::<Faults>() => {
             telemetry::print_error(&format!("invalid configuration\n{error}"));
             Ok(Exit::BadConfig)
@@ -37,22 +43,28 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
     }
 }
 
-async fn run_command(command: Command, environment: &Environment) -> anyhow::Result<Exit> {
+async fn run_command(
+    command: Command,
+    color: ColorChoice,
+    environment: &Environment,
+) -> anyhow::Result<Exit> {
+    let screen = layout::Screen::of(color, environment);
     let load = |args: &ConfigArgs| context::load(args, environment);
+    let offline = |args: &ConfigArgs| context::load_offline(args, environment);
     match command {
         Command::Run(args) => run::run(load(&args.config)?, args, environment).await,
         Command::Once(args) => once::once(load(&args.config)?, args.dry_run).await,
         Command::Check(args) => check::check(&*load(&args)?).await,
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
-        Command::Status(args) => status::status(&*load(&args.config)?, args).await,
-        Command::Explain(args) => explain::explain(&*load(&args.config)?, args).await,
-        Command::Plan(args) => plan::plan(load(&args.config)?, args.json).await,
-        Command::Backtest(args) => backtest::backtest(&*load(&args.config)?, args).await,
-        Command::Retry(args) => operator_actions::retry(&*load(&args.config)?, args).await,
-        Command::Dismiss(args) => operator_actions::dismiss(&*load(&args.config)?, args).await,
-        Command::Pause(args) => pause::pause(&*load(&args.config)?, args, true).await,
-        Command::Resume(args) => pause::pause(&*load(&args.config)?, args, false).await,
-        Command::Config(command) => config::config(command, load),
+        Command::Status(args) => status::status(&*offline(&args.config)?, args, &screen).await,
+        Command::Explain(args) => explain::explain(&*offline(&args.config)?, args).await,
+        Command::Plan(args) => plan::plan(load(&args.config)?, args.json, &screen).await,
+        Command::Backtest(args) => backtest::backtest(&*offline(&args.config)?, args, &screen).await,
+        Command::Retry(args) => operator_actions::retry(&*offline(&args.config)?, args).await,
+        Command::Dismiss(args) => operator_actions::dismiss(&*offline(&args.config)?, args).await,
+        Command::Pause(args) => pause::pause(&*offline(&args.config)?, args, true).await,
+        Command::Resume(args) => pause::pause(&*offline(&args.config)?, args, false).await,
+        Command::Config(command) => config::config(command, offline),
     }
 }

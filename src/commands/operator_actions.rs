@@ -20,7 +20,7 @@ pub(super) async fn retry(settings: &Settings, args: RetryArgs) -> anyhow::Resul
     let whole_flow = args.runs.is_empty() && !args.all_held && !args.all_given_up;
     for (wanted, state) in [(args.all_held, "held"), (args.all_given_up, "given_up")] {
         if wanted || whole_flow {
-            let filter = Filter { state: Some(state.to_owned()), ..Filter::default() };
+            let filter = Filter { states: vec![state.to_owned()], ..Filter::default() };
             recoveries.extend(session.store.recoveries(&filter).await?);
         }
     }

@@ -28,10 +28,11 @@ mod supervisor;
 mod vitals;
 mod worker;
 
+pub use crate::domain::model::trouble::{Cause, Trouble};
 pub use catalog::Catalog;
 pub use error::PassError;
 pub use parts::{Mode, Parts};
 pub use preview::{Action, Line, Preview};
 pub use report::{Report, Round};
 pub use supervisor::{Daemon, OnceError};
-pub use vitals::{Cause, SandboxSigns, Signs, Standing, Trouble, Vitals};
+pub use vitals::{SandboxSigns, Signs, Standing, Vitals};

@@ -61,7 +61,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 5)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 6)").await;
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_store_is_read_beside_a_running_daemon_and_not_written() {
     assert_eq!(granted, Lease::Granted);
     assert_eq!(reading.recoveries(&Filter::default()).await.unwrap(), []);
 
-    let error = reading.release(&daemon).await.unwrap_err();
+    let error = reading.release(&daemon, at(1)).await.unwrap_err();
     assert!(error.to_string().contains("it is read-only"), "{error}");
     let error = reading.lease(&daemon, now, Duration::from_secs(60)).await.unwrap_err();
     assert!(error.to_string().contains("it is read-only"), "{error}");
