@@ -27,17 +27,17 @@ pub(super) async fn runs_like(
     Ok(ids.into_iter().map(RunId::new).collect())
 }
 
+pub(super) const NEIGHBORS: &str = "SELECT (SELECT max(run_id) FROM runs WHERE run_id < asked.value),
+                (SELECT min(run_id) FROM runs WHERE run_id > asked.value)
+         FROM json_each(?1) AS asked ORDER BY asked.key";
+
 /// The shortest prefix of each of `runs` that no other known run has.
 pub(super) async fn short_ids(
     readers: &SqlitePool,
     runs: &[RunId],
 ) -> Result<Vec<String>, StoreError> {
     // In the order of ids, the run that shares the longest prefix is a neighbor.
-    let neighbors: Vec<(Option<String>, Option<String>)> = sqlx::query_as(
-        "SELECT (SELECT max(run_id) FROM runs WHERE run_id < asked.value),
-                (SELECT min(run_id) FROM runs WHERE run_id > asked.value)
-         FROM json_each(?1) AS asked ORDER BY asked.key",
-    )
+    let neighbors: Vec<(Option<String>, Option<String>)> = sqlx::query_as(NEIGHBORS)
     .bind(json_array(runs.iter().map(RunId::as_str)))
     .fetch_all(readers)
     .await

@@ -102,20 +102,20 @@ impl GroupRow {
     }
 }
 
-/// The dataflows with recoveries that a pause holds back.
-pub(super) async fn paused(
-    readers: &SqlitePool,
-    filter: &Filter,
-) -> Result<Vec<PausedFlow>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT sandbox, flow_id, max(flow_name), count(*) FROM recoveries
+pub(super) const PAUSED: &str = "SELECT sandbox, flow_id, max(flow_name), count(*) FROM recoveries
          WHERE root IN (SELECT root FROM recovery WHERE state = 'held' AND why = 'paused')
            AND (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
            AND (?2 IS NULL OR sandbox = ?2)
            AND (?3 = '[]' OR flow_id IN (SELECT value FROM json_each(?3))
                           OR flow_name IN (SELECT value FROM json_each(?3)))
-         GROUP BY sandbox, flow_id ORDER BY sandbox, flow_id",
-    );
+         GROUP BY sandbox, flow_id ORDER BY sandbox, flow_id";
+
+/// The dataflows with recoveries that a pause holds back.
+pub(super) async fn paused(
+    readers: &SqlitePool,
+    filter: &Filter,
+) -> Result<Vec<PausedFlow>, StoreError> {
+    let query = sqlx::query_as(PAUSED);
     let query: Query<'_, (String, String, String, i64)> = bind_filter(query, filter);
     let rows = query.fetch_all(readers).await.map_err(cannot("read what is paused"))?;
     let flow = |(sandbox, flow_id, flow_name, count): (String, String, String, i64)| PausedFlow {
@@ -127,13 +127,7 @@ pub(super) async fn paused(
     Ok(rows.into_iter().map(flow).collect())
 }
 
-/// The recoveries with a call or a new run, then those that wait, soonest first.
-pub(super) async fn healing(
-    readers: &SqlitePool,
-    filter: &Filter,
-) -> Result<Vec<Recovery>, StoreError> {
-    let query = sqlx::query_as(
-        "SELECT * FROM recoveries WHERE root IN (
+pub(super) const HEALING: &str = "SELECT * FROM recoveries WHERE root IN (
              SELECT root FROM recovery JOIN flows ON flows.id = flow
              WHERE state NOT IN ('recovered', 'given_up', 'dismissed') AND state <> 'held'
                AND (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
@@ -142,8 +136,14 @@ pub(super) async fn healing(
                               OR flow_name IN (SELECT value FROM json_each(?3)))
              ORDER BY due, failed_at, root LIMIT ?4
          )
-         ORDER BY due, failed_at, root_run_id",
-    );
+         ORDER BY due, failed_at, root_run_id";
+
+/// The recoveries with a call or a new run, then those that wait, soonest first.
+pub(super) async fn healing(
+    readers: &SqlitePool,
+    filter: &Filter,
+) -> Result<Vec<Recovery>, StoreError> {
+    let query = sqlx::query_as(HEALING);
     load(readers, bind_filter(query, filter).bind(limit_of(filter))).await
 }
 

@@ -224,6 +224,29 @@ async fn a_read_only_file_is_an_error_that_says_so() {
     }
 }
 
+/// Root may write despite the permissions, so another user tries in
+/// `tests/process/read_only.rs`.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_in_a_read_only_directory_is_read_and_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, path) = nowhere();
+    make(&path).await;
+    let files = || fs::read_dir(directory.path()).unwrap().count();
+    let before = files();
+    let permit = |mode| {
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    permit(0o500);
+    let store = SqliteStore::open_existing(&path).await.unwrap();
+    assert_eq!(store.recoveries(&Filter::default()).await.unwrap(), []);
+    store.close().await;
+    permit(0o700);
+    if !is_root() {
+        assert_eq!(files(), before);
+    }
+}
+
 #[tokio::test]
 async fn two_daemons_may_create_the_same_file() {
     for _ in 0..10 {
@@ -411,6 +434,19 @@ async fn the_lease_of_a_handle_that_is_gone_is_free_at_once_and_that_of_a_living
     assert!(is_held_by(ask(&first, "b", 1).await, "a"));
     drop(first);
     assert_eq!(ask(&second, "b", 2).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_reader_sees_whether_the_holder_is_gone() {
+    let (_directory, path) = nowhere();
+    let daemon = SqliteStore::open(&path).await.unwrap();
+    let reader = SqliteStore::open_existing(&path).await.unwrap();
+    assert_eq!(reader.holder().await.unwrap(), None);
+    ask(&daemon, "a", 0).await;
+    let is_gone = async || reader.holder().await.unwrap().unwrap().is_gone;
+    assert!(!is_gone().await);
+    drop(daemon);
+    assert!(is_gone().await);
 }
 
 #[tokio::test]
