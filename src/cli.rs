@@ -204,7 +204,7 @@ pub struct ExplainArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// A run that failed, that a re-trigger created, or that was skipped
+    /// A run that failed, that a re-trigger created, or that was skipped; the start of its id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)))]
     pub run: RunId,
     /// One JSON document instead of text
@@ -243,7 +243,7 @@ pub struct RetryArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Failed runs, or new runs that re-triggers created
+    /// Failed runs, or new runs that re-triggers created; the start of an id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)),
           required_unless_present_any = ["all_held", "all_given_up", "flow"])]
     pub runs: Vec<RunId>,
@@ -267,7 +267,7 @@ pub struct DismissArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Failed runs, or new runs that re-triggers created
+    /// Failed runs, or new runs that re-triggers created; the start of an id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)), required = true)]
     pub runs: Vec<RunId>,
     /// The reason, for the journal

@@ -1,7 +1,7 @@
 //! What every command uses: exit codes, settings, the store, standard output, signals.
 
 use crate::cli::ConfigArgs;
-use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
@@ -14,6 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 /// The configuration file that is read if none is named.
 const DEFAULT_CONFIG: &str = "/etc/flowmend/flowmend.toml";
+
+/// The most ids that are listed when a prefix is ambiguous.
+const CANDIDATES: u32 = 5;
+/// A shorter prefix of a run id is probably a mistake.
+const SHORTEST_PREFIX: usize = 4;
 
 /// How the process ends. The numbers are part of the contract with service managers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,28 @@ pub(super) async fn newest_of(
 ) -> anyhow::Result<Option<Recovery>> {
     let filter = Filter { flows: vec![flow.clone()], limit: Some(1), ..Filter::default() };
     Ok(store.recoveries(&filter).await?.pop())
+}
+
+/// The known run whose id is or starts with `given`; `given` itself if there is none.
+///
+/// # Errors
+/// If several ids start with it, or it is too short.
+pub(super) async fn run_named(store: &SqliteStore, given: &RunId) -> anyhow::Result<RunId> {
+    let found = store.runs_like(given.as_str(), CANDIDATES + 1).await?;
+    match found.as_slice() {
+        [] => Ok(given.clone()),
+        [run, ..] if run == given => Ok(run.clone()),
+        [run] if given.as_str().chars().count() >= SHORTEST_PREFIX => Ok(run.clone()),
+        [_] => anyhow::bail!(
+            "run id {given} is too short; write at least {SHORTEST_PREFIX} characters"
+        ),
+        several => {
+            let shown = several.iter().take(CANDIDATES as usize).map(RunId::as_str);
+            let shown = shown.collect::<Vec<_>>().join("\n  ");
+            let more = if several.len() > CANDIDATES as usize { "\n  …" } else { "" };
+            anyhow::bail!("several run ids start with {given}; write more of it:\n  {shown}{more}")
+        }
+    }
 }
 
 /// Whether the configuration selects this dataflow.

@@ -40,7 +40,7 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
         "reason": why(recovery),
         "failed_at": recovery.failed_at.to_string(),
         "codes": recovery.failure.errors.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(),
-        "message": recovery.failure.errors.first().map(|it| it.message.as_str()),
+        "message": recovery.failure.main_error().map(|it| it.message.as_str()),
         "due": recovery.due().map(|due| due.to_string()),
         "begun_at": begun_at,
         "updated_at": recovery.updated_at.to_string(),

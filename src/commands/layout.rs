@@ -6,6 +6,8 @@ use std::io::IsTerminal;
 
 /// The width of text that does not go to a terminal.
 const WIDTH: usize = 120;
+/// Longer lines of prose are hard to read.
+const PROSE: usize = 100;
 /// The narrowest that a name is cut to, or a text is wrapped to.
 const NARROW: usize = 12;
 /// A column of sentences that cannot have this width is dropped, if it may be.
@@ -55,7 +57,7 @@ impl Screen {
     /// `text` in lines of whole words, the first after `first` and the others below it.
     pub(super) fn wrap(&self, first: &str, text: &str) -> String {
         let indent = first.chars().count();
-        let lines = wrapped(text, self.width.saturating_sub(indent).max(NARROW));
+        let lines = wrapped(text, self.width.min(PROSE).saturating_sub(indent).max(NARROW));
         let below = format!("\n{}", " ".repeat(indent));
         format!("{first}{}\n", lines.join(&below))
     }
@@ -144,22 +146,21 @@ impl Grid {
         let is_used = |at: usize| self.rows.iter().any(|row| !row[at].1.is_empty());
         let mut shown: Vec<usize> = (0..self.columns.len()).filter(|at| is_used(*at)).collect();
         let widths = loop {
-            let widths = self.widths(&shown, screen.width);
+            let next = shown.iter().copied().max_by_key(|at| self.columns[*at].drops);
+            let next = next.filter(|at| self.columns[*at].drops > 0);
+            // Names are cut only when no column can be dropped any more.
+            let widths = self.widths(&shown, screen.width, next.is_none());
             let used = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-            let is_unreadable = shown.iter().zip(&widths).any(|(&at, &width)| {
-                self.columns[at].fit == Fit::Wrap && width < READABLE.min(self.natural(at))
+            let is_readable = shown.iter().zip(&widths).all(|(&at, &width)| {
+                self.columns[at].fit != Fit::Wrap || width >= READABLE.min(self.natural(at))
             });
-            let droppable = shown.iter().filter(|at| self.columns[**at].drops > 0);
-            let Some(&next) = droppable.max_by_key(|at| self.columns[**at].drops) else {
-                break widths;
-            };
-            if used <= screen.width && !is_unreadable {
-                break widths;
+            match next {
+                Some(next) if used > screen.width || !is_readable => shown.retain(|at| *at != next),
+                _ => break widths,
             }
-            shown.retain(|at| *at != next);
         };
         let header = |at: usize| (Tone::Faint, self.columns[at].title.to_owned());
-        let mut text = self.lines(&shown, &widths, screen, |at| header(at));
+        let mut text = self.lines(&shown, &widths, screen, header);
         for row in &self.rows {
             text += &self.lines(&shown, &widths, screen, |at| row[at].clone());
         }
@@ -173,12 +174,12 @@ impl Grid {
     }
 
     /// The widths of these columns. What is missing is taken from texts first, then from names.
-    fn widths(&self, shown: &[usize], width: usize) -> Vec<usize> {
+    fn widths(&self, shown: &[usize], width: usize, cuts_names: bool) -> Vec<usize> {
         let mut widths: Vec<usize> = shown.iter().map(|at| self.natural(*at)).collect();
         let gaps = GAP * shown.len().saturating_sub(1);
-        for fit in [Fit::Wrap, Fit::Cut] {
+        for fit in if cuts_names { &[Fit::Wrap, Fit::Cut][..] } else { &[Fit::Wrap] } {
             let columns: Vec<usize> =
-                (0..shown.len()).filter(|it| self.columns[shown[*it]].fit == fit).collect();
+                (0..shown.len()).filter(|it| self.columns[shown[*it]].fit == *fit).collect();
             loop {
                 let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
                 let least = |it: usize| match fit {
@@ -324,7 +325,10 @@ mod tests {
 
     #[test]
     fn lines_are_wrapped_between_words() {
-        assert_eq!(screen(20).wrap("- ", "one two three four five"), "- one two three four\n  five\n");
+        assert_eq!(
+            screen(20).wrap("- ", "one two three four five"),
+            "- one two three four\n  five\n"
+        );
         assert_eq!(wrapped("averyveryverylongword x", 8), ["averyveryverylongword", "x"]);
         assert_eq!(wrapped("", 8), [""]);
         assert_eq!(cut("crm-accounts", 8), "crm-acc…");

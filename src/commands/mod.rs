@@ -60,7 +60,9 @@ async fn run_command(
         Command::Status(args) => status::status(&*offline(&args.config)?, args, &screen).await,
         Command::Explain(args) => explain::explain(&*offline(&args.config)?, args).await,
         Command::Plan(args) => plan::plan(load(&args.config)?, args.json, &screen).await,
-        Command::Backtest(args) => backtest::backtest(&*offline(&args.config)?, args, &screen).await,
+        Command::Backtest(args) => {
+            backtest::backtest(&*offline(&args.config)?, args, &screen).await
+        }
         Command::Retry(args) => operator_actions::retry(&*offline(&args.config)?, args).await,
         Command::Dismiss(args) => operator_actions::dismiss(&*offline(&args.config)?, args).await,
         Command::Pause(args) => pause::pause(&*offline(&args.config)?, args, true).await,

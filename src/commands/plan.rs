@@ -91,11 +91,7 @@ fn as_json(line: &Line) -> Value {
     })
 }
 
-fn table_report(
-    previews: &Previews,
-    short: &ShortIds,
-    screen: &Screen,
-) -> anyhow::Result<String> {
+fn table_report(previews: &Previews, short: &ShortIds, screen: &Screen) -> anyhow::Result<String> {
     let mut report = String::new();
     let mut reasons = BTreeSet::new();
     for (sandbox, preview) in previews {

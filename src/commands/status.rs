@@ -64,8 +64,7 @@ async fn text(settings: &Settings, args: &StatusArgs, screen: &Screen) -> anyhow
     let runs: Vec<_> =
         overview.healing.recoveries.iter().map(|it| it.root_run_id.clone()).collect();
     let runs = runs.iter().cloned().zip(store.short_ids(&runs).await?).collect();
-    let mut text =
-        StatusText { overview: &overview, runs, screen: *screen, now, zone }.to_string();
+    let mut text = StatusText { overview: &overview, runs, screen: *screen, now, zone }.to_string();
     if args.all {
         text += &finished(&store, filter, screen, now).await?;
     }

@@ -2,6 +2,7 @@
 
 use super::layout::{Column, Fit, Grid, Screen, Tone, cut};
 use crate::domain::model::ids::RunId;
+use crate::domain::model::reason::Reason;
 use crate::overview::{
     HealingLine, Level, Need, Overview, Pause, Sandbox, clock_time, counted, distance,
     waiting_words,
@@ -118,15 +119,15 @@ impl StatusText<'_> {
         };
         let state = if need.state == "held" { "on hold" } else { "gave up" };
         let runs = counted(need.recoveries, "failed run");
-        let head = format!(
-            "{place}: {runs} {state} ({}), first {}",
-            need.reason,
-            self.time(need.since)
-        );
+        let why = match &need.rule {
+            Some(rule) if need.reason == Reason::HeldByRule => format!("rule \"{rule}\""),
+            _ => need.reason.to_string(),
+        };
+        let head = format!("{place}: {runs} {state} ({why}), first {}", self.time(need.since));
         let name = self.screen.paint(Tone::Strong, &need.flow_name);
         let text = self.screen.wrap("", &format!("{}{head}", need.flow_name));
         f.write_str(&text.replacen(&need.flow_name, &name, 1))?;
-        let code = need.codes.first().map_or("", String::as_str);
+        let code = need.code.as_deref().unwrap_or_default();
         let message = match (&need.message, code) {
             (Some(message), "") => message.clone(),
             (Some(message), code) => format!("{code}: {message}"),
@@ -134,9 +135,14 @@ impl StatusText<'_> {
             (None, code) => format!("{code}: {}", need.explanation),
         };
         f.write_str(&self.screen.wrap("  ", &cut(&message, MESSAGE)))?;
-        let command = need.command.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        let remedy = self.screen.wrap("  -> ", &format!("{}{command}", need.remedy));
-        f.write_str(&remedy)
+        let end = if need.command.is_some() { ":" } else { "." };
+        let remedy = format!("{}{end}", need.remedy.trim_end_matches('.'));
+        f.write_str(&self.screen.wrap("  -> ", &remedy))?;
+        // Never wrapped, because it is copied.
+        match &need.command {
+            Some(command) => writeln!(f, "     {}", self.screen.paint(Tone::Strong, command)),
+            None => Ok(()),
+        }
     }
 
     fn write_healing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,7 +171,7 @@ impl StatusText<'_> {
                 (Tone::of_state(line.state), line.state.to_owned()),
                 (Tone::Plain, format!("{}/{}", line.attempt, line.max_attempts)),
                 (Tone::Plain, self.next_words(line)),
-                (Tone::Faint, line.codes.first().cloned().unwrap_or_default()),
+                (Tone::Faint, line.code.clone().unwrap_or_default()),
             ]);
         }
         f.write_str(&grid.show(&self.screen))?;

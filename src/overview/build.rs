@@ -165,6 +165,7 @@ fn needs_you(needs: &Needs, settings: &Settings) -> NeedsYou {
             since: group.since,
             root_run_id: group.newest.clone(),
             updated_at: group.updated_at,
+            code: failure.main_error().map(|error| error.code.clone()),
             codes: codes(failure),
             message: message(failure),
             remedy: remedy.text,
@@ -219,6 +220,7 @@ fn healing(facts: &StoreFacts, settings: &Settings, now: Timestamp) -> Vec<Heali
             begun_at,
             new_run_id,
             rule: in_force.rule.map(|rule| rule.name.clone()),
+            code: failure.main_error().map(|error| error.code.clone()),
             codes: codes(failure),
             message: message(failure),
             waits_for: waits.remove(&recovery.root_run_id).flatten(),
@@ -238,11 +240,11 @@ fn codes(failure: &Failure) -> Vec<String> {
     codes
 }
 
-/// The first message in one line.
+/// The message of the main error in one line.
 fn message(failure: &Failure) -> Option<String> {
-    let messages = failure.errors.iter().map(|error| error.message.trim());
-    let first = messages.into_iter().find(|message| !message.is_empty())?;
-    Some(first.split_whitespace().collect::<Vec<_>>().join(" "))
+    let message = &failure.main_error()?.message;
+    let words: Vec<&str> = message.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// A name as one argument of a shell command.

@@ -42,19 +42,21 @@ pub fn remedy(reason: Reason) -> Remedy {
         Reason::VersionMismatch | Reason::CreateFailed | Reason::StateConflict => {
             retry("Look at the run in Adobe; retry when it may run again.")
         }
-        Reason::NotRetriggerable => {
-            by_itself("Start the dataflow in Adobe, because its run cannot be repeated; then dismiss.")
-        }
-        Reason::HeldInDoubt | Reason::UnclearRun | Reason::StillInDoubt => retry(
-            "Check in Adobe whether a new run exists: if so, dismiss; if not, retry.",
+        Reason::NotRetriggerable => by_itself(
+            "Start the dataflow in Adobe, because its run cannot be repeated; then dismiss.",
         ),
+        Reason::HeldInDoubt | Reason::UnclearRun | Reason::StillInDoubt => {
+            retry("Check in Adobe whether a new run exists: if so, dismiss; if not, retry.")
+        }
         Reason::WatchTimeout => {
             retry("Check the new run in Adobe: it did not finish in time; then retry or dismiss.")
         }
         Reason::AttemptsSpent | Reason::TimeSpent => {
             retry("Fix the cause of the error, then retry.")
         }
-        Reason::IgnoredByRule => by_itself("A rule ignores this failure; change the rule to retry."),
+        Reason::IgnoredByRule => {
+            by_itself("A rule ignores this failure; change the rule to retry.")
+        }
         // These do not hold or end a recovery, or only if a newer version stored them.
         Reason::RunFailed
         | Reason::IssuedRunFailed

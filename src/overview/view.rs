@@ -123,9 +123,11 @@ pub struct Need {
     pub root_run_id: RunId,
     /// When that one changed.
     pub updated_at: Timestamp,
+    /// The code of the main error of its failure.
+    pub code: Option<String>,
     /// The error codes of its failure.
     pub codes: Vec<String>,
-    /// The first message of its failure.
+    /// The message of the main error.
     pub message: Option<String>,
     /// What to do.
     pub remedy: &'static str,
@@ -169,9 +171,11 @@ pub struct HealingLine {
     pub new_run_id: Option<RunId>,
     /// The rule that matches the failure.
     pub rule: Option<String>,
+    /// The code of the main error of the failure.
+    pub code: Option<String>,
     /// The error codes of the failure.
     pub codes: Vec<String>,
-    /// The first message of the failure.
+    /// The message of the main error.
     pub message: Option<String>,
     /// What it waits for, besides the retry delay.
     pub waits_for: Option<WaitsFor>,

@@ -62,10 +62,7 @@ impl Rules<'_> {
         let room = self.policies.default.per_dataflow;
         let under_way = facts.under_way.iter();
         let admission = Admission::new(&admission_facts, &flows, room, self.now, under_way, &[]);
-        waiting
-            .iter()
-            .map(|it| self.of_one(it, &admission, facts, &noted))
-            .collect()
+        waiting.iter().map(|it| self.of_one(it, &admission, facts, &noted)).collect()
     }
 
     fn of_one(

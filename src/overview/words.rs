@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_count_has_the_right_number() {
-        let words = [(1, "run"), (2, "run"), (0, "run"), (1, "recovery"), (3, "recovery"), (2, "pass")];
+        let words =
+            [(1, "run"), (2, "run"), (0, "run"), (1, "recovery"), (3, "recovery"), (2, "pass")];
         let counts = words.map(|(count, noun)| counted(count, noun));
         assert_eq!(counts, ["1 run", "2 runs", "0 runs", "1 recovery", "3 recoveries", "2 passes"]);
     }

@@ -108,10 +108,7 @@ impl Settings {
         Self::load_into(Report::default(), sources)
     }
 
-    fn load_into(
-        mut owned_report: Report,
-        sources: &Sources,
-    ) -> Result<(Self, Shapes), Faults> {
+    fn load_into(mut owned_report: Report, sources: &Sources) -> Result<(Self, Shapes), Faults> {
         let report = &mut owned_report;
         let tables = &mut layers::merge(sources, report);
         let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);

@@ -78,7 +78,7 @@ pub struct NeedGroup {
     pub newest: RunId,
     /// When that one changed.
     pub updated_at: Timestamp,
-    /// Its failure. All of them have the same first error code.
+    /// Its failure. The main errors of all of them have the same code.
     pub failure: Failure,
 }
 

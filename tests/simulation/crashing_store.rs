@@ -10,7 +10,10 @@ use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::store::{Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow, Progress, ReportedSigns, SqliteStore, Store, StoreError};
+use flowmend::store::{
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, ReportedSigns, SqliteStore, Store, StoreError,
+};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::fmt;

@@ -67,7 +67,9 @@ impl Credentials {
         Some(Self {
             org_id: org_id.or_else(absent)?,
             client_id: client_id.or_else(absent)?,
-            client_secret: secret.map(|it| it.value).or_else(|| absent().map(SecretString::from))?,
+            client_secret: secret
+                .map(|it| it.value)
+                .or_else(|| absent().map(SecretString::from))?,
             scopes: scopes?,
         })
     }

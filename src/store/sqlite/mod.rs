@@ -24,8 +24,8 @@ mod tables;
 mod tests;
 
 use super::{
-    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow, Progress,
-    ReportedSigns, Store, StoreError,
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, ReportedSigns, Store, StoreError,
 };
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};

@@ -27,7 +27,8 @@ pub(super) async fn runs_like(
     Ok(ids.into_iter().map(RunId::new).collect())
 }
 
-pub(super) const NEIGHBORS: &str = "SELECT (SELECT max(run_id) FROM runs WHERE run_id < asked.value),
+pub(super) const NEIGHBORS: &str =
+    "SELECT (SELECT max(run_id) FROM runs WHERE run_id < asked.value),
                 (SELECT min(run_id) FROM runs WHERE run_id > asked.value)
          FROM json_each(?1) AS asked ORDER BY asked.key";
 
@@ -38,10 +39,10 @@ pub(super) async fn short_ids(
 ) -> Result<Vec<String>, StoreError> {
     // In the order of ids, the run that shares the longest prefix is a neighbor.
     let neighbors: Vec<(Option<String>, Option<String>)> = sqlx::query_as(NEIGHBORS)
-    .bind(json_array(runs.iter().map(RunId::as_str)))
-    .fetch_all(readers)
-    .await
-    .map_err(cannot("look up runs"))?;
+        .bind(json_array(runs.iter().map(RunId::as_str)))
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("look up runs"))?;
     let mut sorted: Vec<&str> = runs.iter().map(RunId::as_str).collect();
     sorted.sort_unstable();
     sorted.dedup();

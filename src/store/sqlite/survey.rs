@@ -1,8 +1,9 @@
 //! Queries for an overview. Each returns counts and a bounded number of rows, however much is stored.
 
 use super::fault::cannot;
-use super::read::{Query, bind_filter, load};
+use super::read::{Query, bind_filter, json_array, load};
 use super::rows::RowRef;
+use crate::domain::model::failure::UMBRELLAS;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::store::{Filter, KnownFlow, NeedGroup, Needs, PausedFlow, StoreError};
@@ -28,7 +29,7 @@ struct GroupRow {
 }
 
 // `unsuccessful` has the recoveries that were given up after an attempt, until their dataflow succeeds.
-pub(super) const NEEDS: &str = "WITH kept AS (
+const NEEDS: &str = "WITH kept AS (
          SELECT root FROM recovery WHERE state = 'held' AND why <> 'paused'
          UNION ALL
          SELECT root FROM recovery AS ended
@@ -43,7 +44,12 @@ pub(super) const NEEDS: &str = "WITH kept AS (
                      AND later.state = 'recovered' AND later.updated_at > ended.updated_at
                ) END
      ), stuck AS (
-         SELECT *, failure ->> '$.errors[0].code' AS code FROM recoveries
+         SELECT *, coalesce(
+                    (SELECT value ->> '$.code' FROM json_each(failure, '$.errors')
+                     WHERE value ->> '$.code' NOT IN (SELECT value FROM json_each(?6)) LIMIT 1),
+                    failure ->> '$.errors[0].code'
+                ) AS code
+         FROM recoveries
          WHERE root IN (SELECT root FROM kept)
            AND (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
            AND (?2 IS NULL OR sandbox = ?2)
@@ -74,6 +80,7 @@ pub(super) async fn needs(
     let rows: Vec<GroupRow> = bind_filter(sqlx::query_as(NEEDS), filter)
         .bind(since.as_millisecond())
         .bind(limit_of(filter))
+        .bind(json_array(UMBRELLAS.into_iter()))
         .fetch_all(readers)
         .await
         .map_err(cannot("read what needs a person"))?;
@@ -102,7 +109,7 @@ impl GroupRow {
     }
 }
 
-pub(super) const PAUSED: &str = "SELECT sandbox, flow_id, max(flow_name), count(*) FROM recoveries
+const PAUSED: &str = "SELECT sandbox, flow_id, max(flow_name), count(*) FROM recoveries
          WHERE root IN (SELECT root FROM recovery WHERE state = 'held' AND why = 'paused')
            AND (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
            AND (?2 IS NULL OR sandbox = ?2)
@@ -127,7 +134,7 @@ pub(super) async fn paused(
     Ok(rows.into_iter().map(flow).collect())
 }
 
-pub(super) const HEALING: &str = "SELECT * FROM recoveries WHERE root IN (
+const HEALING: &str = "SELECT * FROM recoveries WHERE root IN (
              SELECT root FROM recovery JOIN flows ON flows.id = flow
              WHERE state NOT IN ('recovered', 'given_up', 'dismissed') AND state <> 'held'
                AND (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
@@ -154,10 +161,8 @@ pub(super) async fn known_flows(readers: &SqlitePool) -> Result<Vec<KnownFlow>, 
             .fetch_all(readers)
             .await
             .map_err(cannot("read the dataflows"))?;
-    let flow = |(id, flow_name): (String, String)| KnownFlow {
-        flow_id: FlowId::new(id),
-        flow_name,
-    };
+    let flow =
+        |(id, flow_name): (String, String)| KnownFlow { flow_id: FlowId::new(id), flow_name };
     Ok(rows.into_iter().map(flow).collect())
 }
 

@@ -10,7 +10,10 @@ use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
-use flowmend::store::{Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow, Progress, ReportedSigns, Store, StoreError};
+use flowmend::store::{
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, ReportedSigns, Store, StoreError,
+};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

@@ -173,9 +173,7 @@ pub(crate) async fn what_was_given_up_needs_a_person_until_its_dataflow_succeeds
     ended.entry.new_run_id = Some(run("issued"));
     world.put_change(ended).await;
     world.change([stuck("untried", "flow-1", "X-1", given_up(Reason::TimeSpent), 1)]).await;
-    let count = async || {
-        world.store.needs(&Filter::default(), at(-100)).await.unwrap().recoveries
-    };
+    let count = async || world.store.needs(&Filter::default(), at(-100)).await.unwrap().recoveries;
     assert_eq!(count().await, 2);
 
     let later = world.put("later", waiting(1)).await;
@@ -217,10 +215,8 @@ pub(crate) async fn dataflows_are_known_by_each_of_their_names<P: Place>() {
     renamed.recovery.flow_name = "Accounts".to_owned();
     renamed.entry.flow_name = "Accounts".to_owned();
     world.change([adopt("a"), renamed]).await;
-    let flow = |name: &str| KnownFlow {
-        flow_id: FlowId::new("flow-1"),
-        flow_name: name.to_owned(),
-    };
+    let flow =
+        |name: &str| KnownFlow { flow_id: FlowId::new("flow-1"), flow_name: name.to_owned() };
     assert_eq!(world.store.known_flows().await.unwrap(), [flow("Accounts"), flow("CRM accounts")]);
 }
 
@@ -240,6 +236,9 @@ pub(crate) async fn a_run_is_found_and_shown_by_a_prefix_of_its_id<P: Place>() {
     let short = world.store.short_ids(&ids).await.unwrap();
     assert_eq!(short, ["abcdefgh-1", "abcdefgh-22", "abcdefgh-23", "b", "grün-ü-1"]);
     let new: [RunId; 3] = ["zzzzzzzz-1", "zzzzzzzz-2", "abcdefgh-24"].map(run);
-    assert_eq!(world.store.short_ids(&new).await.unwrap(), ["zzzzzzzz-1", "zzzzzzzz-2", "abcdefgh-24"]);
+    assert_eq!(
+        world.store.short_ids(&new).await.unwrap(),
+        ["zzzzzzzz-1", "zzzzzzzz-2", "abcdefgh-24"]
+    );
     assert!(world.store.short_ids(&[]).await.unwrap().is_empty());
 }
