@@ -122,6 +122,23 @@ To retry runs that are on hold for another reason: flowmend retry.")]
 flowmend config show --config my.toml"
     )]
     Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Examples:\n  flowmend completions bash > \
+/etc/bash_completion.d/flowmend\n  flowmend completions zsh > \
+/usr/local/share/zsh/site-functions/_flowmend\n  flowmend completions fish > \
+~/.config/fish/completions/flowmend.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = "Examples:\n  flowmend man | man -l -\n  \
+flowmend man --dir /usr/local/share/man/man1")]
+    Man {
+        /// Write the pages into this directory, which must exist
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// The option `--config`.

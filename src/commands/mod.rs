@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod format;
 mod layout;
+mod manual;
 mod once;
 mod operator_actions;
 mod pause;
@@ -67,6 +68,8 @@ async fn run_command(
         Command::Dismiss(args) => operator_actions::dismiss(&*offline(&args.config)?, args).await,
         Command::Pause(args) => pause::pause(&*offline(&args.config)?, args, true).await,
         Command::Resume(args) => pause::pause(&*offline(&args.config)?, args, false).await,
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { dir } => manual::man(dir),
         Command::Config(command) => config::config(command, offline),
     }
 }

@@ -22,12 +22,12 @@ pub(super) fn sentence(
         let verb = if dataflows_in_need == 1 { "needs" } else { "need" };
         (Level::NeedsYou, format!("{} {verb} you", counted(dataflows_in_need, "dataflow")))
     });
-    let clauses: Vec<(Level, String)> = match down(daemon, &time) {
+    let clauses: Vec<(Level, String)> = match down(daemon, time) {
         Some(down) => [Some((Level::Down, down)), needs].into_iter().flatten().collect(),
         None => {
             let slowed = |text| (Level::Slowed, text);
-            let outage = outage(daemon, &time).map(slowed);
-            let paused = paused(pauses, &time).map(slowed);
+            let outage = outage(daemon, time).map(slowed);
+            let paused = paused(pauses, time).map(slowed);
             [outage, needs, paused].into_iter().flatten().collect()
         }
     };
