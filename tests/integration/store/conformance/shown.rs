@@ -63,7 +63,7 @@ pub(crate) async fn a_release_is_noted_in_the_signs_of_its_owner<P: Place>() {
     let reported = signs(&world.owner, 3);
     world.store.report_signs(&reported).await.unwrap();
     world.store.release(&Owner::new("another"), at(5)).await.unwrap();
-    assert_eq!(world.store.signs().await.unwrap(), [reported.clone()]);
+    assert_eq!(world.store.signs().await.unwrap(), std::slice::from_ref(&reported));
     world.store.release(&world.owner, at(9)).await.unwrap();
     let stopped = ReportedSigns {
         stopped_at: Some(at(9)),
@@ -71,7 +71,7 @@ pub(crate) async fn a_release_is_noted_in_the_signs_of_its_owner<P: Place>() {
         throttled_until: None,
         ..reported
     };
-    assert_eq!(world.store.signs().await.unwrap(), [stopped.clone()]);
+    assert_eq!(world.store.signs().await.unwrap(), std::slice::from_ref(&stopped));
     world.store.release(&world.owner, at(20)).await.unwrap();
     assert_eq!(world.store.signs().await.unwrap(), [stopped]);
 }
