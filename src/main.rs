@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let environment: HashMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let exit = runtime.block_on(commands::dispatch(cli.command, environment, &stop));
+    let exit = runtime.block_on(commands::dispatch(cli.command, cli.color, environment, &stop));
     telemetry::flush();
     // Nothing that still runs has a result that matters; a lookup of a name may block for long.
     runtime.shutdown_background();

@@ -1,6 +1,6 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::context::{Exit, is_selected, print};
+use super::context::{Exit, is_selected, print, run_named};
 use super::format::{as_json, counted, distance, policy, seconds, seconds_from};
 use super::lines::{width, wrapped};
 use crate::cli::ExplainArgs;
@@ -24,15 +24,16 @@ use std::fmt::Write;
 
 pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::Result<Exit> {
     let store = SqliteStore::open_existing(&settings.store.path).await?;
-    let recovery = store.recovery_of(&args.run).await?;
-    let root = recovery.as_ref().map_or(&args.run, |recovery| &recovery.root_run_id);
+    let run = run_named(&store, &args.run).await?;
+    let recovery = store.recovery_of(&run).await?;
+    let root = recovery.as_ref().map_or(&run, |recovery| &recovery.root_run_id);
     let entries = store.journal(root).await?;
     store.close().await;
     let now = SystemClock::new().now();
     let policies = settings.policies();
-    let history = RunHistory::new(&args.run, recovery.as_ref(), &entries, settings, &policies, now);
+    let history = RunHistory::new(&run, recovery.as_ref(), &entries, settings, &policies, now);
     let Some(history) = history else {
-        telemetry::print_error(&unknown(&args.run, settings));
+        telemetry::print_error(&unknown(&run, settings));
         return Ok(Exit::Failed);
     };
     print(&if args.json { history.as_json()? } else { history.as_text(width())? })?;

@@ -15,7 +15,7 @@ use super::record::Record;
 use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::time::{after, before};
-use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
+use crate::domain::plan::admission::{Admission, Facts, Turns};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::plan::read_plan::ReadPlan;
 use crate::domain::plan::snapshot::{FlowListing, Snapshot};
@@ -25,7 +25,7 @@ use crate::domain::policy::long_failure::{Failing, LEAST, LOOKBACK};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
 use crate::domain::recovery::{Recovery, State};
-use crate::store::{ClientMark, Progress};
+use crate::store::{ClientMark, Progress, limit_uses};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -264,18 +264,10 @@ impl SandboxReader<'_> {
     }
 
     async fn facts(&self, record: &Record, now: Timestamp) -> Result<Facts, PassError> {
-        let limits = &self.settings.limits;
-        let mut allowances = [Allowance::UNLIMITED; 2];
-        let bounds = [(limits.retriggers_per_minute, MINUTE), (limits.retriggers_per_day, DAY)];
-        for (allowance, (limit, window)) in allowances.iter_mut().zip(bounds) {
-            if limit > 0 {
-                let since = before(now, window);
-                let calls = self.store.calls_since(&self.sandbox.name, since).await?;
-                *allowance = Allowance::of(limit, window, calls.count, calls.oldest);
-            }
-        }
+        let (sandbox, limits) = (&self.sandbox.name, &self.settings.limits);
+        let uses = limit_uses(self.store, sandbox, limits, now).await?;
         Ok(Facts {
-            allowances,
+            allowances: uses.map(|limit| limit.allowance()),
             throttled_until: self.service.throttle_left().map(|left| after(now, left)),
             outages: record.outages.clone(),
             breaker: self.settings.breaker.clone(),

@@ -4,8 +4,9 @@
 //! the store is usable, every sandbox was read completely a short time ago, and Adobe accepts the
 //! credentials. A standby is both.
 
-use super::vitals::{Cause, SandboxSigns, Signs, Standing, Vitals};
+use super::vitals::{SandboxSigns, Signs, Standing, Vitals};
 use crate::domain::model::ids::SandboxName;
+use crate::domain::model::trouble::Cause;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
@@ -102,7 +103,7 @@ fn sandbox(name: &SandboxName, signs: &SandboxSigns, stale: Duration, now: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::vitals::Trouble;
+    use crate::domain::model::trouble::Trouble;
     use crate::store::Owner;
     use std::collections::BTreeMap;
 

@@ -30,6 +30,7 @@ mod supervisor;
 mod vitals;
 mod worker;
 
+pub use crate::domain::model::trouble::{Cause, Trouble};
 pub use catalog::Catalog;
 pub use error::PassError;
 pub use health::Check;
@@ -37,4 +38,4 @@ pub use parts::{Mode, Parts};
 pub use preview::{Action, Line, Preview};
 pub use report::{Report, Round};
 pub use supervisor::{Daemon, OnceError};
-pub use vitals::{Cause, Limits, SandboxSigns, Signs, Standing, Trouble, Vitals};
+pub use vitals::{Limits, SandboxSigns, Signs, Standing, Vitals};

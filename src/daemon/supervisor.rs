@@ -129,6 +129,7 @@ impl Daemon {
         }
         let passes = self.workers.iter_mut().map(async |worker| {
             let result = worker.pass(stop).await;
+            worker.report_signs().await;
             (worker.name().clone(), result)
         });
         Ok(Round { reports: self.lease.held_while(join_all(passes)).await })

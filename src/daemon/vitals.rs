@@ -6,6 +6,7 @@ use super::error::PassError;
 use super::report::Report;
 use crate::clock::Clock;
 use crate::domain::model::ids::SandboxName;
+use crate::domain::model::trouble::{Cause, Trouble};
 use crate::store::{Owner, StoreError};
 use crate::telemetry::chain;
 use jiff::Timestamp;
@@ -95,68 +96,6 @@ pub struct SandboxSigns {
     pub trouble: Option<Trouble>,
 }
 
-/// Why passes over a sandbox are incomplete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The kind of the cause.
-    pub cause: Cause,
-    /// When the first of these passes ended.
-    pub since: Timestamp,
-    /// The error of the latest pass with its causes.
-    pub error: String,
-    /// How many passes in a row were incomplete.
-    pub passes: u64,
-}
-
-/// The kinds of causes for an incomplete pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Adobe refused the credentials.
-    Credentials,
-    /// Adobe could not be reached.
-    Unreachable,
-    /// Adobe answered, but not as expected.
-    Platform,
-    /// The store failed.
-    Store,
-    /// The time cannot be trusted.
-    Clock,
-    /// Reading took too long.
-    TooSlow,
-    /// The lease was lost.
-    Lease,
-    /// The pass panicked.
-    Panic,
-}
-
-impl Cause {
-    /// Its name in the store, in metrics and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Credentials => "credentials",
-            Self::Unreachable => "unreachable",
-            Self::Platform => "platform",
-            Self::Store => "store",
-            Self::Clock => "clock",
-            Self::TooSlow => "too_slow",
-            Self::Lease => "lease",
-            Self::Panic => "panic",
-        }
-    }
-
-    fn of(error: &PassError) -> Self {
-        match error {
-            PassError::Platform { source, .. } if source.is_credentials() => Self::Credentials,
-            PassError::Platform { source, .. } if source.is_unreachable() => Self::Unreachable,
-            PassError::Platform { .. } => Self::Platform,
-            PassError::Store(StoreError::LeaseLost) | PassError::LeaseRanOut => Self::Lease,
-            PassError::Store(_) => Self::Store,
-            PassError::Clock(_) => Self::Clock,
-            PassError::TooSlow { .. } | PassError::Stopped => Self::TooSlow,
-        }
-    }
-}
-
 impl Vitals {
     /// The vital signs of a daemon that has not begun.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
@@ -186,6 +125,11 @@ impl Vitals {
     pub(super) fn call_begins(&self) -> CallInFlight<'_> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         CallInFlight(&self.calls)
+    }
+
+    /// The vital signs of one loop; `None` if the sandbox is not configured.
+    pub fn of_sandbox(&self, sandbox: &SandboxName) -> Option<SandboxSigns> {
+        self.signs.borrow().sandboxes.get(sandbox).cloned()
     }
 
     /// How long ago the loop that has been still for longest last moved; `None` without loops.
@@ -276,8 +220,8 @@ impl Vitals {
     ) {
         let fault = match result {
             Some(Err(PassError::Stopped)) => return,
-            Some(Err(fault)) => Some((Cause::of(fault), chain(fault))),
-            Some(Ok(report)) => report.fault.as_ref().map(|it| (Cause::of(it), chain(it))),
+            Some(Err(fault)) => Some((cause_of(fault), chain(fault))),
+            Some(Ok(report)) => report.fault.as_ref().map(|it| (cause_of(it), chain(it))),
             None => Some((Cause::Panic, "the pass panicked".to_owned())),
         };
         self.change(sandbox, |signs, now| {
@@ -421,5 +365,17 @@ mod tests {
         assert_eq!(vitals.calls_in_flight(), 1);
         drop(other);
         assert_eq!(vitals.calls_in_flight(), 0);
+    }
+}
+
+fn cause_of(error: &PassError) -> Cause {
+    match error {
+        PassError::Platform { source, .. } if source.is_credentials() => Cause::Credentials,
+        PassError::Platform { source, .. } if source.is_unreachable() => Cause::Unreachable,
+        PassError::Platform { .. } => Cause::Platform,
+        PassError::Store(StoreError::LeaseLost) | PassError::LeaseRanOut => Cause::Lease,
+        PassError::Store(_) => Cause::Store,
+        PassError::Clock(_) => Cause::Clock,
+        PassError::TooSlow { .. } | PassError::Stopped => Cause::TooSlow,
     }
 }

@@ -94,9 +94,21 @@ impl Settings {
         Self::load_with_shapes(sources).map(|(settings, _)| settings)
     }
 
+    /// As [`load`](Self::load), for commands that do not call Adobe: credentials that are missing or may
+    /// not be read are empty instead of a fault.
+    ///
+    /// # Errors
+    /// All other faults at once.
+    pub fn load_offline(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_into(Report::offline(), sources).map(|(settings, _)| settings)
+    }
+
     /// As [`load`](Self::load), with what each key accepts.
     pub(crate) fn load_with_shapes(sources: &Sources) -> Result<(Self, Shapes), Faults> {
-        let mut owned_report = Report::default();
+        Self::load_into(Report::default(), sources)
+    }
+
+    fn load_into(mut owned_report: Report, sources: &Sources) -> Result<(Self, Shapes), Faults> {
         let report = &mut owned_report;
         let tables = &mut layers::merge(sources, report);
         let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);

@@ -8,8 +8,12 @@
 //! Every implementation must pass the tests in `tests/integration/store/conformance/`. Behavior
 //! that these do not test is not guaranteed.
 
+mod admission;
+mod shown;
 mod sqlite;
 
+pub use admission::{LimitUse, limit_uses, outage_record};
+pub use shown::{Holder, KnownFlow, NeedGroup, Needs, PausedFlow, ReportedSigns};
 pub use sqlite::SqliteStore;
 
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
@@ -36,8 +40,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Releases the lease; does nothing if `owner` does not hold it.
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError>;
+    /// Releases the lease at `now`, and notes this in the signs that `owner` has reported. Does nothing
+    /// if `owner` does not hold the lease.
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The holder of the lease, even if the lease has expired.
+    async fn holder(&self) -> Result<Option<Holder>, StoreError>;
+
+    /// Replaces the signs of a sandbox, if their owner holds the lease; otherwise does nothing. A known
+    /// last complete pass is kept if `signs` has none.
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError>;
+
+    /// The signs of all sandboxes, by name.
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError>;
 
     /// Stores `batch` in one transaction, if `owner` holds the lease.
     ///
@@ -140,6 +155,28 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without any may be missing.
     /// Ignores the limit and the page of `filter`.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// What needs a person: recoveries that are on hold, except paused ones, and those given up since
+    /// `since` whose dataflow has had no success after that. What a rule ignores is left out. The limit of
+    /// `filter` counts groups.
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError>;
+
+    /// The dataflows with recoveries that a pause holds back. Ignores the limit of `filter`.
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError>;
+
+    /// The recoveries that match `filter` and are neither final nor on hold: first those with a call or a
+    /// new run, then those due soonest.
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
+
+    /// Every dataflow of which a failed run was seen; one row for each name that it had.
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError>;
+
+    /// At most `limit` known runs whose id starts with `prefix`, in the order of their ids.
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// For each of `runs` the shortest prefix that no other known run has, and none of `runs`; at least
+    /// eight characters.
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError>;
 
     /// The recovery whose root run or new run is `run`.
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError>;
@@ -295,12 +332,12 @@ pub struct ClientMark {
 /// Selects recoveries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only this state, by its name.
-    pub state: Option<String>,
+    /// Only these states, by their names; empty for all.
+    pub states: Vec<String>,
     /// Only this sandbox.
     pub sandbox: Option<SandboxName>,
-    /// Only this dataflow, by its id or its name.
-    pub flow: Option<FlowId>,
+    /// Only these dataflows, by their ids or names; empty for all.
+    pub flows: Vec<FlowId>,
     /// The maximum number; `None` for all.
     pub limit: Option<u32>,
     /// Only those after the recovery that last changed at this instant and has this root run: the last

@@ -12,7 +12,8 @@ use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
-    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, ReportedSigns, SqliteStore, Store, StoreError,
 };
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -249,8 +250,44 @@ impl Store for CrashingStore {
         self.read(take).await
     }
 
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        self.read(self.real.release(owner)).await
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError> {
+        self.read(self.real.release(owner, now)).await
+    }
+
+    async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        self.real.holder().await
+    }
+
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError> {
+        self.real.report_signs(signs).await
+    }
+
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError> {
+        self.real.signs().await
+    }
+
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError> {
+        self.real.needs(filter, since).await
+    }
+
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError> {
+        self.real.paused(filter).await
+    }
+
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        self.real.healing(filter).await
+    }
+
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError> {
+        self.real.known_flows().await
+    }
+
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.real.runs_like(prefix, limit).await
+    }
+
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError> {
+        self.real.short_ids(runs).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {

@@ -319,7 +319,7 @@ impl History {
         match self.rng.u8(0..3) {
             0 => {
                 self.tell("dies; its lease was given back".to_owned());
-                process.store.real().release(&dead).await.unwrap();
+                process.store.real().release(&dead, self.now()).await.unwrap();
             }
             way => {
                 if way == 1 && leased_until.is_some_and(|until| until > self.now()) {

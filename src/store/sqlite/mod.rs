@@ -17,12 +17,16 @@ mod prune;
 mod queue;
 mod read;
 mod rows;
+mod short_id;
+mod signs;
+mod survey;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Readiness, Store, StoreError,
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, Readiness, ReportedSigns, Store, StoreError,
 };
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
@@ -95,8 +99,20 @@ impl Store for SqliteStore {
         lease::take(&self.0.writer, &self.0.lock, owner, now, ttl).await
     }
 
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        lease::release(&self.0.writer, &self.0.lock, owner).await
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError> {
+        lease::release(&self.0.writer, &self.0.lock, owner, now).await
+    }
+
+    async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        lease::holder(&self.0.readers, &self.0.lock).await
+    }
+
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError> {
+        signs::report(&self.0.writer, signs).await
+    }
+
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError> {
+        signs::read(&self.0.readers).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
@@ -190,6 +206,30 @@ impl Store for SqliteStore {
 
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
         read::count_by_state(&self.0.readers, filter).await
+    }
+
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError> {
+        survey::needs(&self.0.readers, filter, since).await
+    }
+
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError> {
+        survey::paused(&self.0.readers, filter).await
+    }
+
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        survey::healing(&self.0.readers, filter).await
+    }
+
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError> {
+        survey::known_flows(&self.0.readers).await
+    }
+
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        short_id::runs_like(&self.0.readers, prefix, limit).await
+    }
+
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError> {
+        short_id::short_ids(&self.0.readers, runs).await
     }
 
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {

@@ -83,7 +83,20 @@ pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
     if !file.path.exists() {
         return Err(file.nothing_yet());
     }
-    match file.inspect_read_only().await? {
+    let mut options = file.options().read_only(true);
+    let found = match file.inspect_read_only().await {
+        // Reading takes shared memory in a file. A user who may not create it can still read a file that
+        // no daemon has open.
+        Err(StoreError::Open { .. }) if !file.has_log() => {
+            options = options.immutable(true);
+            let mut connection = file.connect(&options).await?;
+            let found = file.inspect(&mut connection).await;
+            connection.close().await.map_err(|error| file.cannot_open(error))?;
+            found?
+        }
+        found => found?,
+    };
+    match found {
         Found::Nothing => return Err(file.nothing_yet()),
         Found::Store { version } if version < newest_version() => {
             return Err(file.unusable(
@@ -92,7 +105,7 @@ pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
         }
         Found::Store { .. } => {}
     }
-    let readers = file.pool(file.options().read_only(true), READERS).await?;
+    let readers = file.pool(options, READERS).await?;
     let lock = Lock::beside(&file.path);
     Ok(Opened { writer: readers.clone(), readers, lock, is_new: false })
 }

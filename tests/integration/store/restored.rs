@@ -144,7 +144,7 @@ async fn a_file_in_use_without_its_log_is_refused_and_one_that_was_closed_is_not
     let crashed = site.copy("", "copy.db");
     assert_refused(&crashed, "copy.db-wal is missing").await;
     site.work().await;
-    site.store.release(&site.owner()).await.unwrap();
+    site.store.release(&site.owner(), at(1_000)).await.unwrap();
     site.store.close().await;
     let closed = site.copy("", "closed.db");
     assert_eq!(site.remembered(&closed).await, at(40));
@@ -164,7 +164,7 @@ async fn an_empty_or_missing_file_beside_a_log_is_refused_and_the_log_kept() {
 #[tokio::test]
 async fn a_file_that_lost_its_end_is_refused() {
     let site = Site::new().await;
-    site.store.release(&site.owner()).await.unwrap();
+    site.store.release(&site.owner(), at(1_000)).await.unwrap();
     site.store.close().await;
     let whole = fs::read(site.path("flowmend.db")).unwrap();
     for lost in [1, 100, 4_096, 8_192] {

@@ -127,7 +127,7 @@ impl Site {
 
     /// What `status --json` tells.
     pub async fn status(&self) -> Value {
-        let status = self.run(&["status", "--json"]).await;
+        let status = self.run(&["status", "--json", "--all"]).await;
         assert_eq!(status.code, Some(0), "{status:?}");
         serde_json::from_str(&status.stdout).expect("status --json prints JSON")
     }

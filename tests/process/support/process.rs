@@ -18,7 +18,7 @@ pub struct Command {
 impl Command {
     pub fn new(args: &[&str]) -> Self {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flowmend"));
-        command.args(args).env_clear().stdin(Stdio::null());
+        command.args(args).env_clear().env("TZ", "UTC").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, line: format!("flowmend {}", args.join(" ")) }
     }
