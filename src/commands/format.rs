@@ -1,11 +1,10 @@
-//! How recoveries, instants and tables look, the same in every command.
+//! How recoveries, and instants look, the same in every command.
 
 pub(super) use crate::overview::{counted, distance, length};
 
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::format_duration;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -78,23 +77,4 @@ pub(super) fn seconds(at: Timestamp) -> String {
 /// An instant, and how far it is from `now`.
 pub(super) fn seconds_from(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", seconds(at), distance(at, now))
-}
-
-/// A table without lines, as wide as the terminal.
-pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    table
-}
-
-/// Ids and names are copied, so these columns are never wrapped, however narrow the terminal is.
-pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
-    for &column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::finding::Observed;
 use super::sample::{Pair, Sample, Shown};
+use crate::domain::model::failure::GENERIC_CODES;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::flow_service::fields::FIRST_MILLISECONDS;
 use crate::flow_service::text::clean;
@@ -13,9 +14,6 @@ use std::time::Duration;
 
 /// A scheduled run is created this soon after its slot; `domain::plan::evidence` assumes the same.
 const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
-/// Codes that any failure has.
-const GENERIC: [&str; 4] =
-    ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500", "2200"];
 
 fn unseen(what: &str) -> Observed {
     Observed::NotSeen(what.to_owned())
@@ -254,7 +252,7 @@ impl Sample {
             || self.runs.iter().map(|it| &it.run).filter(|it| it.status == RunStatus::Failed);
         let specific = |run: &Run| {
             let codes = run.errors.iter().map(|error| error.code.as_str());
-            let mut codes = codes.filter(|code| !code.is_empty() && !GENERIC.contains(code));
+            let mut codes = codes.filter(|code| !code.is_empty() && !GENERIC_CODES.contains(code));
             codes.next().map(str::to_owned)
         };
         let codes: Vec<String> = failed().filter_map(specific).collect();
