@@ -12,7 +12,7 @@ use flowmend::domain::policy::schedule::Jitter;
 use flowmend::flow_service::FlowService;
 use flowmend::settings::Settings;
 use flowmend::simulator::{Simulator, World};
-use flowmend::store::{Owner, SqliteStore};
+use flowmend::store::{Owner, SqliteStore, StoreError};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -66,10 +66,28 @@ impl House {
         (Self { clock, simulator, settings, operators, seed, starts: 0, _directory }, built)
     }
 
+    /// Opens the store. A process that is killed leaves its write-ahead log behind. Here the
+    /// connections of the one before are closed, which empties the log and removes it.
+    async fn open(&self) -> SqliteStore {
+        let path = &self.settings.store.path;
+        let log = path.with_extension("db-wal");
+        loop {
+            if path.exists() {
+                std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+            }
+            match SqliteStore::open(path).await {
+                Ok(store) => return store,
+                // They are being closed at this moment.
+                Err(StoreError::Unusable { .. }) if !log.exists() => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Another process on the same file.
     pub async fn start(&mut self) -> Process {
         self.starts += 1;
-        let store = SqliteStore::open(&self.settings.store.path).await.unwrap();
+        let store = self.open().await;
         let seed = self.seed ^ (u64::from(self.starts) << 32);
         let clock = Arc::new(self.clock.another());
         clock.set_alarms(false);
