@@ -112,7 +112,8 @@ impl Vitals {
         self.signs.subscribe()
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    /// The time of this machine's clock.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
@@ -257,6 +258,18 @@ impl Vitals {
     }
 }
 
+fn cause_of(error: &PassError) -> Cause {
+    match error {
+        PassError::Platform { source, .. } if source.is_credentials() => Cause::Credentials,
+        PassError::Platform { source, .. } if source.is_unreachable() => Cause::Unreachable,
+        PassError::Platform { .. } => Cause::Platform,
+        PassError::Store(StoreError::LeaseLost) | PassError::LeaseRanOut => Cause::Lease,
+        PassError::Store(_) => Cause::Store,
+        PassError::Clock(_) => Cause::Clock,
+        PassError::TooSlow { .. } | PassError::Stopped => Cause::TooSlow,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,17 +378,5 @@ mod tests {
         assert_eq!(vitals.calls_in_flight(), 1);
         drop(other);
         assert_eq!(vitals.calls_in_flight(), 0);
-    }
-}
-
-fn cause_of(error: &PassError) -> Cause {
-    match error {
-        PassError::Platform { source, .. } if source.is_credentials() => Cause::Credentials,
-        PassError::Platform { source, .. } if source.is_unreachable() => Cause::Unreachable,
-        PassError::Platform { .. } => Cause::Platform,
-        PassError::Store(StoreError::LeaseLost) | PassError::LeaseRanOut => Cause::Lease,
-        PassError::Store(_) => Cause::Store,
-        PassError::Clock(_) => Cause::Clock,
-        PassError::TooSlow { .. } | PassError::Stopped => Cause::TooSlow,
     }
 }
