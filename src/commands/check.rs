@@ -5,6 +5,7 @@ mod sandbox;
 mod unmatched;
 
 use super::context::{Exit, print};
+use super::layout::Screen;
 use super::lines::{width, wrapped};
 use crate::cli::CheckArgs;
 use crate::clock::SystemClock;
@@ -20,11 +21,15 @@ use std::sync::Arc;
 const NOT_TRIED: &str = "not tried: whether the credential may re-trigger runs shows only when a run \
     is re-triggered";
 
-pub(super) async fn check(settings: &Settings, args: CheckArgs) -> anyhow::Result<Exit> {
+pub(super) async fn check(
+    settings: &Settings,
+    args: CheckArgs,
+    screen: &Screen,
+) -> anyhow::Result<Exit> {
     let report = Report::make(settings, &args).await?;
     print(&match args.json {
         true => serde_json::to_string_pretty(&report.as_json())? + "\n",
-        false => report.as_text(width()),
+        false => report.as_text(width(), screen),
     })?;
     let denied = args.deny_warnings && !report.warnings.is_empty();
     Ok(if denied && report.exit == Exit::Done { Exit::Failed } else { report.exit })
@@ -74,7 +79,7 @@ impl Report {
         Ok(())
     }
 
-    fn as_text(&self, width: Option<usize>) -> String {
+    fn as_text(&self, width: Option<usize>, screen: &Screen) -> String {
         let mut text = String::new();
         let mut line = |label: &str, outcome: &str| {
             text.push_str(&wrapped(&format!("{label:<15}{outcome}"), 15, width));
@@ -94,7 +99,7 @@ impl Report {
         if matches!(self.credentials, Some(Ok(_))) {
             line("re-trigger", NOT_TRIED);
         }
-        self.sandboxes.iter().for_each(|sandbox| text.push_str(&sandbox.as_text(width)));
+        self.sandboxes.iter().for_each(|sandbox| text.push_str(&sandbox.as_text(width, screen)));
         text
     }
 

@@ -26,8 +26,8 @@ impl Screen {
     /// Standard output.
     pub(super) fn of(choice: ColorChoice, environment: &Environment) -> Self {
         let columns = environment.get("COLUMNS").and_then(|text| text.parse().ok());
-        let terminal = || comfy_table::Table::new().width().map(usize::from);
-        let width = columns.or_else(terminal).filter(|width| *width > 0).unwrap_or(WIDTH);
+        let width =
+            columns.or_else(super::lines::width).filter(|width| *width > 0).unwrap_or(WIDTH);
         let is_set = |name| environment.get(name).is_some_and(|value| !value.is_empty());
         let is_dumb = environment.get("TERM").is_some_and(|term| term == "dumb");
         let has_color = match choice {

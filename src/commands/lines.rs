@@ -1,11 +1,11 @@
 //! Lines that fit the terminal without breaking a word.
 
-use comfy_table::Table;
+use terminal_size::{Width, terminal_size_of};
 
 /// The width of the terminal; `None` if standard output is not one: then every line stays whole, so
 /// that other programs can search it.
 pub(super) fn width() -> Option<usize> {
-    Table::new().width().map(usize::from)
+    terminal_size_of(std::io::stdout()).map(|(Width(width), _)| width.into())
 }
 
 /// `line` in as many lines as `width` needs; all but the first begin with `indent` spaces. A word that is

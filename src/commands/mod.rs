@@ -71,7 +71,7 @@ async fn run_command(
     match command {
         Command::Run(args) => run::run(load(&args.config)?, args, environment, stop).await,
         Command::Once(args) => once::once(load(&args.config)?, args.dry_run, stop).await,
-        Command::Check(args) => check::check(&*load(&args.config)?, args).await,
+        Command::Check(args) => check::check(&*load(&args.config)?, args, &screen).await,
         Command::Demo(args) => demo::demo(args, stop).await,
         Command::Simulate(args) => simulate::simulate(args, stop).await,
         Command::Status(args) => status::status(&*offline(&args.config)?, args, &screen).await,

@@ -3,7 +3,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::{Signs, Standing, Trouble, Vitals};
-use crate::store::{Filter, Store};
+use crate::store::Store;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -146,9 +146,11 @@ impl Reporter {
         let Some(ended) = signs.sandboxes.values().filter_map(|it| it.pass_ended).max() else {
             return;
         };
-        if self.counted.is_none_or(|(at, _)| at != ended)
-            && let Ok(by_state) = self.store.count_by_state(&Filter::default()).await
-        {
+        if self.counted.is_none_or(|(at, _)| at != ended) {
+            let mut by_state = Vec::new();
+            for sandbox in signs.sandboxes.keys() {
+                by_state.extend(self.store.count_open(sandbox).await.unwrap_or_default());
+            }
             self.counted = Some((ended, Counts::of(&by_state)));
         }
     }

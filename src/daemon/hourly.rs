@@ -3,7 +3,7 @@
 
 use super::parts::Parts;
 use super::vitals::Standing;
-use crate::store::{Filter, StoreError};
+use crate::store::StoreError;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -53,12 +53,14 @@ struct Counts {
 
 impl Counts {
     async fn read(parts: &Parts, since: Timestamp) -> Result<Self, StoreError> {
-        let states = parts.store.count_by_state(&Filter::default()).await?;
-        let mut retriggers = 0;
+        let (mut states, mut retriggers) = (HashMap::new(), 0);
         for sandbox in &parts.settings.sandboxes {
+            for (state, count) in parts.store.count_open(&sandbox.name).await? {
+                *states.entry(state).or_default() += count;
+            }
             retriggers += parts.store.calls_since(&sandbox.name, since).await?.count;
         }
-        Ok(Self { states: states.into_iter().collect(), retriggers })
+        Ok(Self { states, retriggers })
     }
 
     fn log(&self) {

@@ -143,7 +143,7 @@ impl Worker {
 
     /// Stores the vital signs after a pass. They are for people, so a failure is not an error here.
     pub(super) async fn report_signs(&self) {
-        let Parts { clock, mode, owner, service, store, vitals, .. } = &self.parts;
+        let Parts { clock, metrics, mode, owner, service, store, vitals, .. } = &self.parts;
         let Some(signs) = vitals.of_sandbox(self.name()).filter(|_| *mode == Mode::Live) else {
             return;
         };
@@ -159,6 +159,9 @@ impl Worker {
             throttled_until: service.throttle_left().map(|left| after(now, left)),
             trouble: signs.trouble,
         };
+        if let Ok(counts) = store.count_open(self.name()).await {
+            metrics.open_recoveries(self.name(), &counts);
+        }
         if let Err(error) = store.report_signs(&reported).await {
             tracing::debug!(sandbox = self.name().as_str(), error = %error, "vital signs not stored");
         }

@@ -156,6 +156,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Ignores the limit and the page of `filter`.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
 
+    /// The number of recoveries in each state that is not final, of `sandbox`; states without any
+    /// may be missing. Costs the same however many have ended.
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError>;
+
     /// What needs a person: recoveries that are on hold, except paused ones, and those given up since
     /// `since` whose dataflow has had no success after that. What a rule ignores is left out. The limit of
     /// `filter` counts groups.

@@ -2,6 +2,7 @@
 
 use flowmend::clock::SystemClock;
 use flowmend::domain::model::ids::SandboxName;
+use flowmend::domain::model::journal::Entry;
 use flowmend::metrics::{Format, Metrics, PassOutcome};
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -19,10 +20,19 @@ fn scraped() -> BTreeSet<String> {
     let now = flowmend::clock::Clock::now(&SystemClock::new());
     metrics.pass_ended(&prod, PassOutcome::Complete(now), Duration::ZERO);
     metrics.requested("runs", None, Duration::ZERO);
-    metrics.open_recoveries(&prod, "waiting", 1);
+    metrics.open_recoveries(&prod, &[]);
+    metrics.noted(&skipped());
     let text = metrics.encode(Format::Prometheus).unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+fn skipped() -> Entry {
+    let entry = serde_json::json!({
+        "at": "2026-03-01T00:00:00Z", "sandbox": "prod", "flow_id": "f", "flow_name": "crm",
+        "run_id": "r", "event": "skipped", "reason": "too_old",
+    });
+    serde_json::from_value(entry).unwrap()
 }
 
 fn named_in(text: &str) -> BTreeSet<String> {

@@ -1,7 +1,8 @@
 //! What `check` finds in one sandbox.
 
 use crate::commands::context::Exit;
-use crate::commands::format::{counted, keep_whole, policy, table};
+use crate::commands::format::{counted, policy};
+use crate::commands::layout::{Column, Fit, Grid, Screen};
 use crate::commands::lines::wrapped;
 use crate::commands::probe;
 use crate::daemon::Catalog;
@@ -57,7 +58,7 @@ impl SandboxReport {
         self.read.as_ref().map_or_else(exit_for, |_| Exit::Done)
     }
 
-    pub(super) fn as_text(&self, width: Option<usize>) -> String {
+    pub(super) fn as_text(&self, width: Option<usize>, screen: &Screen) -> String {
         let selection = match &self.read {
             Ok(selection) => selection,
             Err(error) => {
@@ -74,7 +75,7 @@ impl SandboxReport {
             counted(all as u64, "dataflow")
         );
         if !handled.is_empty() {
-            text.push_str(&format!("{}\n", self.table(&handled)));
+            text.push_str(&format!("{}\n", self.table(&handled).show(screen)));
         }
         let groups = selection.left_alone();
         if !groups.is_empty() {
@@ -97,18 +98,22 @@ impl SandboxReport {
         text
     }
 
-    fn table(&self, handled: &[&Dataflow]) -> comfy_table::Table {
-        let mut table = table(["DATAFLOW", "ID", "LAST RUN", "POLICY"]);
+    fn table(&self, handled: &[&Dataflow]) -> Grid {
+        let mut table = Grid::new([
+            Column::new("DATAFLOW", Fit::Cut),
+            Column::new("ID", Fit::Whole).drops(1),
+            Column::new("LAST RUN", Fit::Whole),
+            Column::new("POLICY", Fit::Wrap),
+        ]);
         for Dataflow { flow, .. } in handled {
             let last = flow.last_run.as_ref();
-            table.add_row([
+            table.row([
                 flow.name.clone(),
                 flow.id.to_string(),
                 last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
                 policy(&self.policies.of(&self.name, &flow.id, &flow.name).retry),
             ]);
         }
-        keep_whole(&mut table, &[0, 1]);
         table
     }
 

@@ -15,6 +15,9 @@ const MESSAGE_CHARS_MAX: usize = 8_000;
 /// The generic codes of Adobe's monitoring pages. All end in -500, for any cause.
 pub const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
 
+/// Codes that any failure of a connector may have.
+pub const GENERIC_CODES: [&str; 4] = [UMBRELLAS[0], UMBRELLAS[1], UMBRELLAS[2], "2200"];
+
 /// The failure that a recovery must handle next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -43,7 +46,7 @@ impl Failure {
 
     /// The first error whose code is not generic; otherwise the first one.
     pub fn main_error(&self) -> Option<&RunError> {
-        let specific = |error: &&RunError| !UMBRELLAS.contains(&error.code.as_str());
+        let specific = |error: &&RunError| !GENERIC_CODES.contains(&error.code.as_str());
         self.errors.iter().find(specific).or(self.errors.first())
     }
 

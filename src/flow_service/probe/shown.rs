@@ -2,20 +2,18 @@
 
 use super::finding::Observed;
 use super::sample::{Pair, Sample, Shown};
+use crate::domain::model::failure::GENERIC_CODES;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::flow_service::fields::FIRST_MILLISECONDS;
 use crate::flow_service::text::clean;
 use crate::flow_service::wire;
 use jiff::SignedDuration;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// A scheduled run is created this soon after its slot; `domain::plan::evidence` assumes the same.
 const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
-/// Codes that any failure has.
-const GENERIC: [&str; 4] =
-    ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500", "2200"];
 
 fn unseen(what: &str) -> Observed {
     Observed::NotSeen(what.to_owned())
@@ -112,10 +110,16 @@ impl Sample {
     }
 
     pub(super) fn newest_first(&self) -> Observed {
-        let dates: Vec<_> = self.runs.iter().filter_map(|it| it.run.created_at).collect();
-        match dates.is_sorted_by(|newer, older| newer >= older) {
-            _ if dates.len() < 2 => no_run(),
-            true => Observed::AsAssumed(format!("{} runs in that order", dates.len())),
+        // Where the whole sandbox cannot be listed, the sample has the runs of one dataflow after the
+        // other.
+        let mut newest = HashMap::new();
+        let is_older = |run: &Run| {
+            let Some(at) = run.created_at else { return true };
+            newest.insert(run.flow_id.clone(), at).is_none_or(|before| at <= before)
+        };
+        match self.runs.iter().map(|it| &it.run).all(is_older) {
+            _ if self.runs.len() < 2 => no_run(),
+            true => Observed::AsAssumed(format!("{} runs in that order", self.runs.len())),
             false => Observed::Different("the runs of a page come in another order".to_owned()),
         }
     }
@@ -248,7 +252,7 @@ impl Sample {
             || self.runs.iter().map(|it| &it.run).filter(|it| it.status == RunStatus::Failed);
         let specific = |run: &Run| {
             let codes = run.errors.iter().map(|error| error.code.as_str());
-            let mut codes = codes.filter(|code| !code.is_empty() && !GENERIC.contains(code));
+            let mut codes = codes.filter(|code| !code.is_empty() && !GENERIC_CODES.contains(code));
             codes.next().map(str::to_owned)
         };
         let codes: Vec<String> = failed().filter_map(specific).collect();

@@ -208,6 +208,10 @@ impl Store for SqliteStore {
         read::count_by_state(&self.0.readers, filter).await
     }
 
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError> {
+        queue::count_open(&self.0.readers, sandbox).await
+    }
+
     async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError> {
         survey::needs(&self.0.readers, filter, since).await
     }

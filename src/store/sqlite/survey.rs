@@ -3,7 +3,7 @@
 use super::fault::cannot;
 use super::read::{Query, bind_filter, json_array, load};
 use super::rows::RowRef;
-use crate::domain::model::failure::UMBRELLAS;
+use crate::domain::model::failure::GENERIC_CODES;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::store::{Filter, KnownFlow, NeedGroup, Needs, PausedFlow, StoreError};
@@ -80,7 +80,7 @@ pub(super) async fn needs(
     let rows: Vec<GroupRow> = bind_filter(sqlx::query_as(NEEDS), filter)
         .bind(since.as_millisecond())
         .bind(limit_of(filter))
-        .bind(json_array(UMBRELLAS.into_iter()))
+        .bind(json_array(GENERIC_CODES.into_iter()))
         .fetch_all(readers)
         .await
         .map_err(cannot("read what needs a person"))?;

@@ -29,6 +29,7 @@ async fn what_a_pass_asks_is_found_by_an_index() {
         (queue::UNDER_WAY, "recovery_under_way"),
         (queue::DUE, "recovery_waiting"),
         (queue::NEXT_DUE, "recovery_waiting"),
+        (queue::COUNT_OPEN, "recovery_held"),
         (queue::HELD, "recovery_held"),
         (queue::UNSUPPORTED_FLOWS, "recovery_held"),
         (queue::RECOVERIES_OF, "sqlite_autoindex_runs_1"),

@@ -114,7 +114,7 @@ async fn the_messages_are_shown_with_their_codes_and_where_they_stood() {
     assert_in_order(
         &told.out,
         &[
-            "failed    2026-03-01 00:00:00Z",
+            "failed    2026-03-01 00:00:00+00:00",
             "CONNECTOR-1001-500, 2200, SftpNetworkIssue\n",
             "error     CONNECTOR-1001-500 (run): The run failed with CONNECTOR-1001-500.\n",
             "error     2200 (details of an activity): The run failed with 2200.\n",

@@ -124,7 +124,7 @@ async fn a_service_that_is_not_as_assumed_is_shown_as_different() {
         ("small pages", Quirks { page_cap: 3, ..base() }, "", &[A::PageSize]),
         ("no client", Quirks { created_client_absent: true, ..base() }, "", &[A::CreatedClient]),
         ("one client", Quirks { one_client: true, ..base() }, "", &[A::CreatedClient]),
-        ("no window", Quirks { windows: false, ..base() }, "", &[A::Window]),
+        ("no window", Quirks { windows: false, ..base() }, "", &[A::Window, A::StartedWindow]),
         ("an hour ahead", Quirks { clock_skew_ms: 3_600_000, ..base() }, "", &[A::Date]),
         ("bare answers", Quirks { bare_single_gets: true, ..base() }, "", &[]),
     ];

@@ -261,6 +261,10 @@ impl Store for MeddledStore {
         self.real.count_by_state(filter).await
     }
 
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError> {
+        self.real.count_open(sandbox).await
+    }
+
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
         self.real.recovery_of(run).await
     }

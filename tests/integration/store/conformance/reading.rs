@@ -9,7 +9,7 @@ use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::store::Filter;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 fn roots(recoveries: &[Recovery]) -> Vec<&str> {
     recoveries.iter().map(|recovery| recovery.root_run_id.as_str()).collect()
@@ -89,6 +89,14 @@ pub(crate) async fn recoveries_are_counted_by_state<P: Place>() {
     assert!(all.iter().map(|(state, _)| state.as_str()).eq(State::NAMES), "{all:?}");
     assert_eq!(all.iter().map(|(_, count)| count).sum::<u64>(), 10);
     assert_eq!(all[..1], waiting(3));
+    let open = world.store.count_open(&prod()).await.unwrap();
+    let open: HashMap<String, u64> = open.into_iter().collect();
+    let expected = all.iter().take(5).map(|(state, count)| (state.clone(), *count));
+    let of_prod = expected.map(|(state, count)| match state.as_str() {
+        "waiting" => (state, count - 1),
+        _ => (state, count),
+    });
+    assert_eq!(open, of_prod.collect());
     let filter = Filter { flows: vec![FlowId::new("flow-2")], ..Filter::default() };
     assert_eq!(counted(filter).await, waiting(1));
     let filter = Filter {
