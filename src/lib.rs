@@ -17,10 +17,10 @@
 //! commands → cli, daemon, overview, backtest, simulator, http, metrics, telemetry,
 //!            settings, flow_service, store, domain, clock
 //! daemon → settings, flow_service, store, metrics, domain, clock, telemetry
-//! overview → settings, store, domain
+//! overview → settings, flow_service, store, domain
 //! backtest → domain
 //! cli → domain
-//! http → daemon, metrics
+//! http → overview, daemon, metrics, settings, store, domain, telemetry
 //! metrics → domain
 //! simulator → clock
 //! telemetry → settings

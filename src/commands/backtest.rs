@@ -1,6 +1,6 @@
 //! `flowmend backtest`: past failures under another policy, as far as that can be known.
 
-use super::context::{Exit, is_selected, print};
+use super::context::{Exit, print};
 use super::format::{length, seconds};
 use super::layout::{Column, Fit, Grid, Screen};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
@@ -57,7 +57,7 @@ pub(super) async fn backtest(
     let policies = settings.policies();
     let comparison = compare(&gathered.histories, bounds, |history, failure| {
         let History { sandbox, flow_id, flow_name, .. } = history;
-        let selected = is_selected(settings, sandbox, flow_id, flow_name);
+        let selected = settings.selects(sandbox, flow_id, flow_name);
         selected.then(|| policies.in_force(sandbox, flow_id, flow_name, failure))
     });
     let report = Report { settings, since, until, gathered: &gathered, comparison, screen };

@@ -1,7 +1,7 @@
 //! What every command uses: exit codes, settings, the store, standard output.
 
 use crate::cli::ConfigArgs;
-use crate::domain::model::ids::{FlowId, RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
@@ -118,17 +118,6 @@ pub(super) async fn run_named(store: &SqliteStore, given: &RunId) -> anyhow::Res
             anyhow::bail!("several run ids start with {given}; write more of it:\n  {shown}{more}")
         }
     }
-}
-
-/// Whether the configuration selects this dataflow.
-pub(super) fn is_selected(
-    settings: &Settings,
-    sandbox: &SandboxName,
-    flow_id: &FlowId,
-    name: &str,
-) -> bool {
-    let own = settings.sandboxes.iter().find(|own| own.name == *sandbox);
-    own.is_some_and(|own| own.selects(flow_id.as_str(), name))
 }
 
 /// Writes to standard output. A closed pipe (`| head`) is not an error.

@@ -27,6 +27,7 @@ pub(super) async fn run(
     let shown = shown();
     let server = listen(&settings, mode, &shown).await?;
     let open = OpenStore::open(&settings, mode).await?;
+    shown.books.show(open.store.clone(), settings.clone());
     log_start(&settings, mode);
 
     let manager = ServiceManager::connect(shown.vitals.clone(), open.store.clone());
@@ -36,6 +37,7 @@ pub(super) async fn run(
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
             Ok(service) => {
                 log_reload(daemon.settings(), &new);
+                shown.books.show(open.store.clone(), new.clone());
                 daemon.reload(new, service);
             }
             Err(error) => {
@@ -63,7 +65,7 @@ pub(super) async fn run(
 async fn listen(settings: &Settings, mode: Mode, shown: &Shown) -> anyhow::Result<Option<Server>> {
     let address = settings.http.listen.filter(|_| mode == Mode::Live);
     let Some(address) = address else { return Ok(None) };
-    let server = Server::start(address, shown.clone()).await.map_err(|error| {
+    let server = Server::start(address, &settings.http, shown.clone()).await.map_err(|error| {
         anyhow::anyhow!(
             "cannot listen on {address}: {error}; set http.listen to another address, or \
              to \"\" to turn the server off"

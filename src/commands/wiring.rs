@@ -37,7 +37,7 @@ pub(super) fn daemon(
 /// What can be shown of a daemon that has not begun.
 pub(super) fn shown() -> Shown {
     let vitals = Arc::new(Vitals::new(Arc::new(SystemClock::new())));
-    Shown { metrics: Arc::new(Metrics::new()), vitals }
+    Shown { metrics: Arc::new(Metrics::new()), vitals, books: Arc::default() }
 }
 
 /// What is chosen at random once per process: its name, and the seed of due times.

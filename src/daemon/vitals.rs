@@ -112,7 +112,8 @@ impl Vitals {
         self.signs.subscribe()
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    /// The time of this machine's clock.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -1,53 +1,67 @@
-//! Health and metrics of a running daemon over HTTP.
+//! What a running daemon shows over HTTP: the page, the API, health and metrics.
 //!
-//! There is no authentication, so nothing here changes anything, takes a body, or names a dataflow.
-//! Every answer comes from memory at once: no request can delay a pass, and none needs a time limit
-//! of its own. The listener is bound before the daemon starts, so that the start fails if the port
-//! is taken, and it serves until the last call has ended.
+//! Nothing here changes anything. `guard.rs` decides who may read; `connections.rs` bounds what
+//! a client can take up. Health and metrics come from memory at once; the page and the API read the
+//! store. The listener is bound before the daemon starts, so that the start fails if the port is taken,
+//! and it serves until the last call has ended.
 
+mod api;
+mod app;
 mod ask;
+mod books;
+mod connections;
+mod events;
+mod guard;
+mod health;
+mod page;
+mod recovery;
+mod refusal;
+mod selection;
+mod timeline;
+mod words;
 
+pub use app::Shown;
 pub use ask::{Answer, ask};
+pub use books::Books;
 
-use crate::daemon::{Check, Vitals};
-use crate::metrics::{Format, Metrics};
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::json;
+use crate::settings::Http;
+use app::App;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get};
+use axum::{Router, response::IntoResponse};
+use guard::Guard;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long a stopping server waits for connections that are busy, or stuck in half a request.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
+/// No route needs a body.
+const BODY_LIMIT: usize = 16 * 1024;
 
 /// A running server. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
 }
 
 impl Server {
-    /// Serves `shown` at `listen`; port 0 lets the system choose one.
+    /// Serves `shown` at `listen`; port 0 lets the system choose one. `http` decides who may read.
     ///
     /// # Errors
     /// If `listen` cannot be bound.
-    pub async fn start(listen: SocketAddr, shown: Shown) -> io::Result<Self> {
+    pub async fn start(listen: SocketAddr, http: &Http, shown: Shown) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let serving = axum::serve(listener, router(shown)).with_graceful_shutdown(stopped);
-        Ok(Self { address, stop, serving: tokio::spawn(serving.into_future()) })
+        let app = router(App { shown, stop: stop.clone() }, Guard::new(address, http));
+        let serving = tokio::spawn(connections::serve(listener, app, stop.clone()));
+        Ok(Self { address, stop, serving })
     }
 
     /// Where it listens.
@@ -58,8 +72,7 @@ impl Server {
     /// Stops listening, and waits a moment for the answers in progress.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        // Connections that are still open after that are closed.
-        let _ = tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await;
+        let _ = (&mut self.serving).await;
     }
 }
 
@@ -70,39 +83,27 @@ impl Drop for Server {
     }
 }
 
-/// What the server shows.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// How the loops are.
-    pub vitals: Arc<Vitals>,
-}
-
-fn router(shown: Shown) -> Router {
-    Router::new()
-        .route("/livez", get(async |State(shown): State<Shown>| health(shown.vitals.liveness())))
-        .route("/readyz", get(async |State(shown): State<Shown>| health(shown.vitals.readiness())))
-        .route("/metrics", get(metrics))
-        .with_state(shown)
-}
-
-/// 200 if every check is well, otherwise 503.
-fn health(checks: Vec<Check>) -> Response {
-    let ok = checks.iter().all(|check| check.ok);
-    let (code, status) = match ok {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
-    };
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (code, headers, Json(json!({ "status": status, "checks": checks }))).into_response()
-}
-
-async fn metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let format = Format::accepted(accept.unwrap_or_default());
-    match shown.metrics.encode(format) {
-        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+fn router(app: App, guard: Guard) -> Router {
+    let mut router = Router::new()
+        .merge(health::routes())
+        .route("/", get(page::page))
+        .route("/search", get(recovery::search))
+        .route("/recoveries/{run}", get(recovery::page))
+        .route("/events", get(events::events))
+        .route("/style.css", asset("text/css", include_str!("assets/style.css")))
+        .route("/live.js", asset("text/javascript", include_str!("assets/live.js")))
+        .route("/icon.svg", asset("image/svg+xml", include_str!("assets/icon.svg")))
+        .fallback(refusal::not_found);
+    for (path, route) in api::routes() {
+        router = router.route(path, route);
     }
+    router
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(Arc::new(guard), guard::guard))
+        .with_state(app)
+}
+
+fn asset(kind: &'static str, text: &'static str) -> MethodRouter<App> {
+    let kind = format!("{kind}; charset=utf-8");
+    get(async move || ([(header::CONTENT_TYPE, kind.clone())], text).into_response())
 }

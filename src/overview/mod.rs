@@ -4,19 +4,25 @@
 //! `read.rs` reads the facts from the store. Everything else takes data and gives data: `sentence.rs`
 //! decides what comes first, `remedy.rs` what to do about each reason, `waits.rs` what a due recovery
 //! waits for.
+//! `story.rs` is everything about one run, for `explain`, its page and the API.
 
 mod build;
+mod document;
 mod read;
 mod remedy;
 mod sentence;
+mod story;
 mod view;
 mod waits;
 mod words;
 
+pub use document::{as_json, why};
 pub use read::overview;
 pub use remedy::{Remedy, remedy};
+pub use story::Story;
+pub(crate) use story::errors;
 pub use view::{
     Daemon, Healing, HealingLine, Level, LimitUsed, Need, NeedsYou, OutageSince, Overview, Pause,
     Sandbox, WaitsFor,
 };
-pub use words::{clock_time, counted, distance, length, waiting_words};
+pub use words::{clock_time, counted, distance, length, seconds, seconds_from, waiting_words};

@@ -44,6 +44,16 @@ pub fn length(time: Duration) -> String {
     if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 
+/// An instant to the second, in local time with its offset.
+pub fn seconds(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+}
+
+/// An instant, and how far it is from `now`.
+pub fn seconds_from(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", seconds(at), distance(at, now))
+}
+
 /// What a recovery waits for, in words.
 pub fn waiting_words(wait: &WaitsFor, now: Timestamp) -> String {
     let what = match (wait.reason, &wait.limit) {

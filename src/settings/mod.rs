@@ -27,7 +27,7 @@ pub(crate) use read::text::nearest;
 pub use schema::schema;
 pub use settings::Settings;
 pub use tables::adobe::Adobe;
-pub use tables::http::Http;
+pub use tables::http::{Http, Token};
 pub use tables::log::{Log, LogFormat};
 pub use tables::poll::Poll;
 pub use tables::sandbox::SandboxSettings;

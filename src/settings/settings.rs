@@ -18,6 +18,7 @@ use super::tables::{
     sandbox::{self, SandboxSettings},
     store::{self, StoreSettings},
 };
+use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::policy::breaker::Breaker;
 use crate::domain::policy::in_force::{DataflowPolicy, Policies};
 use crate::domain::policy::quiet::Quiet;
@@ -69,6 +70,12 @@ impl Settings {
             per_dataflow: self.limits.per_dataflow,
         };
         Policies { dataflows: self.dataflows.clone(), default, rules: self.rules.clone() }
+    }
+
+    /// Whether this dataflow is selected.
+    pub fn selects(&self, sandbox: &SandboxName, flow_id: &FlowId, flow_name: &str) -> bool {
+        let own = self.sandboxes.iter().find(|own| own.name == *sandbox);
+        own.is_some_and(|own| own.selects(flow_id.as_str(), flow_name))
     }
 
     /// The parameters of the Flow Service client. If a policy re-triggers successful runs without

@@ -20,8 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["domain", "flow_service"]),
     ("metrics", &["domain"]),
     ("daemon", &["domain", "store", "flow_service", "settings", "metrics", "clock", "telemetry"]),
-    ("overview", &["domain", "store", "settings"]),
-    ("http", &["daemon", "metrics"]),
+    ("overview", &["domain", "store", "settings", "flow_service"]),
+    ("http", &["daemon", "metrics", "overview", "store", "settings", "domain", "telemetry"]),
     ("simulator", &["clock"]),
     ("cli", &["domain"]),
     (

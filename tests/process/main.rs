@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
+mod browser;
 mod check;
 mod commands;
 mod disk;
@@ -19,3 +20,4 @@ mod pipes;
 mod signals;
 mod support;
 mod takeover;
+mod web;

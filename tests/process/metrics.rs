@@ -68,7 +68,7 @@ async fn metrics_and_health_are_served_and_nothing_can_be_written() {
     let build = format!("flowmend_build_info{{version=\"{}\",", env!("CARGO_PKG_VERSION"));
     assert!(metrics.lines().any(|line| line.starts_with(&build)), "{metrics}");
     assert!(get(address, "/livez").await.contains("\"status\":\"ok\""));
-    assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));
+    assert!(get(address, "/nothing").await.starts_with("HTTP/1.1 404 "));
 
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";

@@ -154,6 +154,7 @@ fn listeners() {
     assert_snapshot!(faults_of("[http]\nlisten = \"localhost:8321\""), @r#"  http.listen (/etc/f.toml): must be IP:PORT, like 127.0.0.1:8321 or [::1]:8321, or "" to disable, not "localhost:8321""#);
     assert_snapshot!(faults_of("[http]\nlisten = \"127.0.0.1\""), @r#"  http.listen (/etc/f.toml): must be IP:PORT, like 127.0.0.1:8321 or [::1]:8321, or "" to disable, not "127.0.0.1""#);
     assert_snapshot!(faults_of("[http]\nlisten = 8321"), @"  http.listen (/etc/f.toml): must be text in double quotes, not 8321");
+    assert_snapshot!(faults_of("[http]\nlisten = \"0.0.0.0:8321\""), @"  http.listen (/etc/f.toml): 0.0.0.0:8321 can be reached from other machines, so a token is required; set http.token_file, or listen on 127.0.0.1");
     assert_snapshot!(faults_of("[http]\nlistn = \"\""), @"  http.listn (/etc/f.toml): no such key; did you mean `listen`?");
 }
 
@@ -262,8 +263,6 @@ fn risky_settings_are_accepted_with_a_warning() {
         watch_timeout = "5m"
         [limits]
         retriggers_per_minute = 0
-        [http]
-        listen = "0.0.0.0:8321"
         [[dataflow]]
         match = "a"
         [[dataflow]]
@@ -276,7 +275,6 @@ fn risky_settings_are_accepted_with_a_warning() {
         limits.retriggers_per_minute = 0: no limit; after an outage every failed run is re-triggered at once
         dataflow[a].retry.watch_timeout = 9m (/etc/f.toml): batch runs often take longer; flowmend would give up too early
         dataflow[a] (/etc/f.toml): never used, because an earlier [[dataflow]] has the same match
-        http.listen = 0.0.0.0:8321: other machines can read the metrics, without authentication
         retry.max_interval = 2d (/etc/f.toml): longer than max_elapsed_time = 24h, so no delay ever reaches it
         retry.watch_timeout = 5m (/etc/f.toml): batch runs often take longer; flowmend would give up too early
         poll.interval = 5s (/etc/f.toml): polling this often uses API quota for little gain; 60s is usually enough
