@@ -14,12 +14,13 @@
 //! Each line lists what a module may import. There are no other imports.
 //! ```text
 //! main → cli, commands, telemetry
-//! commands → cli, daemon, backtest, simulator, http, metrics, telemetry,
+//! commands → cli, daemon, backtest, simulator, http, notify, metrics, telemetry,
 //!            settings, flow_service, store, domain, clock
 //! daemon → settings, flow_service, store, metrics, domain, clock, telemetry
 //! backtest → domain
 //! cli → domain
 //! http → daemon, metrics
+//! notify → daemon, settings, store, domain, clock, telemetry
 //! metrics → domain
 //! simulator → clock
 //! telemetry → settings
@@ -42,6 +43,7 @@ pub mod domain;
 pub mod flow_service;
 pub mod http;
 pub mod metrics;
+pub mod notify;
 pub mod settings;
 pub mod simulator;
 pub mod store;

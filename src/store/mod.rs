@@ -8,8 +8,10 @@
 //! Every implementation must pass the tests in `tests/integration/store/conformance/`. Behavior
 //! that these do not test is not guaranteed.
 
+mod outbox;
 mod sqlite;
 
+pub use outbox::{Message, Outbox, TargetRow};
 pub use sqlite::SqliteStore;
 
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metrics", &["domain"]),
     ("daemon", &["domain", "store", "flow_service", "settings", "metrics", "clock", "telemetry"]),
     ("http", &["daemon", "metrics"]),
+    ("notify", &["daemon", "settings", "store", "domain", "clock", "telemetry"]),
     ("simulator", &["clock"]),
     ("cli", &["domain"]),
     (
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow_service",
             "http",
             "metrics",
+            "notify",
             "settings",
             "simulator",
             "store",

@@ -12,6 +12,7 @@ mod history;
 mod lease;
 mod lock;
 mod open;
+mod outbox;
 mod prune;
 mod queue;
 mod read;
