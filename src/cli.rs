@@ -41,8 +41,12 @@ Exit codes: 0 all passes were complete; 1 a sandbox or the store could not be re
     Once(RunArgs),
     /// Check configuration, credentials and access; list the selected dataflows.
     #[command(after_help = "Exit codes: 0 ok; 78 invalid configuration; 77 credentials rejected; \
-69 Adobe not reachable; 1 any other error.\n\nExample:\n  flowmend check --config my.toml")]
-    Check(ConfigArgs),
+69 Adobe not reachable; 1 any other error, or a warning with --deny-warnings.\n\nExamples:\n  \
+flowmend check --config my.toml\n  \
+flowmend check --config my.toml --offline --deny-warnings    before a deployment\n  \
+flowmend check --config my.toml --probe                      on a new sandbox\n\n\
+It changes nothing. The right to re-trigger cannot be checked without re-triggering a run.")]
+    Check(CheckArgs),
     /// Watch the daemon re-trigger failed runs on a simulated platform.
     #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \
 flowmend demo --for 20s --seed 7\n\n\
@@ -142,6 +146,27 @@ pub struct RunArgs {
     /// Log what would be sent; send nothing and do not change the store
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Check files only: configuration, secret and store; send nothing
+    #[arg(long, conflicts_with = "probe")]
+    pub offline: bool,
+    /// Also show what Adobe does where its documents are unclear (docs/ADOBE.md): at most 25 requests
+    /// per sandbox, reading only
+    #[arg(long)]
+    pub probe: bool,
+    /// Exit with 1 if there is a warning
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// One JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `demo`.

@@ -1,16 +1,16 @@
-//! What every command uses: exit codes, settings, the store, standard output, signals.
+//! What every command uses: exit codes, settings, the store, standard output.
 
 use crate::cli::ConfigArgs;
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
+use crate::telemetry;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// The configuration file that is read if none is named.
 const DEFAULT_CONFIG: &str = "/etc/flowmend/flowmend.toml";
@@ -28,6 +28,10 @@ pub enum Exit {
     Refused = 77,
     /// The configuration is invalid; a restart does not help.
     BadConfig = 78,
+    /// Ended by SIGINT before it was done.
+    Interrupted = 130,
+    /// Ended by SIGTERM before it was done.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -47,8 +51,15 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
     let files = match (args.files.is_empty(), named.is_empty()) {
         (false, _) => args.files.clone(),
         (true, false) => named.split(':').map(PathBuf::from).collect(),
-        (true, true) if default.exists() => vec![default],
-        (true, true) => Vec::new(),
+        // If it cannot be seen, reading it shows why.
+        (true, true) if default.try_exists().unwrap_or(true) => vec![default],
+        (true, true) => {
+            telemetry::print_error(&format!(
+                "No configuration file: {DEFAULT_CONFIG} does not exist, and neither --config nor \
+                 FLOWMEND_CONFIG names one"
+            ));
+            Vec::new()
+        }
     };
     Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
 }
@@ -87,22 +98,4 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-/// A token that is cancelled by SIGTERM or SIGINT.
-pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "shutting down: waiting for calls in flight");
-        token.cancel();
-    });
-    Ok(stop)
 }

@@ -8,44 +8,61 @@ mod demo;
 mod explain;
 mod format;
 mod health;
+mod lines;
 mod once;
 mod operator_actions;
 mod pause;
 mod plan;
+mod probe;
 mod run;
+mod service_manager;
 mod simulate;
 mod status;
-mod watchdog;
+mod stop;
 mod wiring;
 
 pub use context::{Environment, Exit};
+pub use stop::Stop;
 
 use crate::cli::{Command, ConfigArgs};
 use crate::settings::Faults;
 use crate::telemetry;
 
-/// Runs `command`. An invalid configuration is printed with all its faults.
-///
-/// # Errors
-/// What stopped the command, to be printed with its causes; the process then exits with 1.
-pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Result<Exit> {
-    match run_command(command, &environment).await {
-        Err(error) if error.is::<Faults>() => {
-            telemetry::print_error(&format!("invalid configuration\n{error}"));
-            Ok(Exit::BadConfig)
+/// Runs `command` until it ends or `stop` ends it, and reports an error.
+pub async fn dispatch(command: Command, environment: Environment, stop: &Stop) -> Exit {
+    let is_daemon = matches!(command, Command::Run(_));
+    let is_logging = is_daemon || matches!(command, Command::Once(_));
+    let result = tokio::select! {
+        // The command first: it may take over the stop signal now.
+        biased;
+        result = run_command(command, &environment, stop) => result,
+        exit = stop.interrupted() => Ok(if is_daemon { Exit::Done } else { exit }),
+    };
+    result.unwrap_or_else(|error| {
+        let (exit, message) = match error.is::<Faults>() {
+            true => (Exit::BadConfig, format!("invalid configuration\n{error}")),
+            false => (Exit::Failed, telemetry::chain(error.as_ref())),
+        };
+        match is_logging {
+            true => telemetry::log_fatal(&message),
+            false => telemetry::print_error(&message),
         }
-        result => result,
-    }
+        exit
+    })
 }
 
-async fn run_command(command: Command, environment: &Environment) -> anyhow::Result<Exit> {
+async fn run_command(
+    command: Command,
+    environment: &Environment,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     let load = |args: &ConfigArgs| context::load(args, environment);
     match command {
-        Command::Run(args) => run::run(load(&args.config)?, args, environment).await,
-        Command::Once(args) => once::once(load(&args.config)?, args.dry_run).await,
-        Command::Check(args) => check::check(&*load(&args)?).await,
-        Command::Demo(args) => demo::demo(args).await,
-        Command::Simulate(args) => simulate::simulate(args).await,
+        Command::Run(args) => run::run(load(&args.config)?, args, environment, stop).await,
+        Command::Once(args) => once::once(load(&args.config)?, args.dry_run, stop).await,
+        Command::Check(args) => check::check(&*load(&args.config)?, args).await,
+        Command::Demo(args) => demo::demo(args, stop).await,
+        Command::Simulate(args) => simulate::simulate(args, stop).await,
         Command::Status(args) => status::status(&*load(&args.config)?, args).await,
         Command::Explain(args) => explain::explain(&*load(&args.config)?, args).await,
         Command::Plan(args) => plan::plan(load(&args.config)?, args.json).await,

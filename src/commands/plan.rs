@@ -1,6 +1,6 @@
 //! `flowmend plan`: what the next pass would do, and why.
 
-use super::context::{Exit, print, stop_on_signal};
+use super::context::{Exit, print};
 use super::format::{distance, keep_whole, seconds, table};
 use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::daemon::{Action, Line, Mode, PassError, Preview};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A longer table is cut; the JSON document has all rows.
 const ROWS: usize = 200;
@@ -20,11 +21,10 @@ const ROWS: usize = 200;
 type Previews = Vec<(SandboxName, Result<Preview, PassError>)>;
 
 pub(super) async fn plan(settings: Arc<Settings>, json: bool) -> anyhow::Result<Exit> {
-    let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, Mode::DryRun).await?;
     let identity = Identity::draw();
     let mut daemon = daemon(settings, open.store.clone(), &identity, Mode::DryRun, &shown())?;
-    let previews = daemon.preview(&stop).await;
+    let previews = daemon.preview(&CancellationToken::new()).await;
     open.close().await;
     let complete =
         previews.iter().all(|(_, preview)| matches!(preview, Ok(Preview { fault: None, .. })));

@@ -21,6 +21,7 @@ use crate::domain::plan::read_plan::ReadPlan;
 use crate::domain::plan::snapshot::{FlowListing, Snapshot};
 use crate::domain::policy::hold::Holds;
 use crate::domain::policy::in_force::Policies;
+use crate::domain::policy::long_failure::{Failing, LEAST, LOOKBACK};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
 use crate::domain::recovery::{Recovery, State};
@@ -98,8 +99,13 @@ impl SandboxReader<'_> {
         self.check_client(&mut start.client, memory, &reading, &mut start.findings);
         self.find_owned(&mut reading, memory, &start).await?;
         start.findings.unread_specs = std::mem::take(&mut memory.catalog.unread_specs);
+        start.findings.lost_names = std::mem::take(&mut memory.catalog.lost_names);
 
         let complete = start.fault.is_none();
+        let failing = match start.sweep && complete {
+            true => self.failing(start.now).await?,
+            false => Vec::new(),
+        };
         // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
         let held = start.holds.holds.keys().cloned();
         memory.held = match start.sweep && complete {
@@ -133,6 +139,7 @@ impl SandboxReader<'_> {
                 policies: start.policies,
                 quiet: self.settings.quiet.clone(),
                 holds: start.holds,
+                failing,
             },
             orders: start.record.orders,
             findings: start.findings,
@@ -146,6 +153,9 @@ impl SandboxReader<'_> {
     async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
+        if first_catalog {
+            memory.catalog.remember(self.store.flow_names().await?);
+        }
         // First, if the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,
@@ -334,6 +344,11 @@ impl SandboxReader<'_> {
             wanted.add_histories(&reading.listed, &reading.owned, flows);
         }
         wanted
+    }
+
+    async fn failing(&self, now: Timestamp) -> Result<Vec<Failing>, PassError> {
+        let (since, begun_by) = (before(now, LOOKBACK), before(now, LEAST));
+        Ok(self.store.failing(&self.sandbox.name, since, begun_by).await?)
     }
 
     fn holds(&self, record: &Record, memory: &Memory) -> Holds {

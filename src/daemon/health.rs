@@ -34,15 +34,9 @@ impl Check {
 }
 
 impl Vitals {
-    /// Whether every loop moves. Only the holder of the lease has loops that must.
-    pub fn is_alive(&self) -> bool {
-        let (signs, limits) = (self.signs(), self.limits());
-        signs.standing != Standing::Holder || self.still_for() < limits.still
-    }
-
     /// The checks of `/livez`.
     pub fn liveness(&self) -> Vec<Check> {
-        let still = self.still_for().as_secs();
+        let still = self.still_for().unwrap_or_default().as_secs();
         vec![Check::new("loops", self.is_alive(), format!("the slowest moved {still} s ago"))]
     }
 
@@ -51,7 +45,7 @@ impl Vitals {
         let signs = self.signs();
         let mut checks = store_checks(&signs);
         if signs.standing == Standing::Holder {
-            let stale = self.limits().stale;
+            let stale = signs.limits.staleness;
             let now = self.now();
             checks.push(credentials(&signs));
             checks.extend(signs.sandboxes.iter().map(|(name, it)| sandbox(name, it, stale, now)));
@@ -151,7 +145,8 @@ mod tests {
         };
         let names = [SandboxName::new("a"), SandboxName::new("b")];
         let sandboxes: BTreeMap<_, _> = names.into_iter().zip([refused(9), refused(5)]).collect();
-        let check = credentials(&Signs { standing: Standing::Holder, sandboxes });
+        let check =
+            credentials(&Signs { standing: Standing::Holder, sandboxes, ..Signs::default() });
         assert_eq!(
             (check.ok, check.since, check.detail.as_str()),
             (false, Some(at(5)), "invalid_client")

@@ -68,7 +68,11 @@ impl Worker {
             }
             failures = if complete { 0 } else { failures + 1 };
             if complete {
-                self.pruner.prune(&self.parts, &self.lease, &self.failures).await;
+                // Removing is made of small transactions and can be left at any time.
+                tokio::select! {
+                    () = self.pruner.prune(&self.parts, &self.lease, &self.failures) => {}
+                    () = stop.cancelled() => return,
+                }
             }
             let report = result.and_then(Result::ok);
             let wait = self.next_wait(report.as_ref(), failures);
@@ -168,6 +172,7 @@ fn pass_over<'a>(
         },
         lease,
         stop,
+        vitals: &parts.vitals,
         mode: parts.mode,
         metrics: parts.metrics.clone(),
     }

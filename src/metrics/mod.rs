@@ -164,6 +164,16 @@ impl Metrics {
         self.config_reload_success.set(i64::from(valid));
     }
 
+    /// Shows the counters that alerts look at from the start: an increase from nothing is not seen.
+    pub fn watch(&self, sandbox: &SandboxName) {
+        for outcome in ["accepted", "refused", "in_doubt"] {
+            let _ = self.retriggers.get_or_create(&labels(sandbox, "outcome", outcome));
+        }
+        for result in ["recovered", "given_up", "dismissed"] {
+            let _ = self.recoveries_finished.get_or_create(&labels(sandbox, "result", result));
+        }
+    }
+
     /// Records a pass that took `took`.
     pub fn pass_ended(&self, sandbox: &SandboxName, outcome: PassOutcome, took: Duration) {
         let word = match outcome {

@@ -18,11 +18,12 @@ use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// The durable memory of flowmend. All instants are whole milliseconds.
@@ -125,6 +126,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError>;
 
+    /// The dataflows of `sandbox` with failures in the journal since `since` and no success after them,
+    /// the first by `begun_by`; in any order. Reads the failures of the whole time.
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError>;
+
     /// The recoveries that match `filter`, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
 
@@ -142,6 +152,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
+
+    /// The last known name of each dataflow that the journal or a recovery names.
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError>;
 
     /// The journal's entries whose run, root run or new run is `run`, oldest first.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;
@@ -215,7 +228,7 @@ pub struct Batch {
     /// New and changed recoveries, each with its journal entry; one change for each recovery.
     pub changes: Vec<Change>,
     /// Journal entries that change no recovery (skipped runs). One is stored only if the journal
-    /// contains none with the same run, event and reason.
+    /// contains none with the same run, event and reason; one with the reason `soon_disabled` always.
     pub notes: Vec<Entry>,
     /// How far the runs of a sandbox have been read.
     pub progress: Option<(SandboxName, Progress)>,
@@ -295,6 +308,17 @@ pub struct Filter {
     /// Only those after the recovery that last changed at this instant and has this root run: the last
     /// one of the previous page.
     pub after: Option<(Timestamp, RunId)>,
+}
+
+/// What opening a store that can be written will do first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Nothing.
+    Ready,
+    /// Create it.
+    WillBeCreated,
+    /// Migrate it: an older flowmend wrote it.
+    WillBeMigrated,
 }
 
 /// Why the store failed.

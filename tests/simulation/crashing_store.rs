@@ -8,13 +8,14 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, SqliteStore, Store, StoreError,
 };
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -337,6 +338,15 @@ impl Store for CrashingStore {
         self.read(self.real.outcomes(sandbox, since)).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        self.read(self.real.failing(sandbox, since, begun_by)).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         self.read(self.real.recoveries(filter)).await
     }
@@ -355,6 +365,10 @@ impl Store for CrashingStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.read(self.real.progress(sandbox)).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        self.read(self.real.flow_names()).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

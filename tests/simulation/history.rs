@@ -170,7 +170,7 @@ impl History {
         let mut open = self.store().real().open_recoveries(&prod).await.unwrap();
         open.retain(|recovery| match recovery.state {
             State::Held { why: Reason::HeldInDoubt, .. } => !self.setting.hold_in_doubt,
-            State::Held { why: Reason::UnclearRun, .. } => self.setting.quirks.windows,
+            State::Held { why: Reason::UnclearRun, .. } => self.setting.shows_windows(),
             State::Held { why, .. } => why != Reason::HeldByRule,
             _ => true,
         });

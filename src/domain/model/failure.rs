@@ -33,7 +33,7 @@ impl Failure {
         let errors = first.into_iter().chain(more).take(ERRORS_MAX).map(|error| {
             let message: String = error.message.chars().take(left).collect();
             left -= message.chars().count();
-            RunError { code: error.code.clone(), message }
+            RunError { message, ..error.clone() }
         });
         Self { errors: errors.collect(), source }
     }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_code_is_kept_however_many_errors_of_another_come_before_it() {
-        let error = |code: &str, n: u32| RunError { code: code.into(), message: n.to_string() };
+        let error = |code: &str, n: u32| RunError::new(code, n.to_string());
         let mut errors: Vec<RunError> = (0..40).map(|n| error("INGEST-1", n)).collect();
         errors.push(error("MAPPER-3700-400", 0));
         let run = Run {

@@ -188,10 +188,7 @@ mod tests {
     }
 
     fn failure(errors: &[(&str, &str)]) -> Failure {
-        let error = |(code, message): &(&str, &str)| RunError {
-            code: (*code).to_owned(),
-            message: (*message).to_owned(),
-        };
+        let error = |(code, message): &(&str, &str)| RunError::new(*code, *message);
         Failure { errors: errors.iter().map(error).collect(), source: Some("spec-1".into()) }
     }
 

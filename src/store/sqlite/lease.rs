@@ -2,6 +2,7 @@
 
 use super::fault::cannot;
 use super::lock::Lock;
+use super::log_check::{Use, mark};
 use crate::domain::model::time::after;
 use crate::store::{Lease, Owner, StoreError};
 use jiff::Timestamp;
@@ -79,7 +80,12 @@ pub(super) async fn take(
         .execute(&mut *transaction)
         .await
         .map_err(cannot(WHAT))?;
+    mark(&mut transaction, Use::Leased).await?;
     transaction.commit().await.map_err(cannot(WHAT))?;
+    if !ours {
+        // The file shows that it is in use. If another process prevents this now, it happens later.
+        let _ = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(writer).await;
+    }
     Ok(if ours { Lease::Renewed } else { Lease::Granted })
 }
 
@@ -93,13 +99,22 @@ pub(super) async fn release(
     lock: &Lock,
     owner: &Owner,
 ) -> Result<(), StoreError> {
-    let released = sqlx::query("DELETE FROM lease WHERE owner = ?1")
-        .bind(owner.as_str())
-        .execute(writer)
-        .await
-        .map_err(cannot("release the lease"));
+    let released = async {
+        const WHAT: &str = "release the lease";
+        let mut transaction = begin(writer, WHAT).await?;
+        let deleted = sqlx::query("DELETE FROM lease WHERE owner = ?1")
+            .bind(owner.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(cannot(WHAT))?;
+        if deleted.rows_affected() > 0 {
+            mark(&mut transaction, Use::Closed).await?;
+        }
+        transaction.commit().await.map_err(cannot(WHAT))
+    }
+    .await;
     lock.free(owner);
-    released.map(|_| ())
+    released
 }
 
 /// Fails unless the lease is `owner`'s; holds until the transaction of `connection` ends.

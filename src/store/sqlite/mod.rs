@@ -11,6 +11,7 @@ mod fault;
 mod history;
 mod lease;
 mod lock;
+mod log_check;
 mod open;
 mod outbox;
 mod prune;
@@ -21,17 +22,20 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
+use super::{
+    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Readiness, Store, StoreError,
+};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use open::Opened;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,6 +61,14 @@ impl SqliteStore {
     /// this version has migrated.
     pub async fn open_existing(path: &Path) -> Result<Self, StoreError> {
         open::for_reading(path).await.map(Self)
+    }
+
+    /// Tries whether the store in the file `path` can be written, or created; changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn try_writing(path: &Path) -> Result<Readiness, StoreError> {
+        open::try_writing(path).await
     }
 
     /// Copies an existing store to the new file `copy` and opens that. The lease of the copy is free.
@@ -164,6 +176,15 @@ impl Store for SqliteStore {
         history::outcomes(&self.0.readers, sandbox, since).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        history::failing(&self.0.readers, sandbox, since, begun_by).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         read::recoveries(&self.0.readers, filter).await
     }
@@ -182,6 +203,10 @@ impl Store for SqliteStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         read::progress(&self.0.readers, sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        read::flow_names(&self.0.readers).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
@@ -212,6 +237,10 @@ impl Store for SqliteStore {
     async fn close(&self) {
         // The writer last: the last connection empties the write-ahead log, which a reader cannot.
         self.0.readers.close().await;
+        // It fails for a store that is open for reading only, which leaves the log as it is.
+        if let Ok(mut connection) = self.0.writer.acquire().await {
+            let _ = log_check::mark(&mut connection, log_check::Use::Closed).await;
+        }
         self.0.writer.close().await;
         self.0.lock.close();
     }

@@ -3,7 +3,7 @@
 
 use super::fault::cannot;
 use super::rows::{AttemptRow, EntryRow, OrderRow, RecoveryRow, RowRef, assemble};
-use crate::domain::model::ids::{RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Recovery, State};
@@ -11,7 +11,7 @@ use crate::store::{ClientMark, Filter, Progress, StoreError};
 use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
 
@@ -145,6 +145,19 @@ pub(super) async fn progress(
             None => None,
         },
     }))
+}
+
+/// The last known name of each dataflow.
+pub(super) async fn flow_names(
+    readers: &SqlitePool,
+) -> Result<HashMap<FlowId, String>, StoreError> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT flow_id, flow_name, max(id) FROM flows WHERE flow_name <> '' GROUP BY flow_id",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("read the names of the dataflows"))?;
+    Ok(rows.into_iter().map(|(flow, name, _)| (FlowId::new(flow), name)).collect())
 }
 
 pub(super) const JOURNAL: &str = "SELECT * FROM journal WHERE id IN (

@@ -5,6 +5,7 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
@@ -14,7 +15,7 @@ use flowmend::store::{
     Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError,
 };
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -206,6 +207,15 @@ impl Store for MeddledStore {
         self.real.outcomes(sandbox, since).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        self.real.failing(sandbox, since, begun_by).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         self.real.recoveries(filter).await
     }
@@ -224,6 +234,10 @@ impl Store for MeddledStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.real.progress(sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        self.real.flow_names().await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

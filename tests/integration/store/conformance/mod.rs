@@ -81,6 +81,8 @@ macro_rules! suite {
                     unsuccessful_recoveries_are_read_until_their_dataflow_succeeds
                     recoveries_given_up_untried_or_for_another_reason_do_not_count
                     outcomes_are_read_from_entries
+                    a_dataflow_fails_from_its_first_failure_after_the_last_success_on
+                    the_last_name_of_each_dataflow_is_read
                 }
                 deciding {
                     a_recovery_amended_between_reading_and_committing_keeps_the_decision
