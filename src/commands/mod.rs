@@ -9,6 +9,7 @@ mod explain;
 mod format;
 mod health;
 mod lines;
+mod notify;
 mod once;
 mod operator_actions;
 mod pause;
@@ -24,7 +25,7 @@ mod wiring;
 pub use context::{Environment, Exit};
 pub use stop::Stop;
 
-use crate::cli::{Command, ConfigArgs};
+use crate::cli::{Command, ConfigArgs, NotifyCommand};
 use crate::settings::Faults;
 use crate::telemetry;
 
@@ -72,6 +73,12 @@ async fn run_command(
         Command::Pause(args) => pause::pause(&*load(&args.config)?, args, true).await,
         Command::Resume(args) => pause::pause(&*load(&args.config)?, args, false).await,
         Command::Health(args) => health::health(&*load(&args.config)?, args.ready).await,
+        Command::Notify(NotifyCommand::Test(args)) => {
+            notify::test(&*load(&args.config)?, args).await
+        }
+        Command::Notify(NotifyCommand::List(args)) => {
+            notify::list(&*load(&args.config)?, args).await
+        }
         Command::Config(command) => config::config(command, load),
     }
 }

@@ -97,7 +97,8 @@ impl Topic {
             | Event::InDoubt
             | Event::Unlisted
             | Event::Dismissed
-            | Event::FlowWarned => None,
+            | Event::FlowWarned
+            | Event::FlowSucceeded => None,
         }
     }
 
