@@ -51,7 +51,7 @@ pub(super) fn notifier(
     let sources = Sources {
         store: open.store.clone(),
         outbox: open.outbox.clone(),
-        vitals: shown.vitals.clone(),
+        pulse: shown.vitals.clone(),
         clock: Arc::new(SystemClock::new()),
     };
     (mode == Mode::Live).then(|| Notifier::start(sources, settings))

@@ -1,8 +1,9 @@
 //! The heartbeat: a request after passes, so that a service elsewhere notices silence.
 
+use super::Pulse;
 use super::courier::{Answer, Courier};
 use crate::clock::Clock;
-use crate::daemon::{Signs, Standing, Vitals};
+use crate::daemon::{Signs, Standing};
 use crate::settings::WebAddress;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(super) async fn run(
     address: WebAddress,
     interval: Duration,
-    vitals: Arc<Vitals>,
+    pulse: Arc<dyn Pulse>,
     clock: Arc<dyn Clock>,
 ) {
     let courier = match Courier::new(&address) {
@@ -27,13 +28,13 @@ pub(super) async fn run(
     };
     let (mut sent, mut is_failing) = (None, false);
     loop {
-        let signs = vitals.signs();
+        let signs = pulse.signs();
         let pass = latest_pass(&signs).filter(|pass| Some(*pass) != sent);
         let Some(pass) = pass else {
             clock.sleep(TICK).await;
             continue;
         };
-        let suffix = if is_well(&signs, vitals.is_alive()) { "" } else { "/fail" };
+        let suffix = if is_well(&signs, pulse.is_alive()) { "" } else { "/fail" };
         let answer = courier.ping(suffix, clock.now()).await;
         let failed = answer != Answer::Delivered;
         if failed && !is_failing {

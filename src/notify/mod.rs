@@ -20,7 +20,7 @@ pub use courier::{Answer, Courier};
 pub use notice::{Group, Notice};
 
 use crate::clock::Clock;
-use crate::daemon::Vitals;
+use crate::daemon::{Signs, Vitals};
 use crate::settings::{NotifyTarget, Settings};
 use crate::store::{Outbox, Store};
 use std::sync::Arc;
@@ -31,6 +31,25 @@ use tokio::task::JoinSet;
 /// How long a stopping notifier waits for its tasks.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How a daemon is, at any moment.
+pub trait Pulse: Send + Sync + std::fmt::Debug {
+    /// Its vital signs.
+    fn signs(&self) -> Signs;
+
+    /// Whether every loop moves.
+    fn is_alive(&self) -> bool;
+}
+
+impl Pulse for Vitals {
+    fn signs(&self) -> Signs {
+        Vitals::signs(self)
+    }
+
+    fn is_alive(&self) -> bool {
+        Vitals::is_alive(self)
+    }
+}
+
 /// What notifications are made from.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -39,7 +58,7 @@ pub struct Sources {
     /// What was sent, and what is to be sent.
     pub outbox: Arc<dyn Outbox>,
     /// How the daemon is.
-    pub vitals: Arc<Vitals>,
+    pub pulse: Arc<dyn Pulse>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -72,9 +91,9 @@ impl Notifier {
             }
         }
         if let Some(address) = &settings.heartbeat {
-            let (vitals, clock) = (self.sources.vitals.clone(), self.sources.clock.clone());
+            let (pulse, clock) = (self.sources.pulse.clone(), self.sources.clock.clone());
             let interval = settings.poll.interval;
-            drop(self.tasks.spawn(heartbeat::run(address.clone(), interval, vitals, clock)));
+            drop(self.tasks.spawn(heartbeat::run(address.clone(), interval, pulse, clock)));
         }
     }
 

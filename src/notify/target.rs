@@ -84,7 +84,7 @@ impl Target {
     /// One step; returns how long to wait before the next one.
     async fn turn(&mut self) -> Result<Duration, StoreError> {
         // A standby leaves the journal to the holder.
-        if self.sources.vitals.signs().standing != Standing::Holder {
+        if self.sources.pulse.signs().standing != Standing::Holder {
             return Ok(IDLE);
         }
         let Some(row) = self.row().await? else { return Ok(IDLE) };
@@ -120,7 +120,7 @@ impl Target {
 
     /// Stores the messages that are due. Returns whether there are any.
     async fn compose(&mut self, row: &TargetRow) -> Result<bool, StoreError> {
-        let Sources { store, outbox, vitals, clock } = &self.sources;
+        let Sources { store, outbox, pulse, clock } = &self.sources;
         let from = self.seen.max(row.position);
         let mut entries = outbox.entries_after(from, ENTRIES).await?;
         let is_wanted = |(_, entry): &(i64, Entry)| wanted(&self.target, entry).is_some();
@@ -134,7 +134,7 @@ impl Target {
             Composer { target: &self.target, store: store.as_ref(), since: row.since, now };
         let mut notices = composer.messages(&entries).await?;
         let mut reported = Reported::parse(&row.memory);
-        notices.extend(reported.update(&self.target, &vitals.signs(), vitals.is_alive(), now));
+        notices.extend(reported.update(&self.target, &pulse.signs(), pulse.is_alive(), now));
         let position = entries.last().map_or(from, |(position, _)| *position);
         if !notices.is_empty() || position - row.position >= UNREPORTED {
             let messages: Vec<Message> = notices

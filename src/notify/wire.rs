@@ -106,6 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_signature_is_that_of_the_standard() {
+        let key = SigningKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let body = r#"{"test": 2432232314}"#;
+        let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
     fn slack_reads_no_markup_in_names() {
         assert_eq!(escaped("<!channel> & co"), "&lt;!channel&gt; &amp; co");
     }

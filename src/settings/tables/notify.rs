@@ -59,7 +59,7 @@ pub struct SigningKey(Vec<u8>);
 
 impl SigningKey {
     /// The key from its text: Base64, usually with `whsec_` before it.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let encoded = text.strip_prefix("whsec_").unwrap_or(text);
         let bytes = BASE64_STANDARD.decode(encoded).ok()?;
         (24..=64).contains(&bytes.len()).then_some(Self(bytes))
