@@ -1,7 +1,7 @@
 //! The heartbeat: a request after passes, so that a service elsewhere notices silence.
 
-use super::Pulse;
 use super::courier::{Answer, Courier};
+use super::sources::Pulse;
 use crate::clock::Clock;
 use crate::daemon::{Signs, Standing};
 use crate::settings::WebAddress;
@@ -43,7 +43,7 @@ pub(super) async fn run(
                 Answer::Gone(status) => format!("it answered {status}"),
                 Answer::Wait(_) | Answer::Delivered => "it answered 429".to_owned(),
             };
-            tracing::warn!(error, "heartbeat failed; it goes on");
+            tracing::warn!(error, "heartbeat failed; the next pass tries again");
         }
         (sent, is_failing) = (Some(pass), failed);
         clock.sleep(interval).await;

@@ -1,10 +1,10 @@
 //! The task of one target: compose, store, send, repeat.
 
-use super::Sources;
 use super::compose::{Composer, OLDEST, wanted};
 use super::courier::{Answer, Courier};
 use super::notice::Notice;
 use super::signs::Reported;
+use super::sources::Sources;
 use crate::daemon::Standing;
 use crate::domain::model::journal::Entry;
 use crate::settings::NotifyTarget;

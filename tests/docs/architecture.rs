@@ -158,7 +158,7 @@ fn the_core_knows_no_io_no_clock_and_no_chance() {
 fn contained_crates_are_named_in_one_place_only() {
     let homes = BTreeMap::from([
         ("backoff", vec!["src/backoff.rs"]),
-        ("reqwest", vec!["src/flow_service", "src/http/ask.rs"]),
+        ("reqwest", vec!["src/flow_service", "src/http/ask.rs", "src/notify"]),
         ("sqlx", vec!["src/store"]),
         ("axum", vec!["src/simulator", "src/http"]),
         ("prometheus_client", vec!["src/metrics/"]),

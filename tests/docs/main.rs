@@ -14,7 +14,7 @@ use syn::visit::Visit;
 
 const LOGGING: &str = include_str!("../../docs/LOGGING.md");
 
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("README", include_str!("../../README.md")),
     ("CONTRIBUTING", include_str!("../../CONTRIBUTING.md")),
     ("CHANGELOG", include_str!("../../CHANGELOG.md")),
@@ -23,6 +23,7 @@ const PAGES: [(&str, &str); 8] = [
     ("POLICY", include_str!("../../docs/POLICY.md")),
     ("STORE", include_str!("../../docs/STORE.md")),
     ("ADOBE", include_str!("../../docs/ADOBE.md")),
+    ("NOTIFICATIONS", include_str!("../../docs/NOTIFICATIONS.md")),
 ];
 
 #[test]

@@ -161,7 +161,8 @@ impl Site {
     }
 
     pub fn given_up(&self, flow: &str, run: &str) -> Entry {
-        let error = RunError { code: "CONNECTOR-1".into(), message: "<no\nroute>".into(), place: None };
+        let error =
+            RunError { code: "CONNECTOR-1".into(), message: "<no\nroute>".into(), place: None };
         let failure = Failure { errors: vec![error], source: None };
         let entry = self.entry(Event::GivenUp, Reason::AttemptsSpent, flow, run);
         Entry { failure: Some(failure), ..entry }
