@@ -368,6 +368,25 @@ A delivered message lifts the stop of a target. Exit code 1: a message was not d
     #[command(after_help = "Example:\n  flowmend notify list --config my.toml\n\n\
 It only reads the store, and can run beside the daemon.")]
     List(NotifyListArgs),
+    /// Report no events of a dataflow for a time
+    #[command(after_help = "Examples:\n  flowmend notify mute --flow crm-accounts --for 2h\n  \
+flowmend notify mute --flow crm-accounts --for 0s    end it\n\n\
+The dataflow is still re-triggered. Events during that time are not reported later.")]
+    Mute(NotifyMuteArgs),
+}
+
+/// Arguments of `notify mute`.
+#[derive(Debug, Clone, Args)]
+pub struct NotifyMuteArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The dataflow, by id or name
+    #[arg(long, value_name = "FLOW", value_parser = one_flow)]
+    pub flow: FlowId,
+    /// For how long, for example 2h
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
 }
 
 /// Arguments of `notify test`.

@@ -79,6 +79,9 @@ async fn run_command(
         Command::Notify(NotifyCommand::List(args)) => {
             notify::list(&*load(&args.config)?, args).await
         }
+        Command::Notify(NotifyCommand::Mute(args)) => {
+            notify::mute(&*load(&args.config)?, args).await
+        }
         Command::Config(command) => config::config(command, load),
     }
 }

@@ -1,11 +1,11 @@
 //! `flowmend notify`: tests the targets of notifications, and shows how they are.
 
-use super::context::{Exit, open_to_amend, print};
-use crate::cli::{NotifyListArgs, NotifyTestArgs};
+use super::context::{Exit, newest_of, open_to_amend, print};
+use crate::cli::{NotifyListArgs, NotifyMuteArgs, NotifyTestArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::notify::{self, Answer};
 use crate::settings::{NotifyTarget, Settings};
-use crate::store::{Outbox, SqliteStore, Store};
+use crate::store::{Mute, Outbox, SqliteStore, Store};
 use crate::telemetry::print_error;
 use serde_json::json;
 
@@ -80,9 +80,11 @@ async fn is_stopped(settings: &Settings, target: &NotifyTarget) -> bool {
 /// Shows the configured targets, and what waits for them.
 pub(super) async fn list(settings: &Settings, args: NotifyListArgs) -> anyhow::Result<Exit> {
     let store = SqliteStore::open_existing(&settings.store.path).await?;
-    let rows = store.notify_targets().await;
+    let (rows, mutes) = (store.notify_targets().await, store.mutes().await);
     store.close().await;
-    let rows = rows?;
+    let (rows, mut mutes) = (rows?, mutes?);
+    let now = SystemClock::new().now();
+    mutes.retain(|mute| mute.until > now);
     let mut targets = Vec::new();
     for target in settings.notify.iter() {
         let row = rows.iter().find(|row| row.name == target.name);
@@ -105,7 +107,32 @@ pub(super) async fn list(settings: &Settings, args: NotifyListArgs) -> anyhow::R
         }));
     }
     if args.json {
-        print(&format!("{:#}\n", json!({ "targets": targets })))?;
+        let mutes = mutes.iter().map(|mute| json!({ "flow": mute.flow, "until": mute.until }));
+        let mutes: Vec<_> = mutes.collect();
+        print(&format!("{:#}\n", json!({ "targets": targets, "mutes": mutes })))?;
+        return Ok(Exit::Done);
+    }
+    for Mute { flow, until } in mutes {
+        print(&format!("muted: {flow} until {until}\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Mutes a dataflow.
+pub(super) async fn mute(settings: &Settings, args: NotifyMuteArgs) -> anyhow::Result<Exit> {
+    let store = open_to_amend(settings).await?;
+    let known = newest_of(&store, &args.flow).await;
+    let until = SystemClock::new().now().checked_add(args.duration);
+    let until = until.map_err(|_| anyhow::anyhow!("--for is too long"))?;
+    let mute = Mute { flow: args.flow.as_str().to_owned(), until };
+    let muted = store.mute(&mute).await;
+    store.close().await;
+    muted?;
+    print(&format!("muted: {} until {until}\n", mute.flow))?;
+    if known?.is_none() {
+        print(
+            "Saved, but no dataflow with this id or name has failed so far; check the spelling.\n",
+        )?;
     }
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use crate::domain::model::reason::Reason;
 use crate::domain::model::time::before;
 use crate::domain::model::topic::Topic;
 use crate::settings::{NotifyTarget, TargetKind};
-use crate::store::{Store, StoreError};
+use crate::store::{Mute, Store, StoreError};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(super) struct Composer<'a> {
     /// Earlier events were not reported to the target.
     pub(super) since: Timestamp,
     pub(super) now: Timestamp,
+    /// Dataflows whose events are not reported.
+    pub(super) mutes: &'a [Mute],
 }
 
 impl Composer<'_> {
@@ -37,21 +39,26 @@ impl Composer<'_> {
         entries: &[(i64, Entry)],
     ) -> Result<Vec<(String, Notice)>, StoreError> {
         let mut facts: Vec<(i64, Fact)> = Vec::new();
-        let mut known = HashSet::new();
         for (position, entry) in entries {
             let Some(topic) = wanted(self.target, entry) else { continue };
-            if entry.at < before(self.now, OLDEST) || !known.insert((topic, key_of(topic, entry))) {
+            if entry.at < before(self.now, OLDEST) || self.is_muted(topic, entry) {
                 continue;
             }
             let Some(duration_s) = self.is_news(topic, entry).await? else { continue };
             facts.push((*position, Fact { topic, entry: entry.clone(), duration_s }));
         }
+        // If something began, ended and began again, the last message says that it lasts.
+        let mut known = HashSet::new();
+        facts.reverse();
+        facts.retain(|(_, fact)| known.insert((fact.topic, key_of(fact.topic, &fact.entry))));
         let mut topics: Vec<Topic> = Vec::new();
         for (_, fact) in &facts {
             if !topics.contains(&fact.topic) {
                 topics.push(fact.topic);
             }
         }
+        facts.reverse();
+        topics.reverse();
         let messages = topics.into_iter().flat_map(|topic| {
             let facts: Vec<&(i64, Fact)> =
                 facts.iter().filter(|(_, fact)| fact.topic == topic).collect();
@@ -61,6 +68,15 @@ impl Composer<'_> {
             }
         });
         Ok(messages.collect())
+    }
+
+    /// An outage is not about one dataflow.
+    fn is_muted(&self, topic: Topic, entry: &Entry) -> bool {
+        let is_meant = |mute: &Mute| {
+            mute.until > self.now
+                && [&*entry.flow_id.as_str(), &entry.flow_name].contains(&&*mute.flow)
+        };
+        !matches!(topic, Topic::OutageBegan | Topic::OutageEnded) && self.mutes.iter().any(is_meant)
     }
 
     /// PagerDuty has an incident for each recovery, so that each can end.

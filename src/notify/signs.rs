@@ -42,8 +42,11 @@ impl Reported {
         is_alive: bool,
         now: Timestamp,
     ) -> Vec<(String, Notice)> {
-        let mut notices = self.stuck(is_alive, now);
-        let sandboxes = signs.sandboxes.iter().filter(|(name, _)| covers_sandbox(target, name));
+        let chosen = |topic| target.topics.contains(&topic);
+        let mut notices = self.stuck(is_alive || !chosen(Topic::Stuck), now);
+        let is_chosen = chosen(Topic::LoopFailing);
+        let sandboxes =
+            signs.sandboxes.iter().filter(|(name, _)| is_chosen && covers_sandbox(target, name));
         for (name, signs) in sandboxes {
             notices.extend(self.passes(name, signs, now));
         }

@@ -130,8 +130,9 @@ impl Target {
             entries = outbox.entries_after(from, ENTRIES).await?;
         }
         let now = clock.now();
-        let composer =
-            Composer { target: &self.target, store: store.as_ref(), since: row.since, now };
+        let mutes = outbox.mutes().await?;
+        let (target, store, since) = (&self.target, store.as_ref(), row.since);
+        let composer = Composer { target, store, since, now, mutes: &mutes };
         let mut notices = composer.messages(&entries).await?;
         let mut reported = Reported::parse(&row.memory);
         notices.extend(reported.update(&self.target, &pulse.signs(), pulse.is_alive(), now));

@@ -2,6 +2,7 @@
 
 use super::notice::Notice;
 use super::text::text;
+use crate::domain::model::topic::Topic;
 use crate::settings::{NotifyTarget, SigningKey, TargetKind};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -75,17 +76,19 @@ fn signature(key: &SigningKey, id: &str, timestamp: &str, body: &str) -> String 
 fn pagerduty(routing_key: &str, notice: &Notice, text: &str) -> Value {
     let summary: String = text.chars().take(SUMMARY_CHARS).collect();
     let key: String = notice.key.chars().take(KEY_CHARS).collect();
+    let is_test = notice.topic == Topic::Test;
+    let triggers = notice.topic.is_trouble() || is_test;
     let mut event = json!({
         "routing_key": routing_key,
-        "event_action": if notice.topic.is_trouble() { "trigger" } else { "resolve" },
+        "event_action": if triggers { "trigger" } else { "resolve" },
         "dedup_key": key,
         "client": "flowmend",
     });
-    if notice.topic.is_trouble() {
+    if triggers {
         event["payload"] = json!({
             "summary": summary,
             "source": notice.sandbox.as_ref().map_or("flowmend", |sandbox| sandbox.as_str()),
-            "severity": "error",
+            "severity": if is_test { "info" } else { "error" },
             "timestamp": notice.at,
             "class": notice.topic,
             "component": notice.groups.first().map(|group| &group.flow_name),

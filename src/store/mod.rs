@@ -11,7 +11,7 @@
 mod outbox;
 mod sqlite;
 
-pub use outbox::{Message, Outbox, TargetRow};
+pub use outbox::{Message, Mute, Outbox, TargetRow};
 pub use sqlite::SqliteStore;
 
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};

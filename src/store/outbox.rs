@@ -52,6 +52,21 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         why: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Reports no events of a dataflow until a time; an earlier mute of it is replaced.
+    async fn mute(&self, mute: &Mute) -> Result<(), StoreError>;
+
+    /// The mutes, by dataflow; those that are over may be among them.
+    async fn mutes(&self) -> Result<Vec<Mute>, StoreError>;
+}
+
+/// A dataflow whose events are not reported for a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mute {
+    /// Its id or its name.
+    pub flow: String,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 /// How far a target has been notified.

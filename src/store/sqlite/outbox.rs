@@ -5,7 +5,7 @@ use super::fault::cannot;
 use super::lease;
 use super::rows::{EntryRow, RowRef};
 use crate::domain::model::journal::Entry;
-use crate::store::{Message, Outbox, StoreError, TargetRow};
+use crate::store::{Message, Mute, Outbox, StoreError, TargetRow};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -131,6 +131,29 @@ impl Outbox for SqliteStore {
             .await
             .map_err(cannot(WRITE))?;
         Ok(())
+    }
+
+    async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {
+        sqlx::query("INSERT OR REPLACE INTO notify_mutes (flow, until) VALUES (?1, ?2)")
+            .bind(&mute.flow)
+            .bind(mute.until.as_millisecond())
+            .execute(&self.0.writer)
+            .await
+            .map_err(cannot(WRITE))?;
+        Ok(())
+    }
+
+    async fn mutes(&self) -> Result<Vec<Mute>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT flow, until FROM notify_mutes ORDER BY flow")
+                .fetch_all(&self.0.readers)
+                .await
+                .map_err(cannot(READ))?;
+        let mute = |(flow, until): (String, i64)| {
+            let until = RowRef { table: "notify_mutes", row: &flow }.instant("until", until)?;
+            Ok(Mute { flow, until })
+        };
+        rows.into_iter().map(mute).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use super::site::{Site, webhook};
 use flowmend::daemon::{Cause, SandboxSigns, Standing, Trouble};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
+use flowmend::store::{Mute, Outbox};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -200,5 +201,40 @@ async fn pagerduty_has_an_incident_for_each_recovery_until_there_are_many() {
     site.until(|| receiver.count() == 4).await;
     site.pass(20).await;
     assert_eq!(receiver.count(), 4);
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn a_muted_dataflow_is_not_reported_until_the_mute_is_over() {
+    let (site, receiver) = (Site::new().await, Receiver::start().await);
+    let notifier = site.started(&site.settings(&webhook("hook", &receiver.url))).await;
+    let until = site.now() + Duration::from_secs(600);
+    site.store.mute(&Mute { flow: "crm".to_owned(), until }).await.unwrap();
+    site.record(vec![site.held("crm", "a")]).await;
+    site.pass(60).await;
+    assert_eq!(receiver.count(), 0);
+    site.record(vec![site.held("crm", "b"), site.held("erp", "c")]).await;
+    site.until(|| receiver.count() == 1).await;
+    assert_eq!(receiver.received()[0].json()["data"]["count"], 1);
+    site.clock.advance(Duration::from_secs(600));
+    site.record(vec![site.held("crm", "d")]).await;
+    site.until(|| receiver.count() == 2).await;
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_long_silence_the_last_message_says_how_it_is() {
+    let (site, receiver) = (Site::new().await, Receiver::start().await);
+    let settings = site.settings(&webhook("hook", &receiver.url));
+    site.started(&settings).await.stop().await;
+    let turns = [Event::OutageBegan, Event::OutageEnded, Event::OutageBegan];
+    let turns = turns.iter().enumerate();
+    site.record(
+        turns.map(|(n, event)| site.entry(*event, Reason::Outage, "crm", &n.to_string())).collect(),
+    )
+    .await;
+    let notifier = site.start(&settings);
+    site.until(|| receiver.count() == 2).await;
+    assert_eq!(types(&receiver.received()), ["outage_ended", "outage_began"]);
     notifier.stop().await;
 }

@@ -25,3 +25,9 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE INDEX outbox_by_target ON outbox (target, id);
+
+-- Dataflows, by id or name, whose events are not reported until a time.
+CREATE TABLE notify_mutes (
+    flow  TEXT    NOT NULL PRIMARY KEY,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
