@@ -8,6 +8,7 @@
 
 mod compose;
 mod courier;
+mod digest;
 mod heartbeat;
 mod notice;
 mod public_only;

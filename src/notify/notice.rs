@@ -69,31 +69,25 @@ impl Notice {
     /// One message for all `facts` of one topic; there is at least one.
     pub(super) fn of(key: String, facts: &[&Fact]) -> Option<Self> {
         let first = facts.first()?;
+        let notice = Self::about_daemon(first.topic, key, first.entry.at);
+        Some(notice.with_groups(facts.iter().map(|fact| Group::of(fact)).collect()))
+    }
+
+    /// The message about these recoveries; those with the same dataflow and cause become one group.
+    pub(super) fn with_groups(self, parts: Vec<Group>) -> Self {
+        let count = parts.len();
+        let first = parts.first().map(|group| group.sandbox.clone());
+        let is_common = parts.iter().all(|group| Some(&group.sandbox) == first.as_ref());
         let mut groups: Vec<Group> = Vec::new();
-        for fact in facts {
-            let same = |group: &&mut Group| {
-                let Entry { sandbox, flow_id, reason, .. } = &fact.entry;
-                (&group.sandbox, &group.flow_id, group.reason.as_str())
-                    == (sandbox, flow_id, reason.as_str())
-            };
-            match groups.iter_mut().find(same) {
-                Some(group) => group.add(&fact.entry),
-                None => groups.push(Group::of(fact)),
+        for part in parts {
+            match groups.iter_mut().find(|group| group.is_like(&part)) {
+                Some(group) => group.add(part),
+                None => groups.push(part),
             }
         }
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         groups.truncate(GROUPS);
-        let sandbox = first.entry.sandbox.clone();
-        let is_common = facts.iter().all(|fact| fact.entry.sandbox == sandbox);
-        Some(Self {
-            topic: first.topic,
-            key,
-            at: first.entry.at,
-            count: facts.len(),
-            sandbox: is_common.then_some(sandbox),
-            error: None,
-            groups,
-        })
+        Self { count, sandbox: first.filter(|_| is_common), groups, ..self }
     }
 
     /// A message about the daemon itself.
@@ -127,11 +121,15 @@ impl Group {
         }
     }
 
-    fn add(&mut self, entry: &Entry) {
-        self.count += 1;
-        if self.run_ids.len() < RUNS {
-            self.run_ids.push(root_of(entry).clone());
-        }
+    fn is_like(&self, other: &Group) -> bool {
+        (&self.sandbox, &self.flow_id, &self.reason)
+            == (&other.sandbox, &other.flow_id, &other.reason)
+    }
+
+    fn add(&mut self, other: Group) {
+        self.count += other.count;
+        self.run_ids.extend(other.run_ids);
+        self.run_ids.truncate(RUNS);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::model::ids::SandboxName;
 use crate::domain::model::topic::Topic;
 use crate::settings::NotifyTarget;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,11 +17,14 @@ const PASSES: u64 = 3;
 
 /// Which trouble was reported, and since when it lasts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Reported {
     /// Sandboxes whose passes fail.
     failing: BTreeMap<SandboxName, Timestamp>,
     /// A loop that does not move.
     stuck: Option<Timestamp>,
+    /// The day of the last digest, or of the first look at the time of digests.
+    pub(super) digest: Option<Date>,
 }
 
 impl Reported {

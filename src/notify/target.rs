@@ -2,6 +2,7 @@
 
 use super::compose::{Composer, OLDEST, wanted};
 use super::courier::{Answer, Courier};
+use super::digest;
 use super::notice::Notice;
 use super::signs::Reported;
 use super::sources::Sources;
@@ -83,12 +84,11 @@ impl Target {
 
     /// One step; returns how long to wait before the next one.
     async fn turn(&mut self) -> Result<Duration, StoreError> {
-        // A standby leaves the journal to the holder.
-        if self.sources.pulse.signs().standing != Standing::Holder {
-            return Ok(IDLE);
-        }
+        // A new target is registered before the first pass, so that it gets the events of that pass.
         let Some(row) = self.row().await? else { return Ok(IDLE) };
-        if row.stopped.is_some() {
+        // A standby leaves the journal to the holder.
+        let is_holder = self.sources.pulse.signs().standing == Standing::Holder;
+        if row.stopped.is_some() || !is_holder {
             return Ok(IDLE);
         }
         if row.queued == 0 && !self.compose(&row).await? {
@@ -136,8 +136,11 @@ impl Target {
         let mut notices = composer.messages(&entries).await?;
         let mut reported = Reported::parse(&row.memory);
         notices.extend(reported.update(&self.target, &pulse.signs(), pulse.is_alive(), now));
+        notices.extend(digest::due(target, store, &mut reported, now).await?);
+        let memory = reported.render();
         let position = entries.last().map_or(from, |(position, _)| *position);
-        if !notices.is_empty() || position - row.position >= UNREPORTED {
+        let is_far = position - row.position >= UNREPORTED;
+        if !notices.is_empty() || memory != row.memory || is_far {
             let messages: Vec<Message> = notices
                 .into_iter()
                 .map(|(id, notice)| Message {
@@ -147,7 +150,6 @@ impl Target {
                 })
                 .collect();
             let is_due = !messages.is_empty();
-            let memory = reported.render();
             if !outbox.enqueue(row, position, &memory, &messages).await? {
                 return Ok(false);
             }

@@ -86,6 +86,7 @@ fn title(notice: &Notice) -> String {
             "dataflow only fails; Adobe disables it after 30 days",
             "dataflows only fail; Adobe disables them after 30 days",
         ),
+        Topic::Digest => counted("recovery is still on hold", "recoveries are still on hold"),
         Topic::Test => "this is a test message".to_owned(),
     }
 }
@@ -131,6 +132,7 @@ fn advice(notice: &Notice) -> Option<String> {
             Some("Until it is over, flowmend sends few re-triggers. To see what waits: `flowmend status`".to_owned())
         }
         Topic::FlowOnlyFailing => Some(format!("For details: `flowmend explain {}`", run?)),
+        Topic::Digest => Some("To list them: `flowmend status --state held`".to_owned()),
         Topic::Stuck => Some("Restart the daemon, and report this with its log.".to_owned()),
         Topic::LoopFailing => Some("To find the cause: `flowmend check`".to_owned()),
         Topic::Recovered

@@ -28,7 +28,7 @@ pub use settings::Settings;
 pub use tables::adobe::Adobe;
 pub use tables::http::Http;
 pub use tables::log::{Log, LogFormat};
-pub use tables::notify::{NotifyTarget, SigningKey, TargetKind};
+pub use tables::notify::{Digest, NotifyTarget, SigningKey, TargetKind};
 pub use tables::poll::Poll;
 pub use tables::sandbox::SandboxSettings;
 pub use tables::store::StoreSettings;

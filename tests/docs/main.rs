@@ -92,6 +92,8 @@ fn every_command_and_option_that_a_page_names_exists() {
                 continue;
             };
             named += 1;
+            let inner = words.clone().next().and_then(|word| command.find_subcommand(word));
+            let command = inner.unwrap_or(command);
             for option in words.filter_map(|word| word.strip_prefix("--")) {
                 let exists = command.get_arguments().chain(program.get_arguments());
                 let exists = exists.filter_map(|it| it.get_long()).any(|it| it == option);

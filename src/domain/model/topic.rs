@@ -31,6 +31,8 @@ pub enum Topic {
     LoopWell,
     /// A dataflow has not succeeded for so long that Adobe may disable it.
     FlowOnlyFailing,
+    /// What is still on hold, once a day.
+    Digest,
     /// A test, which `flowmend notify test` sends.
     Test,
 }
@@ -65,6 +67,7 @@ impl Topic {
             Self::LoopFailing => "loop_failing",
             Self::LoopWell => "loop_well",
             Self::FlowOnlyFailing => "flow_only_failing",
+            Self::Digest => "digest",
             Self::Test => "test",
         }
     }
@@ -106,7 +109,12 @@ impl Topic {
     pub fn is_trouble(self) -> bool {
         !matches!(
             self,
-            Self::Recovered | Self::BreakerClosed | Self::OutageEnded | Self::LoopWell | Self::Test
+            Self::Recovered
+                | Self::BreakerClosed
+                | Self::OutageEnded
+                | Self::LoopWell
+                | Self::Digest
+                | Self::Test
         )
     }
 }

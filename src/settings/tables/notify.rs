@@ -1,6 +1,7 @@
 //! `[[notify]]`: whom flowmend notifies, and about what.
 
 use super::credential_file;
+use super::quiet;
 use super::sandbox::{SandboxSettings, read_scope};
 use super::web_address::{self, WebAddress, line};
 use crate::domain::model::topic::Topic;
@@ -11,6 +12,8 @@ use crate::settings::read::text::{nearest, quoted};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use config::{Map, Value};
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 
@@ -34,6 +37,17 @@ pub struct NotifyTarget {
     pub scope: Scope,
     /// A valid template of the text, instead of the built-in text.
     pub template: Option<String>,
+    /// When it gets the daily digest.
+    pub digest: Option<Digest>,
+}
+
+/// When a daily digest is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// The time of day.
+    pub at: Time,
+    /// Its time zone.
+    pub time_zone: TimeZone,
 }
 
 /// Which messages a target understands.
@@ -114,6 +128,16 @@ fn read(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Option<Noti
     let topics = section.list("events", topic);
     let scope = read_scope(section, sandboxes);
     let template = section.parsed("template", template);
+    let digest = section.parsed("digest", |text| match text {
+        "" => Ok(None),
+        text => quiet::time(text).map(Some),
+    });
+    let time_zone = section.parsed("time_zone", quiet::zone).unwrap_or(TimeZone::UTC);
+    let digest = digest.flatten().map(|at| Digest { at, time_zone });
+    if digest.is_some() && kind == Some(Kind::PagerDuty) {
+        section
+            .fault("digest", "is not for \"pagerduty\", whose incidents stay open by themselves");
+    }
     let kind = target_kind(section, kind?, secret?)?;
     let address = match (address?, &kind) {
         (Some(address), _) => address,
@@ -127,7 +151,15 @@ fn read(section: &mut Section<'_>, sandboxes: &[SandboxSettings]) -> Option<Noti
         }
     };
     let template = template.filter(|text| !text.is_empty());
-    Some(NotifyTarget { name: name?, kind, address, topics: topics?.value, scope, template })
+    Some(NotifyTarget {
+        name: name?,
+        kind,
+        address,
+        topics: topics?.value,
+        scope,
+        template,
+        digest,
+    })
 }
 
 /// The content of `secret_file`; `Some(None)` if it is not set.

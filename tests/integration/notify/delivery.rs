@@ -1,7 +1,7 @@
 //! How messages are delivered: once if possible, at least once always, and never in anybody's way.
 
-use super::receiver::{Receiver, Reply};
 use super::site::{Site, webhook};
+use crate::kit::receiver::{Receiver, Reply};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};

@@ -1,7 +1,7 @@
 //! Which events are reported, to whom, and in which form.
 
-use super::receiver::{Received, Receiver};
 use super::site::{Site, webhook};
+use crate::kit::receiver::{Received, Receiver};
 use flowmend::daemon::{Cause, SandboxSigns, Standing, Trouble};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
@@ -236,5 +236,37 @@ async fn after_a_long_silence_the_last_message_says_how_it_is() {
     let notifier = site.start(&settings);
     site.until(|| receiver.count() == 2).await;
     assert_eq!(types(&receiver.received()), ["outage_ended", "outage_began"]);
+    notifier.stop().await;
+}
+
+#[tokio::test]
+async fn a_digest_lists_once_a_day_what_is_on_hold() {
+    let (site, receiver) = (Site::new().await, Receiver::start().await);
+    // It is 16:00 in UTC, and 17:00 in Berlin.
+    let digest = "events = []\ndigest = \"17:30\"\ntime_zone = \"Europe/Berlin\"\n";
+    let settings = site.settings(&(webhook("hook", &receiver.url) + digest));
+    let notifier = site.started(&settings).await;
+    for (flow, run) in [("crm", "a"), ("crm", "b"), ("erp", "c")] {
+        site.hold(flow, run).await;
+    }
+    site.pass(20).await;
+    assert_eq!(receiver.count(), 0);
+    site.clock.advance(Duration::from_secs(30 * 60));
+    site.until(|| receiver.count() == 1).await;
+    notifier.stop().await;
+
+    let notifier = site.start(&settings);
+    site.clock.advance(Duration::from_secs(23 * 60 * 60));
+    site.pass(20).await;
+    assert_eq!(receiver.count(), 1);
+    site.clock.advance(Duration::from_secs(60 * 60));
+    site.until(|| receiver.count() == 2).await;
+    let text = receiver.received()[0].json()["data"]["text"].clone();
+    assert_eq!(
+        text,
+        "flowmend: 3 recoveries are still on hold (sandbox prod).\n- crm, 2 runs: The matching rule \
+         holds failures like this one until a person acts.\n- erp: The matching rule holds failures \
+         like this one until a person acts.\nTo list them: `flowmend status --state held`"
+    );
     notifier.stop().await;
 }

@@ -1,7 +1,7 @@
 //! The heartbeat, as healthchecks.io expects it.
 
-use super::receiver::{Receiver, Reply};
 use super::site::Site;
+use crate::kit::receiver::{Receiver, Reply};
 use flowmend::daemon::{Cause, SandboxSigns, Trouble};
 use flowmend::settings::Settings;
 

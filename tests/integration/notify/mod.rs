@@ -3,5 +3,4 @@
 mod delivery;
 mod events;
 mod heartbeat;
-mod receiver;
 mod site;

@@ -8,6 +8,7 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::model::run::RunError;
+use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::notify::{Notifier, Pulse, Sources};
 use flowmend::settings::{self, Settings};
 use flowmend::store::{Batch, Outbox, Owner, SqliteStore, Store, TargetRow};
@@ -107,6 +108,32 @@ impl Site {
     /// Writes journal entries.
     pub async fn record(&self, entries: Vec<Entry>) {
         let batch = Batch { notes: entries, ..Batch::default() };
+        self.store.commit(&self.owner, &batch).await.unwrap();
+    }
+
+    /// Stores a recovery that is on hold.
+    pub async fn hold(&self, flow: &str, run: &str) {
+        let entry = self.held(flow, run);
+        let recovery = Recovery {
+            root_run_id: RunId::new(run),
+            sandbox: entry.sandbox.clone(),
+            flow_id: entry.flow_id.clone(),
+            flow_name: flow.to_owned(),
+            failed_at: self.now(),
+            failure: Failure::default(),
+            state: State::Held { attempt: 1, why: entry.reason },
+            attempts: Vec::new(),
+            refusals: 0,
+            ask_root: false,
+            ordered: false,
+            contested: false,
+            excused: Duration::ZERO,
+            excused_since: None,
+            revision: 1,
+            updated_at: self.now(),
+        };
+        let changes = vec![Change { from_revision: None, recovery, entry }];
+        let batch = Batch { changes, ..Batch::default() };
         self.store.commit(&self.owner, &batch).await.unwrap();
     }
 

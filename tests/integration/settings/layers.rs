@@ -279,7 +279,7 @@ fn the_reference_shows_every_key_of_every_list_and_they_are_accepted() {
         .lines()
         .filter_map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)))
         .collect();
-    assert_eq!(shown.len(), 39, "{shown:?}");
+    assert_eq!(shown.len(), 41, "{shown:?}");
     let settings = Server::new()
         .config("needed.toml", NEEDED.split("[[sandbox]]").next().unwrap())
         .config("shown.toml", &shown.join("\n"))
