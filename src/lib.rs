@@ -14,13 +14,14 @@
 //! Each line lists what a module may import. There are no other imports.
 //! ```text
 //! main → cli, commands, telemetry
-//! commands → cli, daemon, overview, backtest, simulator, http, metrics, telemetry,
+//! commands → cli, daemon, overview, backtest, simulator, http, notify, metrics, telemetry,
 //!            settings, flow_service, store, domain, clock
 //! daemon → settings, flow_service, store, metrics, domain, clock, telemetry
 //! overview → settings, flow_service, store, domain
 //! backtest → domain
 //! cli → domain
 //! http → overview, daemon, metrics, settings, store, domain, telemetry
+//! notify → daemon, settings, store, domain, clock, telemetry
 //! metrics → domain
 //! simulator → clock
 //! telemetry → settings
@@ -43,6 +44,7 @@ pub mod domain;
 pub mod flow_service;
 pub mod http;
 pub mod metrics;
+pub mod notify;
 pub mod overview;
 pub mod settings;
 pub mod simulator;

@@ -11,6 +11,7 @@ mod health;
 mod layout;
 mod lines;
 mod manual;
+mod notify;
 mod once;
 mod operator_actions;
 mod pause;
@@ -27,7 +28,7 @@ mod wiring;
 pub use context::{Environment, Exit};
 pub use stop::Stop;
 
-use crate::cli::{ColorChoice, Command, ConfigArgs};
+use crate::cli::{ColorChoice, Command, ConfigArgs, NotifyCommand};
 use crate::settings::Faults;
 use crate::telemetry;
 
@@ -85,6 +86,15 @@ async fn run_command(
         Command::Pause(args) => pause::pause(&*offline(&args.config)?, args, true).await,
         Command::Resume(args) => pause::pause(&*offline(&args.config)?, args, false).await,
         Command::Health(args) => health::health(&*offline(&args.config)?, args.ready).await,
+        Command::Notify(NotifyCommand::Test(args)) => {
+            notify::test(&*offline(&args.config)?, args).await
+        }
+        Command::Notify(NotifyCommand::List(args)) => {
+            notify::list(&*offline(&args.config)?, args).await
+        }
+        Command::Notify(NotifyCommand::Mute(args)) => {
+            notify::mute(&*offline(&args.config)?, args).await
+        }
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::man(dir),
         Command::Config(command) => config::config(command, offline),

@@ -3,7 +3,7 @@
 use super::context::{Environment, Exit, load};
 use super::service_manager::ServiceManager;
 use super::stop::{DRAIN_MARGIN, Stop};
-use super::wiring::{Identity, OpenStore, daemon, shown};
+use super::wiring::{Identity, OpenStore, daemon, notifier, shown};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
@@ -32,6 +32,7 @@ pub(super) async fn run(
 
     let manager = ServiceManager::connect(shown.vitals.clone(), open.store.clone());
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode, &shown)?;
+    let mut notifier = notifier(&open, &shown, mode, daemon.settings());
     let turns = Turns { args: &args, environment, stop, shown: &shown };
     while let Some(new) = turns.run_until_reload(&mut daemon, &mut hangup, &manager).await {
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
@@ -39,6 +40,7 @@ pub(super) async fn run(
                 log_reload(daemon.settings(), &new);
                 shown.books.show(open.store.clone(), new.clone());
                 daemon.reload(new, service);
+                notifier.iter_mut().for_each(|it| it.reload(daemon.settings()));
             }
             Err(error) => {
                 shown.metrics.config_reloaded(false);
@@ -49,6 +51,9 @@ pub(super) async fn run(
     }
     if let Some(server) = server {
         server.stop().await;
+    }
+    if let Some(notifier) = notifier {
+        notifier.stop().await;
     }
     stop.close(async {
         daemon.release().await;

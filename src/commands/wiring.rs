@@ -6,8 +6,9 @@ use crate::domain::policy::schedule::Jitter;
 use crate::flow_service::FlowService;
 use crate::http::Shown;
 use crate::metrics::Metrics;
+use crate::notify::{Notifier, Sources};
 use crate::settings::Settings;
-use crate::store::{Owner, SqliteStore, Store};
+use crate::store::{Outbox, Owner, SqliteStore, Store};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
@@ -40,6 +41,22 @@ pub(super) fn shown() -> Shown {
     Shown { metrics: Arc::new(Metrics::new()), vitals, books: Arc::default() }
 }
 
+/// Starts the notifications about the daemon over `open`. A dry run has nothing to report.
+pub(super) fn notifier(
+    open: &OpenStore,
+    shown: &Shown,
+    mode: Mode,
+    settings: &Settings,
+) -> Option<Notifier> {
+    let sources = Sources {
+        store: open.store.clone(),
+        outbox: open.outbox.clone(),
+        pulse: shown.vitals.clone(),
+        clock: Arc::new(SystemClock::new()),
+    };
+    (mode == Mode::Live).then(|| Notifier::start(sources, settings))
+}
+
 /// What is chosen at random once per process: its name, and the seed of due times.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
@@ -65,6 +82,7 @@ impl Identity {
 #[derive(Debug)]
 pub(super) struct OpenStore {
     pub(super) store: Arc<dyn Store>,
+    pub(super) outbox: Arc<dyn Outbox>,
     copy: Option<tempfile::TempDir>,
 }
 
@@ -78,7 +96,7 @@ impl OpenStore {
                     let store = std::path::absolute(path)?.display().to_string();
                     tracing::warn!(store, "new store: earlier re-triggers are unknown");
                 }
-                Ok(Self { store: Arc::new(store), copy: None })
+                Ok(Self::of(store, None))
             }
             Mode::DryRun => {
                 let directory = tempfile::tempdir()?;
@@ -87,9 +105,14 @@ impl OpenStore {
                     true => SqliteStore::copy(path, &copy).await?,
                     false => SqliteStore::open(&copy).await?,
                 };
-                Ok(Self { store: Arc::new(store), copy: Some(directory) })
+                Ok(Self::of(store, Some(directory)))
             }
         }
+    }
+
+    fn of(store: SqliteStore, copy: Option<tempfile::TempDir>) -> Self {
+        let store = Arc::new(store);
+        Self { outbox: store.clone(), store, copy }
     }
 
     pub(super) async fn close(self) {

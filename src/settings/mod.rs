@@ -29,6 +29,8 @@ pub use settings::Settings;
 pub use tables::adobe::Adobe;
 pub use tables::http::{Http, Token};
 pub use tables::log::{Log, LogFormat};
+pub use tables::notify::{Digest, NotifyTarget, SigningKey, TargetKind};
 pub use tables::poll::Poll;
 pub use tables::sandbox::SandboxSettings;
 pub use tables::store::StoreSettings;
+pub use tables::web_address::{WebAddress, is_public};

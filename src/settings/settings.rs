@@ -9,14 +9,16 @@ use super::read::section::read_section;
 use super::read::shape::Shapes;
 use super::tables::{
     adobe::{self, Adobe},
-    breaker, dataflow,
+    breaker, dataflow, heartbeat,
     http::{self, Http},
     limits,
     log::{self, Log},
+    notify::{self, NotifyTarget},
     poll::{self, Poll},
     quiet, retry, rule,
     sandbox::{self, SandboxSettings},
     store::{self, StoreSettings},
+    web_address::WebAddress,
 };
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::policy::breaker::Breaker;
@@ -53,6 +55,10 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[http]`.
     pub http: Http,
+    /// All `[[notify]]`, with unique names.
+    pub notify: Arc<[NotifyTarget]>,
+    /// `[heartbeat]`; `None` if it has no URL.
+    pub heartbeat: Option<WebAddress>,
     /// `[log]`.
     pub log: Log,
     /// Warnings about valid but risky settings, one sentence each, to be logged at the start.
@@ -132,6 +138,8 @@ impl Settings {
         let breaker = read_section("breaker", tables, report, breaker::read);
         let store = read_section("store", tables, report, store::read);
         let http = read_section("http", tables, report, http::read);
+        let notify = notify::read_all(tables, &sandboxes, report);
+        let heartbeat = read_section("heartbeat", tables, report, heartbeat::read);
         let log = read_section("log", tables, report, log::read);
         cross_checks::check(report);
         if limits.retriggers_per_day > 0 {
@@ -152,6 +160,8 @@ impl Settings {
             breaker: breaker.expect(READ),
             store: store.expect(READ),
             http: http.expect(READ),
+            notify,
+            heartbeat: heartbeat.expect(READ),
             log: log.expect(READ),
             warnings,
             effective,

@@ -9,10 +9,12 @@
 //! that these do not test is not guaranteed.
 
 mod admission;
+mod outbox;
 mod shown;
 mod sqlite;
 
 pub use admission::{LimitUse, limit_uses, outage_record};
+pub use outbox::{Message, Mute, Outbox, TargetRow};
 pub use shown::{Holder, KnownFlow, NeedGroup, Needs, PausedFlow, ReportedSigns};
 pub use sqlite::SqliteStore;
 

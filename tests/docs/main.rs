@@ -14,7 +14,7 @@ use syn::visit::Visit;
 
 const LOGGING: &str = include_str!("../../docs/LOGGING.md");
 
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("README", include_str!("../../README.md")),
     ("CONTRIBUTING", include_str!("../../CONTRIBUTING.md")),
     ("CHANGELOG", include_str!("../../CHANGELOG.md")),
@@ -24,6 +24,7 @@ const PAGES: [(&str, &str); 9] = [
     ("STORE", include_str!("../../docs/STORE.md")),
     ("ADOBE", include_str!("../../docs/ADOBE.md")),
     ("OPERATIONS", include_str!("../../docs/OPERATIONS.md")),
+    ("NOTIFICATIONS", include_str!("../../docs/NOTIFICATIONS.md")),
 ];
 
 #[test]
@@ -92,6 +93,8 @@ fn every_command_and_option_that_a_page_names_exists() {
                 continue;
             };
             named += 1;
+            let inner = words.clone().next().and_then(|word| command.find_subcommand(word));
+            let command = inner.unwrap_or(command);
             for option in words.filter_map(|word| word.strip_prefix("--")) {
                 let exists = command.get_arguments().chain(program.get_arguments());
                 let exists = exists.filter_map(|it| it.get_long()).any(|it| it == option);

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod receiver;
 pub mod samples;
 pub mod server;
 pub mod simulator;

@@ -15,6 +15,7 @@ mod kill;
 mod kit;
 mod log_line;
 mod metrics;
+mod notifications;
 mod notify;
 mod pipes;
 mod signals;

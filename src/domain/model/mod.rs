@@ -7,5 +7,6 @@ pub mod journal;
 pub mod reason;
 pub mod run;
 pub mod time;
+pub mod topic;
 pub mod trouble;
 pub mod verdict;

@@ -5,11 +5,12 @@
 pub const DEFAULT_TOML: &str = include_str!("../../../config/flowmend.default.toml");
 
 /// The sections: tables of settings.
-pub(crate) const SECTIONS: [&str; 8] =
-    ["adobe", "poll", "retry", "limits", "breaker", "store", "http", "log"];
+pub(crate) const SECTIONS: [&str; 9] =
+    ["adobe", "poll", "retry", "limits", "breaker", "store", "http", "heartbeat", "log"];
 
 /// The lists of tables. A later layer replaces the whole list of an earlier one.
-pub(crate) const LISTS: [&str; 5] = ["sandbox", "dataflow", "rule", "builtin_rule", "quiet"];
+pub(crate) const LISTS: [&str; 6] =
+    ["sandbox", "dataflow", "rule", "builtin_rule", "quiet", "notify"];
 
 /// A table of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,13 +66,13 @@ fn weekday(text: &str) -> Result<Weekday, String> {
     found.ok_or_else(|| format!("must be {}, not {}", words(), quoted(text)))
 }
 
-fn time(text: &str) -> Result<Time, String> {
+pub(super) fn time(text: &str) -> Result<Time, String> {
     let plain = text.len() == 5 && text.as_bytes()[2] == b':';
     let parsed = text.parse::<Time>().ok().filter(|_| plain);
     parsed.ok_or_else(|| format!("must be a time of day like \"06:30\", not {}", quoted(text)))
 }
 
-fn zone(text: &str) -> Result<TimeZone, String> {
+pub(super) fn zone(text: &str) -> Result<TimeZone, String> {
     let wanted = "must be a time zone like \"Europe/Berlin\" or \"UTC\"";
     TimeZone::get(text).map_err(|_| format!("{wanted}, not {}", quoted(text)))
 }

@@ -13,6 +13,7 @@ mod lease;
 mod lock;
 mod log_check;
 mod open;
+mod outbox;
 mod prune;
 mod queue;
 mod read;

@@ -1,7 +1,7 @@
 //! No statement reads the whole history, and every column is written.
 
 use super::tables::{ATTEMPT, ENTRY, RECOVERY};
-use super::{SqliteStore, commit, history, prune, queue, read, short_id};
+use super::{SqliteStore, commit, history, outbox, prune, queue, read, short_id};
 use sqlx::{AssertSqlSafe, Row};
 
 /// Asserts that each statement uses this index and scans no table.
@@ -43,6 +43,8 @@ async fn what_a_pass_asks_is_found_by_an_index() {
         (read::JOURNAL, "entry_by_run"),
         (read::ATTEMPTS, "sqlite_autoindex_runs_1"),
         (short_id::NEIGHBORS, "sqlite_autoindex_runs_1"),
+        (outbox::ENTRIES_AFTER, "SEARCH entry USING INTEGER PRIMARY KEY"),
+        (outbox::QUEUED, "outbox_by_target"),
     ])
     .await;
 }

@@ -228,6 +228,7 @@ fn the_effective_configuration_names_the_origin_of_each_key() {
         [breaker]
         [store]
         [http]
+        [heartbeat]
         [log]
         level = "debug" # FLOWMEND__LOG__LEVEL
     "#);
@@ -278,7 +279,7 @@ fn the_reference_shows_every_key_of_every_list_and_they_are_accepted() {
         .lines()
         .filter_map(|line| line.strip_prefix("# ").filter(|line| is_toml(line)))
         .collect();
-    assert_eq!(shown.len(), 28, "{shown:?}");
+    assert_eq!(shown.len(), 41, "{shown:?}");
     let settings = Server::new()
         .config("needed.toml", NEEDED.split("[[sandbox]]").next().unwrap())
         .config("shown.toml", &shown.join("\n"))
@@ -286,6 +287,7 @@ fn the_reference_shows_every_key_of_every_list_and_they_are_accepted() {
     assert_eq!(settings.dataflows[0].retry.max_attempts, 3);
     assert_eq!(settings.rules[0].name, "slow source");
     assert_eq!(settings.quiet.len(), 1);
+    assert_eq!(settings.notify[0].name, "on-call");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod builtin_rules;
 mod credentials;
 mod faults;
 mod layers;
+mod notify;
 mod schema;
 mod selection;
 mod support;

@@ -55,6 +55,11 @@ impl From<&Entry> for EntryRow {
 }
 
 impl EntryRow {
+    /// Its position in the journal.
+    pub(in crate::store::sqlite) fn id(&self) -> i64 {
+        self.id
+    }
+
     /// The entry.
     pub(in crate::store::sqlite) fn read(self) -> Result<Entry, StoreError> {
         let id = self.id.to_string();
