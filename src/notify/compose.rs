@@ -74,7 +74,7 @@ impl Composer<'_> {
     fn is_muted(&self, topic: Topic, entry: &Entry) -> bool {
         let is_meant = |mute: &Mute| {
             mute.until > self.now
-                && [&*entry.flow_id.as_str(), &entry.flow_name].contains(&&*mute.flow)
+                && [entry.flow_id.as_str(), entry.flow_name.as_str()].contains(&&*mute.flow)
         };
         !matches!(topic, Topic::OutageBegan | Topic::OutageEnded) && self.mutes.iter().any(is_meant)
     }
