@@ -42,6 +42,18 @@ pub type Environment = HashMap<String, String>;
 /// Reads the configuration that `args` names, otherwise the environment, otherwise the default
 /// file.
 pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<Settings>, Faults> {
+    Settings::load(&sources(args, environment)).map(Arc::new)
+}
+
+/// As [`load`], for a command that does not contact Adobe: its user needs no access to the secret.
+pub(super) fn load_without_credentials(
+    args: &ConfigArgs,
+    environment: &Environment,
+) -> Result<Arc<Settings>, Faults> {
+    Settings::load_without_credentials(&sources(args, environment)).map(Arc::new)
+}
+
+fn sources(args: &ConfigArgs, environment: &Environment) -> Sources {
     let named = environment.get("FLOWMEND_CONFIG").map(String::as_str).unwrap_or_default();
     let default = PathBuf::from(DEFAULT_CONFIG);
     let files = match (args.files.is_empty(), named.is_empty()) {
@@ -50,7 +62,7 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
         (true, true) if default.exists() => vec![default],
         (true, true) => Vec::new(),
     };
-    Settings::load(&Sources { files, environment: environment.clone() }).map(Arc::new)
+    Sources { files, environment: environment.clone() }
 }
 
 /// Opens the store to change it. It is first opened for reading, so that no store is created if

@@ -40,21 +40,22 @@ pub async fn dispatch(command: Command, environment: Environment) -> anyhow::Res
 
 async fn run_command(command: Command, environment: &Environment) -> anyhow::Result<Exit> {
     let load = |args: &ConfigArgs| context::load(args, environment);
+    let offline = |args: &ConfigArgs| context::load_without_credentials(args, environment);
     match command {
         Command::Run(args) => run::run(load(&args.config)?, args, environment).await,
         Command::Once(args) => once::once(load(&args.config)?, args.dry_run).await,
         Command::Check(args) => check::check(&*load(&args)?).await,
         Command::Demo(args) => demo::demo(args).await,
         Command::Simulate(args) => simulate::simulate(args).await,
-        Command::Status(args) => status::status(&*load(&args.config)?, args).await,
-        Command::Explain(args) => explain::explain(&*load(&args.config)?, args).await,
+        Command::Status(args) => status::status(&*offline(&args.config)?, args).await,
+        Command::Explain(args) => explain::explain(&*offline(&args.config)?, args).await,
         Command::Plan(args) => plan::plan(load(&args.config)?, args.json).await,
-        Command::Backtest(args) => backtest::backtest(&*load(&args.config)?, args).await,
-        Command::Retry(args) => operator_actions::retry(&*load(&args.config)?, args).await,
-        Command::Dismiss(args) => operator_actions::dismiss(&*load(&args.config)?, args).await,
-        Command::Pause(args) => pause::pause(&*load(&args.config)?, args, true).await,
-        Command::Resume(args) => pause::pause(&*load(&args.config)?, args, false).await,
-        Command::Health(args) => health::health(&*load(&args.config)?, args.ready).await,
+        Command::Backtest(args) => backtest::backtest(&*offline(&args.config)?, args).await,
+        Command::Retry(args) => operator_actions::retry(&*offline(&args.config)?, args).await,
+        Command::Dismiss(args) => operator_actions::dismiss(&*offline(&args.config)?, args).await,
+        Command::Pause(args) => pause::pause(&*offline(&args.config)?, args, true).await,
+        Command::Resume(args) => pause::pause(&*offline(&args.config)?, args, false).await,
+        Command::Health(args) => health::health(&*offline(&args.config)?, args.ready).await,
         Command::Config(command) => config::config(command, load),
     }
 }

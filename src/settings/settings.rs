@@ -5,11 +5,13 @@ use super::read::effective_config::EffectiveConfig;
 use super::read::fault::Faults;
 use super::read::layers::{self, Sources};
 use super::read::report::Report;
-use super::read::section::read_section;
+use super::read::section::{Section, read_section};
 use super::read::shape::Shapes;
 use super::tables::{
     adobe::{self, Adobe},
-    breaker, dataflow,
+    breaker,
+    credentials::Credentials,
+    dataflow,
     http::{self, Http},
     limits,
     log::{self, Log},
@@ -94,14 +96,30 @@ impl Settings {
         Self::load_with_shapes(sources).map(|(settings, _)| settings)
     }
 
+    /// As [`load`](Self::load), but with empty credentials. A command that does not contact Adobe does
+    /// not need read access to the files that contain them.
+    ///
+    /// # Errors
+    /// All other faults at once.
+    pub fn load_without_credentials(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_with(sources, Credentials::skip).map(|(settings, _)| settings)
+    }
+
     /// As [`load`](Self::load), with what each key accepts.
     pub(crate) fn load_with_shapes(sources: &Sources) -> Result<(Self, Shapes), Faults> {
+        let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
+        Self::load_with(sources, |section| Credentials::read(section, systemd))
+    }
+
+    fn load_with(
+        sources: &Sources,
+        credentials: impl FnOnce(&mut Section<'_>) -> Option<Credentials>,
+    ) -> Result<(Self, Shapes), Faults> {
         let mut owned_report = Report::default();
         let report = &mut owned_report;
         let tables = &mut layers::merge(sources, report);
-        let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
 
-        let adobe = read_section("adobe", tables, report, |it| adobe::read(it, systemd));
+        let adobe = read_section("adobe", tables, report, |it| adobe::read(it, credentials));
         let sandboxes = sandbox::read_all(tables, report);
         let poll = read_section("poll", tables, report, poll::read);
         let retry = read_section("retry", tables, report, retry::read);

@@ -11,6 +11,8 @@ mod fault;
 mod history;
 mod lease;
 mod lock;
+#[cfg(unix)]
+mod mode;
 mod open;
 mod prune;
 mod queue;
