@@ -50,8 +50,9 @@ packages() {
   fi
 }
 
-# runc and cgroupfs work without systemd on the host.
-engine() { timeout 300 podman --runtime runc --cgroup-manager cgroupfs "$@"; }
+# runc and cgroupfs work without systemd on the host; without it, podman only complains that it has no timer
+# for the health check.
+engine() { timeout 300 podman --log-level fatal --runtime runc --cgroup-manager cgroupfs "$@"; }
 
 # container NAME OPTION... IMAGE COMMAND...: runs in the background.
 container() {
