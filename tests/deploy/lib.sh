@@ -82,6 +82,7 @@ show_logs() {
   for id in $(engine ps --all --quiet --filter "label=$NAME"); do
     printf '%s\n' "--- the end of the log of $(engine inspect --format '{{.Name}}' "$id")"
     engine logs --tail 15 "$id" 2>&1 || true
+    engine exec "$id" journalctl --no-pager --lines 20 --unit flowmend 2>/dev/null | cut -c 1-200 || true
   done
 }
 
