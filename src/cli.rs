@@ -21,9 +21,24 @@ flowmend plan --config my.toml     what flowmend would do now, and why\n  \
 flowmend run --config my.toml      run the daemon"
 )]
 pub struct Cli {
+    /// Color texts for people: auto is only on a terminal, without NO_COLOR and TERM=dumb
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// When texts for people have colors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The commands.
@@ -41,8 +56,12 @@ Exit codes: 0 all passes were complete; 1 a sandbox or the store could not be re
     Once(RunArgs),
     /// Check configuration, credentials and access; list the selected dataflows.
     #[command(after_help = "Exit codes: 0 ok; 78 invalid configuration; 77 credentials rejected; \
-69 Adobe not reachable; 1 any other error.\n\nExample:\n  flowmend check --config my.toml")]
-    Check(ConfigArgs),
+69 Adobe not reachable; 1 any other error, or a warning with --deny-warnings.\n\nExamples:\n  \
+flowmend check --config my.toml\n  \
+flowmend check --config my.toml --offline --deny-warnings    before a deployment\n  \
+flowmend check --config my.toml --probe                      on a new sandbox\n\n\
+It changes nothing. The right to re-trigger cannot be checked without re-triggering a run.")]
+    Check(CheckArgs),
     /// Watch the daemon re-trigger failed runs on a simulated platform.
     #[command(after_help = "Examples:\n  flowmend demo                    until Ctrl-C\n  \
 flowmend demo --for 20s --seed 7\n\n\
@@ -53,10 +72,11 @@ Nothing outside this machine is contacted; the store is temporary.")]
 flowmend simulate --scenario outage --seed 7\n\n\
 It prints the settings that connect flowmend to it.")]
     Simulate(SimulateArgs),
-    /// Show the recoveries in the store.
+    /// Show whether all is well, what needs you, and what is being retried.
     #[command(after_help = "Examples:\n  flowmend status --config my.toml\n  \
-flowmend status --state given_up --json\n\n\
-It only reads the store, and can run beside the daemon.")]
+flowmend status --watch --flow 'crm-*'\n  \
+flowmend status --state held --state given_up --json\n\n\
+It only reads the store, needs no credentials, and can run beside the daemon.")]
     Status(StatusArgs),
     /// Show the history of one failed run, and what comes next.
     #[command(after_help = "Examples:\n  flowmend explain 65b7cfcc-6b2e-47c8-8194-13005b792752 \
@@ -111,6 +131,23 @@ It asks http.listen. Exit codes: 0 well; 1 not well, or no answer within 5 s.")]
 flowmend config show --config my.toml"
     )]
     Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Examples:\n  flowmend completions bash > \
+/etc/bash_completion.d/flowmend\n  flowmend completions zsh > \
+/usr/local/share/zsh/site-functions/_flowmend\n  flowmend completions fish > \
+~/.config/fish/completions/flowmend.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = "Examples:\n  flowmend man | man -l -\n  \
+flowmend man --dir /usr/local/share/man/man1")]
+    Man {
+        /// Write the pages into this directory, which must exist
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// The option `--config`.
@@ -142,6 +179,27 @@ pub struct RunArgs {
     /// Log what would be sent; send nothing and do not change the store
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Check files only: configuration, secret and store; send nothing
+    #[arg(long, conflicts_with = "probe")]
+    pub offline: bool,
+    /// Also show what Adobe does where its documents are unclear (docs/ADOBE.md): at most 25 requests
+    /// per sandbox, reading only
+    #[arg(long)]
+    pub probe: bool,
+    /// Exit with 1 if there is a warning
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// One JSON document instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `demo`.
@@ -178,16 +236,22 @@ pub struct StatusArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Only recoveries in this state
+    /// Only recoveries in this state; repeat it for several
     #[arg(long)]
-    pub state: Option<StateName>,
+    pub state: Vec<StateName>,
     /// Only this sandbox
     #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(SandboxName::new(text)))]
     pub sandbox: Option<SandboxName>,
-    /// Only this dataflow, by id or name
-    #[arg(long, value_name = "FLOW", value_parser = |text: &str| Ok::<_, String>(FlowId::new(text)))]
-    pub flow: Option<FlowId>,
-    /// One JSON document instead of tables
+    /// Only dataflows whose id or name matches
+    #[arg(long, value_name = "GLOB")]
+    pub flow: Option<String>,
+    /// Show finished recoveries too
+    #[arg(long)]
+    pub all: bool,
+    /// Show it again every 2 seconds, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    /// One JSON document instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -198,7 +262,7 @@ pub struct ExplainArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// A run that failed, that a re-trigger created, or that was skipped
+    /// A run that failed, that a re-trigger created, or that was skipped; the start of its id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)))]
     pub run: RunId,
     /// One JSON document instead of text
@@ -237,7 +301,7 @@ pub struct RetryArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Failed runs, or new runs that re-triggers created
+    /// Failed runs, or new runs that re-triggers created; the start of an id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)),
           required_unless_present_any = ["all_held", "all_given_up", "flow"])]
     pub runs: Vec<RunId>,
@@ -261,7 +325,7 @@ pub struct DismissArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Failed runs, or new runs that re-triggers created
+    /// Failed runs, or new runs that re-triggers created; the start of an id is enough
     #[arg(value_name = "RUN_ID", value_parser = |text: &str| Ok::<_, String>(RunId::new(text)), required = true)]
     pub runs: Vec<RunId>,
     /// The reason, for the journal

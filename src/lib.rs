@@ -14,9 +14,10 @@
 //! Each line lists what a module may import. There are no other imports.
 //! ```text
 //! main → cli, commands, telemetry
-//! commands → cli, daemon, backtest, simulator, http, metrics, telemetry,
+//! commands → cli, daemon, overview, backtest, simulator, http, metrics, telemetry,
 //!            settings, flow_service, store, domain, clock
 //! daemon → settings, flow_service, store, metrics, domain, clock, telemetry
+//! overview → settings, store, domain
 //! backtest → domain
 //! cli → domain
 //! http → daemon, metrics
@@ -42,6 +43,7 @@ pub mod domain;
 pub mod flow_service;
 pub mod http;
 pub mod metrics;
+pub mod overview;
 pub mod settings;
 pub mod simulator;
 pub mod store;

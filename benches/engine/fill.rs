@@ -131,10 +131,8 @@ fn adopt(number: usize, at: Timestamp, error: &str, terms: Terms<'_>) -> Change 
 fn run(id: String, number: usize, at: Timestamp, status: RunStatus, error: &str) -> Run {
     let failed = status == RunStatus::Failed;
     let errors = [("CONNECTOR-1001-500", "Error while copying data"), (error, "The source failed")];
-    let errors = errors.iter().filter(|_| failed).map(|(code, message)| RunError {
-        code: (*code).to_owned(),
-        message: (*message).to_owned(),
-    });
+    let errors =
+        errors.iter().filter(|_| failed).map(|(code, message)| RunError::new(*code, *message));
     Run {
         id: RunId::new(id),
         flow_id: FlowId::new(flow_id(number % FLOWS)),

@@ -1,7 +1,8 @@
 //! `flowmend backtest`: past failures under another policy, as far as that can be known.
 
 use super::context::{Exit, is_selected, print};
-use super::format::{keep_whole, length, seconds, table};
+use super::format::{length, seconds};
+use super::layout::{Column, Fit, Grid, Screen};
 use crate::backtest::comparison::{Comparison, FlowChange, Times, Totals, compare};
 use crate::backtest::history::{EVENTS, Histories, History, read_journal};
 use crate::backtest::replay::Bounds;
@@ -10,7 +11,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::model::time::before;
 use crate::settings::{Settings, format_duration};
 use crate::store::{Filter, SqliteStore, Store};
-use comfy_table::{CellAlignment, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -39,7 +39,11 @@ const LIMITATIONS: [&str; 7] = [
      were not recorded.",
 ];
 
-pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow::Result<Exit> {
+pub(super) async fn backtest(
+    settings: &Settings,
+    args: BacktestArgs,
+    screen: &Screen,
+) -> anyhow::Result<Exit> {
     let now = SystemClock::new().now();
     let since = before(now, args.since);
     let store = SqliteStore::open_existing(&settings.store.path).await?;
@@ -56,7 +60,7 @@ pub(super) async fn backtest(settings: &Settings, args: BacktestArgs) -> anyhow:
         let selected = is_selected(settings, sandbox, flow_id, flow_name);
         selected.then(|| policies.in_force(sandbox, flow_id, flow_name, failure))
     });
-    let report = Report { settings, since, until, gathered: &gathered, comparison };
+    let report = Report { settings, since, until, gathered: &gathered, comparison, screen };
     print(&if args.json { report.as_json()? } else { report.as_text()? })?;
     Ok(Exit::Done)
 }
@@ -68,6 +72,7 @@ struct Report<'a> {
     until: Timestamp,
     gathered: &'a Histories,
     comparison: Comparison,
+    screen: &'a Screen,
 }
 
 impl Report<'_> {
@@ -117,12 +122,12 @@ impl Report<'_> {
             return Ok(text);
         }
         writeln!(out, "failures since {since}: {failures}\n")?;
-        writeln!(out, "{}\n", totals_table(&self.comparison).trim_fmt())?;
+        writeln!(out, "{}", totals_table(&self.comparison).show(self.screen))?;
         self.write_changes(out)?;
         self.write_left_out(out)?;
-        writeln!(out, "{}\n\nLimitations:", wrapped("", ASSUMPTIONS))?;
+        writeln!(out, "{}\nLimitations:", self.screen.wrap("", ASSUMPTIONS))?;
         for point in LIMITATIONS {
-            writeln!(out, "{}", wrapped("- ", point))?;
+            write!(out, "{}", self.screen.wrap("- ", point))?;
         }
         let retention = format_duration(self.settings.store.retention);
         writeln!(out, "- Failures older than store.retention = {retention} are not included.")?;
@@ -147,7 +152,7 @@ impl Report<'_> {
              {unknown}:",
             recorded.failures
         );
-        writeln!(out, "{}\n\n{}", wrapped("", &differ), flows_table(flows).trim_fmt())?;
+        write!(out, "{}\n{}", self.screen.wrap("", &differ), flows_table(flows).show(self.screen))?;
         let more = flows.iter().filter(|flow| flow.changed > 0).count().saturating_sub(ROWS);
         if more > 0 {
             writeln!(out, "… and {more} more dataflows; use --json.")?;
@@ -190,9 +195,15 @@ fn times_as_json(times: &Times) -> Value {
 }
 
 /// A row per figure that is not 0 in both columns.
-fn totals_table(comparison: &Comparison) -> Table {
+fn totals_table(comparison: &Comparison) -> Grid {
     let Comparison { recorded, replayed, both, .. } = comparison;
-    let mut table = table(["", "RECORDED", "REPLAYED", "DIFFERENCE"]);
+    let figure = |title| Column::new(title, Fit::Number);
+    let mut table = Grid::new([
+        Column::new("", Fit::Whole),
+        figure("RECORDED"),
+        figure("REPLAYED"),
+        figure("DIFFERENCE"),
+    ]);
     let unknown = replayed.unknown;
     let sign = if unknown > 0 { "≥ " } else { "" };
     for (name, was, is) in [
@@ -200,10 +211,10 @@ fn totals_table(comparison: &Comparison) -> Table {
         ("  wasted: the new run failed", recorded.wasted, replayed.wasted),
     ] {
         let by = difference(was, is);
-        table.add_row([name, &was.to_string(), &format!("{sign}{is}"), &format!("{sign}{by}")]);
+        table.row([name, &was.to_string(), &format!("{sign}{is}"), &format!("{sign}{by}")]);
     }
     let (was, least) = (recorded.recovered, replayed.recovered);
-    table.add_row([
+    table.row([
         "recovered".to_owned(),
         was.to_string(),
         range(least, unknown),
@@ -221,14 +232,14 @@ fn totals_table(comparison: &Comparison) -> Table {
         ("unknown", 0, unknown),
     ] {
         if was + is > 0 {
-            table.add_row([name, &was.to_string(), &is.to_string(), &difference(was, is)]);
+            table.row([name, &was.to_string(), &is.to_string(), &difference(was, is)]);
         }
     }
     let mut times = |name: String, was: &Times, is: &Times, comparable: bool| {
         for (percent, label) in [(50, "median"), (90, "90%")] {
             let (was, is) = (was.within(percent), is.within(percent));
             let by = if comparable { longer(was, is) } else { String::new() };
-            table.add_row([format!("{name}, {label}"), time(was), time(is), by]);
+            table.row([format!("{name}, {label}"), time(was), time(is), by]);
         }
     };
     // If fewer recover, the slow ones are missing: that is not faster.
@@ -237,18 +248,21 @@ fn totals_table(comparison: &Comparison) -> Table {
     if !same && both.0.count() > 0 {
         times(format!("  the {} recovered in both", both.0.count()), &both.0, &both.1, true);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
     table
 }
 
-fn flows_table(flows: &[FlowChange]) -> Table {
-    let mut table = table(["DATAFLOW", "DIFFERENT", "RE-TRIGGERS", "RECOVERED", "RULE FOR MOST"]);
+fn flows_table(flows: &[FlowChange]) -> Grid {
+    let mut table = Grid::new([
+        Column::new("DATAFLOW", Fit::Cut),
+        Column::new("DIFFERENT", Fit::Whole),
+        Column::new("RE-TRIGGERS", Fit::Whole),
+        Column::new("RECOVERED", Fit::Whole).drops(1),
+        Column::new("RULE FOR MOST", Fit::Wrap).drops(2),
+    ]);
     for flow in flows.iter().filter(|flow| flow.changed > 0).take(ROWS) {
         let FlowChange { recorded, replayed, .. } = flow;
         let sign = if replayed.unknown > 0 { "≥ " } else { "" };
-        table.add_row([
+        table.row([
             flow.flow_name.clone(),
             format!("{} of {}", flow.changed, recorded.failures),
             format!("{} → {sign}{}", recorded.retriggers, replayed.retriggers),
@@ -256,7 +270,6 @@ fn flows_table(flows: &[FlowChange]) -> Table {
             flow.rule.clone().unwrap_or_else(|| "none".to_owned()),
         ]);
     }
-    keep_whole(&mut table, &[0]);
     table
 }
 
@@ -289,22 +302,4 @@ fn longer(was: Option<Duration>, is: Option<Duration>) -> String {
         std::cmp::Ordering::Equal => "0".to_owned(),
         std::cmp::Ordering::Greater => format!("+{by}"),
     }
-}
-
-/// `text` in lines that fit a terminal, the first after `bullet` and the others below it.
-fn wrapped(bullet: &str, text: &str) -> String {
-    const WIDTH: usize = 98;
-    let indent = " ".repeat(bullet.len());
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() < WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(_) => lines.push(format!("{indent}{word}")),
-            None => lines.push(format!("{bullet}{word}")),
-        }
-    }
-    lines.join("\n")
 }

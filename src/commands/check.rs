@@ -1,175 +1,128 @@
-//! `flowmend check`: checks configuration, store, credentials and access, and lists the dataflows.
+//! `flowmend check`: checks configuration, store, credentials and access, and shows which dataflows
+//! flowmend handles and which it leaves alone.
+
+mod sandbox;
+mod unmatched;
 
 use super::context::{Exit, print};
-use super::format::{keep_whole, policy, table};
+use super::lines::{width, wrapped};
+use crate::cli::CheckArgs;
 use crate::clock::SystemClock;
-use crate::daemon::{Catalog, PassError};
-use crate::domain::model::flow::FlowKind;
-use crate::domain::model::ids::SandboxName;
-use crate::domain::plan::dataflow::Dataflow;
-use crate::domain::policy::in_force::{DataflowPolicy, Policies};
-use crate::flow_service::{ApiError, FlowService};
-use crate::settings::{SandboxSettings, Settings};
-use crate::store::{SqliteStore, Store};
+use crate::flow_service::FlowService;
+use crate::settings::Settings;
+use crate::store::{Readiness, SqliteStore};
 use crate::telemetry::chain;
-
-use std::fmt::Write;
-use std::path::Path;
+use sandbox::{SandboxReport, exit_for};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
-pub(super) async fn check(settings: &Settings) -> anyhow::Result<Exit> {
-    let mut report = String::from("configuration  ok\n");
-    for warning in &settings.warnings {
-        writeln!(report, "warning        {warning}")?;
-    }
-    let mut worst = check_store(settings, &mut report).await?;
-    let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
-    if let Err(error) = service.authenticate().await {
-        writeln!(report, "credentials    FAILED: {}", chain(&error))?;
-        print(&report)?;
-        return Ok(exit_for(&error));
-    }
-    writeln!(report, "credentials    ok, as {}", service.client_id())?;
-    for sandbox in &settings.sandboxes {
-        let exit = check_sandbox(&service, settings, sandbox, &mut report).await?;
-        if worst == Exit::Done {
-            worst = exit;
-        }
-    }
-    print(&report)?;
-    Ok(worst)
+/// What `check` cannot find out.
+const NOT_TRIED: &str = "not tried: whether the credential may re-trigger runs shows only when a run \
+    is re-triggered";
+
+pub(super) async fn check(settings: &Settings, args: CheckArgs) -> anyhow::Result<Exit> {
+    let report = Report::make(settings, &args).await?;
+    print(&match args.json {
+        true => serde_json::to_string_pretty(&report.as_json())? + "\n",
+        false => report.as_text(width()),
+    })?;
+    let denied = args.deny_warnings && !report.warnings.is_empty();
+    Ok(if denied && report.exit == Exit::Done { Exit::Failed } else { report.exit })
 }
 
-/// Checks the store without changing it; if there is none yet, checks its directory.
-async fn check_store(settings: &Settings, report: &mut String) -> anyhow::Result<Exit> {
+/// The outcome of one check, in words.
+type Outcome = Result<String, String>;
+
+struct Report {
+    warnings: Vec<String>,
+    store: Outcome,
+    /// `None` if they were not tried.
+    credentials: Option<Outcome>,
+    sandboxes: Vec<SandboxReport>,
+    /// That of the first fault.
+    exit: Exit,
+}
+
+impl Report {
+    async fn make(settings: &Settings, args: &CheckArgs) -> anyhow::Result<Self> {
+        let store = check_store(settings).await;
+        let exit = if store.is_ok() { Exit::Done } else { Exit::Failed };
+        let warnings = settings.warnings.clone();
+        let mut report = Self { warnings, store, credentials: None, sandboxes: Vec::new(), exit };
+        if !args.offline {
+            report.check_service(settings, args).await?;
+        }
+        Ok(report)
+    }
+
+    async fn check_service(&mut self, settings: &Settings, args: &CheckArgs) -> anyhow::Result<()> {
+        let service = FlowService::new(settings.connection(), Arc::new(SystemClock::new()))?;
+        if let Err(error) = service.authenticate().await {
+            self.credentials = Some(Err(chain(&error)));
+            self.exit = exit_for(&error);
+            return Ok(());
+        }
+        self.credentials = Some(Ok(format!("as {}", service.client_id())));
+        for sandbox in &settings.sandboxes {
+            let report = SandboxReport::make(&service, settings, sandbox, args.probe).await;
+            if self.exit == Exit::Done {
+                self.exit = report.exit();
+            }
+            self.sandboxes.push(report);
+        }
+        self.warnings.extend(unmatched::warnings(settings, &self.sandboxes));
+        Ok(())
+    }
+
+    fn as_text(&self, width: Option<usize>) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, outcome: &str| {
+            text.push_str(&wrapped(&format!("{label:<15}{outcome}"), 15, width));
+            text.push('\n');
+        };
+        let words = |outcome: &Outcome| match outcome {
+            Ok(words) => format!("ok, {words}"),
+            Err(fault) => format!("FAILED: {fault}"),
+        };
+        line("configuration", "ok");
+        self.warnings.iter().for_each(|warning| line("warning", warning));
+        line("store", &words(&self.store));
+        match &self.credentials {
+            Some(outcome) => line("credentials", &words(outcome)),
+            None => line("credentials", "not tried (--offline)"),
+        }
+        if matches!(self.credentials, Some(Ok(_))) {
+            line("re-trigger", NOT_TRIED);
+        }
+        self.sandboxes.iter().for_each(|sandbox| text.push_str(&sandbox.as_text(width)));
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let outcome = |it: &Outcome| match it {
+            Ok(words) => json!({ "ok": true, "message": words }),
+            Err(fault) => json!({ "ok": false, "message": fault }),
+        };
+        json!({
+            "ok": self.exit == Exit::Done,
+            "warnings": self.warnings,
+            "store": outcome(&self.store),
+            "credentials": self.credentials.as_ref().map(outcome),
+            "retrigger": NOT_TRIED,
+            "sandboxes": self.sandboxes.iter().map(SandboxReport::as_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+async fn check_store(settings: &Settings) -> Outcome {
     let path = &settings.store.path;
     let shown = path.display();
-    if !path.exists() {
-        let folder = std::path::absolute(path)?;
-        return match folder.parent().is_some_and(Path::is_dir) {
-            true => {
-                writeln!(report, "store          ok, will be created at {shown}")?;
-                Ok(Exit::Done)
-            }
-            false => {
-                writeln!(
-                    report,
-                    "store          FAILED: {shown}: its directory does not exist; create it"
-                )?;
-                Ok(Exit::Failed)
-            }
-        };
-    }
-    match SqliteStore::open_existing(path).await {
-        Ok(store) => {
-            store.close().await;
-            writeln!(report, "store          ok, {shown}")?;
-            Ok(Exit::Done)
+    match SqliteStore::try_writing(path).await {
+        Ok(Readiness::Ready) => Ok(format!("can be written: {shown}")),
+        Ok(Readiness::WillBeCreated) => Ok(format!("flowmend run will create {shown}")),
+        Ok(Readiness::WillBeMigrated) => {
+            Ok(format!("flowmend run will migrate {shown}, which an older flowmend wrote"))
         }
-        Err(error) => {
-            writeln!(report, "store          FAILED: {}", chain(&error))?;
-            Ok(Exit::Failed)
-        }
+        Err(error) => Err(chain(&error)),
     }
-}
-
-async fn check_sandbox(
-    service: &FlowService,
-    settings: &Settings,
-    sandbox: &SandboxSettings,
-    report: &mut String,
-) -> anyhow::Result<Exit> {
-    let mut catalog = Catalog::default();
-    match catalog.refresh(service, settings, sandbox).await {
-        Ok(()) => {
-            writeln!(report, "\nsandbox {}  ok", sandbox.name)?;
-            write_catalog(&catalog, &sandbox.name, &settings.policies(), report)?;
-            Ok(Exit::Done)
-        }
-        Err(error) => {
-            writeln!(report, "\nsandbox {}  FAILED: {}", sandbox.name, chain(&error))?;
-            Ok(match &error {
-                PassError::Platform { source, .. } => exit_for(source),
-                _ => Exit::Failed,
-            })
-        }
-    }
-}
-
-fn exit_for(error: &ApiError) -> Exit {
-    if error.is_credentials() {
-        Exit::Refused
-    } else if error.is_unreachable() {
-        Exit::Unreachable
-    } else {
-        Exit::Failed
-    }
-}
-
-fn write_catalog(
-    catalog: &Catalog,
-    sandbox: &SandboxName,
-    policies: &Policies,
-    report: &mut String,
-) -> anyhow::Result<()> {
-    let mut dataflows: Vec<&Dataflow> = catalog.flows().values().collect();
-    dataflows.sort_by(|a, b| a.flow.name.cmp(&b.flow.name).then(a.flow.id.cmp(&b.flow.id)));
-    if dataflows.is_empty() {
-        writeln!(report, "  WARNING: no dataflow matches include and exclude; check for typos")?;
-        return Ok(());
-    }
-    let mut table = table(["DATAFLOW", "ID", "KIND", "STATE", "LAST RUN", "POLICY"]);
-    for dataflow in &dataflows {
-        let last = dataflow.flow.last_run.as_ref();
-        table.add_row([
-            dataflow.flow.name.clone(),
-            dataflow.flow.id.to_string(),
-            dataflow.kind.as_str().to_owned(),
-            dataflow.flow.state.as_str().to_owned(),
-            last.map_or("-".to_owned(), |last| last.status.as_str().to_owned()),
-            match dataflow.kind {
-                FlowKind::Batch => {
-                    policy(&policies.of(sandbox, &dataflow.flow.id, &dataflow.flow.name).retry)
-                }
-                _ => "skipped".to_owned(),
-            },
-        ]);
-    }
-    keep_whole(&mut table, &[0, 1]);
-    writeln!(report, "{table}")?;
-    for policy in policies.dataflows.iter() {
-        write_overruled_kinds(policy, &dataflows, sandbox, report)?;
-    }
-    let unknown = catalog.count(FlowKind::Unknown);
-    if unknown > 0 {
-        writeln!(
-            report,
-            "  {unknown} of unknown kind: skipped unless a [[dataflow]] sets kind = \"batch\""
-        )?;
-    }
-    Ok(())
-}
-
-/// Warns of a configured kind that Adobe contradicts for some of the dataflows it covers.
-fn write_overruled_kinds(
-    policy: &DataflowPolicy,
-    dataflows: &[&Dataflow],
-    sandbox: &SandboxName,
-    report: &mut String,
-) -> anyhow::Result<()> {
-    let Some(kind) = policy.kind else { return Ok(()) };
-    let covered = |it: &&&Dataflow| policy.scope.covers(sandbox, &it.flow.id, &it.flow.name);
-    let mut others = dataflows.iter().filter(covered).filter(|it| it.kind != kind);
-    let Some(first) = others.next() else { return Ok(()) };
-    writeln!(
-        report,
-        "  WARNING: kind = \"{}\" for \"{}\" has no effect on {} (of kind {}) and {} more;\n  \
-         match fewer dataflows",
-        kind.as_str(),
-        policy.scope.dataflow.as_ref().map_or("*", |it| it.as_str()),
-        first.flow.name,
-        first.kind.as_str(),
-        others.count(),
-    )?;
-    Ok(())
 }

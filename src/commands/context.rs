@@ -1,19 +1,24 @@
-//! What every command uses: exit codes, settings, the store, standard output, signals.
+//! What every command uses: exit codes, settings, the store, standard output.
 
 use crate::cli::ConfigArgs;
-use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::recovery::Recovery;
 use crate::settings::{Faults, Settings, Sources};
 use crate::store::{Filter, SqliteStore, Store};
+use crate::telemetry;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// The configuration file that is read if none is named.
 const DEFAULT_CONFIG: &str = "/etc/flowmend/flowmend.toml";
+
+/// The most ids that are listed when a prefix is ambiguous.
+const CANDIDATES: u32 = 5;
+/// A shorter prefix of a run id is probably a mistake.
+const SHORTEST_PREFIX: usize = 4;
 
 /// How the process ends. The numbers are part of the contract with service managers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,10 @@ pub enum Exit {
     Refused = 77,
     /// The configuration is invalid; a restart does not help.
     BadConfig = 78,
+    /// Ended by SIGINT before it was done.
+    Interrupted = 130,
+    /// Ended by SIGTERM before it was done.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -45,12 +54,12 @@ pub(super) fn load(args: &ConfigArgs, environment: &Environment) -> Result<Arc<S
     Settings::load(&sources(args, environment)).map(Arc::new)
 }
 
-/// As [`load`], for a command that does not contact Adobe: its user needs no access to the secret.
-pub(super) fn load_without_credentials(
+/// As [`load`], for a command that does not call Adobe and needs no credentials.
+pub(super) fn load_offline(
     args: &ConfigArgs,
     environment: &Environment,
 ) -> Result<Arc<Settings>, Faults> {
-    Settings::load_without_credentials(&sources(args, environment)).map(Arc::new)
+    Settings::load_offline(&sources(args, environment)).map(Arc::new)
 }
 
 fn sources(args: &ConfigArgs, environment: &Environment) -> Sources {
@@ -59,8 +68,15 @@ fn sources(args: &ConfigArgs, environment: &Environment) -> Sources {
     let files = match (args.files.is_empty(), named.is_empty()) {
         (false, _) => args.files.clone(),
         (true, false) => named.split(':').map(PathBuf::from).collect(),
-        (true, true) if default.exists() => vec![default],
-        (true, true) => Vec::new(),
+        // If it cannot be seen, reading it shows why.
+        (true, true) if default.try_exists().unwrap_or(true) => vec![default],
+        (true, true) => {
+            telemetry::print_error(&format!(
+                "No configuration file: {DEFAULT_CONFIG} does not exist, and neither --config nor \
+                 FLOWMEND_CONFIG names one"
+            ));
+            Vec::new()
+        }
     };
     Sources { files, environment: environment.clone() }
 }
@@ -78,8 +94,30 @@ pub(super) async fn newest_of(
     store: &SqliteStore,
     flow: &FlowId,
 ) -> anyhow::Result<Option<Recovery>> {
-    let filter = Filter { flow: Some(flow.clone()), limit: Some(1), ..Filter::default() };
+    let filter = Filter { flows: vec![flow.clone()], limit: Some(1), ..Filter::default() };
     Ok(store.recoveries(&filter).await?.pop())
+}
+
+/// The known run whose id is or starts with `given`; `given` itself if there is none.
+///
+/// # Errors
+/// If several ids start with it, or it is too short.
+pub(super) async fn run_named(store: &SqliteStore, given: &RunId) -> anyhow::Result<RunId> {
+    let found = store.runs_like(given.as_str(), CANDIDATES + 1).await?;
+    match found.as_slice() {
+        [] => Ok(given.clone()),
+        [run, ..] if run == given => Ok(run.clone()),
+        [run] if given.as_str().chars().count() >= SHORTEST_PREFIX => Ok(run.clone()),
+        [_] => anyhow::bail!(
+            "run id {given} is too short; write at least {SHORTEST_PREFIX} characters"
+        ),
+        several => {
+            let shown = several.iter().take(CANDIDATES as usize).map(RunId::as_str);
+            let shown = shown.collect::<Vec<_>>().join("\n  ");
+            let more = if several.len() > CANDIDATES as usize { "\n  …" } else { "" };
+            anyhow::bail!("several run ids start with {given}; write more of it:\n  {shown}{more}")
+        }
+    }
 }
 
 /// Whether the configuration selects this dataflow.
@@ -99,22 +137,4 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-/// A token that is cancelled by SIGTERM or SIGINT.
-pub(super) fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!(signal = name, "shutting down: waiting for calls in flight");
-        token.cancel();
-    });
-    Ok(stop)
 }

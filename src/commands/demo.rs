@@ -1,11 +1,12 @@
 //! `flowmend demo`: the daemon against the simulated platform, fast enough to watch.
 
-use super::context::{Exit, print, stop_on_signal};
+use super::context::{Exit, print};
 use super::simulate::settings_for;
+use super::stop::{DRAIN_MARGIN, Stop};
 use super::wiring::{Identity, daemon, shown};
 use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::daemon::Mode;
+use crate::daemon::{Daemon, Mode, Vitals};
 use crate::settings::{LogFormat, Settings, Sources};
 use crate::simulator::{Endpoint, Ledger, Scenario, Simulator};
 use crate::store::{Filter, SqliteStore, Store};
@@ -13,7 +14,6 @@ use crate::telemetry;
 use anyhow::Context;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// What differs from the defaults: everything is faster, but decided in the same way.
 const PACE: &str = r#"
@@ -41,9 +41,8 @@ match = "*hourly*"
 retry.max_attempts = 6
 "#;
 
-pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
+pub(super) async fn demo(args: DemoArgs, stop: &Stop) -> anyhow::Result<Exit> {
     telemetry::start(LogFormat::Pretty, "info")?;
-    let stop = stop_on_signal()?;
     let clock = Arc::new(SystemClock::new());
     let world = Scenario::load("demo")?.build(args.seed, clock.now());
     let credentials = world.credentials.clone();
@@ -63,8 +62,9 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     let settings = Settings::load(&sources);
     let settings = Arc::new(settings.map_err(|faults| anyhow::anyhow!("{faults}"))?);
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.store.path).await?);
-    let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live, &shown())?;
-    run_for(&mut daemon, &args, &stop).await;
+    let shown = shown();
+    let mut daemon = daemon(settings, store.clone(), &Identity::draw(), Mode::Live, &shown)?;
+    run_for(&mut daemon, &args, stop, &shown.vitals).await;
     daemon.release().await;
     summarize(&simulator.ledger(), store.as_ref()).await?;
     store.close().await;
@@ -72,9 +72,10 @@ pub(super) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn run_for(daemon: &mut crate::daemon::Daemon, args: &DemoArgs, stop: &CancellationToken) {
-    let turn = stop.child_token();
-    let ending = async {
+async fn run_for(daemon: &mut Daemon, args: &DemoArgs, stop: &Stop, vitals: &Vitals) {
+    let turn = stop.orderly().child_token();
+    let limit = daemon.settings().adobe.connection.request_timeout + DRAIN_MARGIN;
+    let over = async {
         match args.duration {
             Some(duration) => tokio::time::sleep(duration).await,
             None => std::future::pending().await,
@@ -83,8 +84,8 @@ async fn run_for(daemon: &mut crate::daemon::Daemon, args: &DemoArgs, stop: &Can
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = daemon.run(&turn) => {}
-        () = ending => {}
+        _ = stop.drain(daemon.run(&turn), &turn, vitals, limit) => {}
+        () = over => {}
     }
 }
 

@@ -1,9 +1,11 @@
 //! `flowmend explain`: everything that was decided about one run, in order, and what comes next.
 
-use super::context::{Exit, is_selected, print};
-use super::format::{as_json, distance, keep_whole, policy, seconds, seconds_from, table};
+use super::context::{Exit, is_selected, print, run_named};
+use super::format::{as_json, counted, distance, policy, seconds, seconds_from};
+use super::lines::{width, wrapped};
 use crate::cli::ExplainArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::domain::model::failure::Failure;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::model::reason::Reason;
@@ -12,28 +14,29 @@ use crate::domain::policy::in_force::{InForce, Policies};
 use crate::domain::policy::retry::RetryOverride;
 use crate::domain::recovery::ABSENCES_NEEDED;
 use crate::domain::recovery::{Recovery, State};
+use crate::flow_service::clean;
 use crate::settings::{Settings, format_duration};
 use crate::store::{SqliteStore, Store};
 use crate::telemetry;
-use comfy_table::Table;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 pub(super) async fn explain(settings: &Settings, args: ExplainArgs) -> anyhow::Result<Exit> {
     let store = SqliteStore::open_existing(&settings.store.path).await?;
-    let recovery = store.recovery_of(&args.run).await?;
-    let root = recovery.as_ref().map_or(&args.run, |recovery| &recovery.root_run_id);
+    let run = run_named(&store, &args.run).await?;
+    let recovery = store.recovery_of(&run).await?;
+    let root = recovery.as_ref().map_or(&run, |recovery| &recovery.root_run_id);
     let entries = store.journal(root).await?;
     store.close().await;
     let now = SystemClock::new().now();
     let policies = settings.policies();
-    let history = RunHistory::new(&args.run, recovery.as_ref(), &entries, settings, &policies, now);
+    let history = RunHistory::new(&run, recovery.as_ref(), &entries, settings, &policies, now);
     let Some(history) = history else {
-        telemetry::print_error(&unknown(&args.run, settings));
+        telemetry::print_error(&unknown(&run, settings));
         return Ok(Exit::Failed);
     };
-    print(&if args.json { history.as_json()? } else { history.as_text()? })?;
+    print(&if args.json { history.as_json()? } else { history.as_text(width())? })?;
     Ok(Exit::Done)
 }
 
@@ -49,11 +52,18 @@ fn unknown(run: &RunId, settings: &Settings) -> String {
     )
 }
 
+/// How much of an error message the text has, in characters; the JSON document has all that is stored.
+const MESSAGE: usize = 200;
+/// How many errors of one failure the text has.
+const ERRORS: usize = 5;
+
 /// Everything that is known about one run.
 struct RunHistory<'a> {
     /// The run that the user named.
     run: &'a RunId,
     recovery: Option<&'a Recovery>,
+    /// The failure that is handled next, or the last one.
+    failure: Option<&'a Failure>,
     /// Oldest first.
     entries: &'a [Entry],
     sandbox: &'a SandboxName,
@@ -92,6 +102,7 @@ impl<'a> RunHistory<'a> {
         Some(Self {
             run,
             recovery,
+            failure,
             entries,
             sandbox,
             flow_id,
@@ -124,6 +135,7 @@ impl<'a> RunHistory<'a> {
             "action": self.in_force.action().as_str(),
             "max_attempts": self.in_force.retry.max_attempts,
             "codes": self.codes(),
+            "errors": self.failure.map_or(&[][..], |failure| &failure.errors),
             "next": self.next(),
             "recovery": recovery,
             "attempts": attempts.unwrap_or_else(|| json!([])),
@@ -132,7 +144,16 @@ impl<'a> RunHistory<'a> {
         Ok(serde_json::to_string_pretty(&document)? + "\n")
     }
 
-    fn as_text(&self) -> anyhow::Result<String> {
+    /// The text, in lines that fit `width`.
+    fn as_text(&self, width: Option<usize>) -> anyhow::Result<String> {
+        const INDENT: usize = 10;
+        let head = self.head()?;
+        let head = head.lines().map(|line| wrapped(line, INDENT, width));
+        let lines = head.chain([String::new()]).chain(self.timeline(width));
+        Ok(lines.map(|line| line + "\n").collect())
+    }
+
+    fn head(&self) -> anyhow::Result<String> {
         let mut text = String::new();
         let out = &mut text;
         writeln!(out, "run       {}{}", self.run, self.role())?;
@@ -155,12 +176,16 @@ impl<'a> RunHistory<'a> {
         if let Some(recovery) = self.recovery {
             let codes = self.codes().unwrap_or("no error code");
             writeln!(out, "failed    {}  {codes}", seconds_from(recovery.failed_at, self.now))?;
-            if !recovery.state.is_final() {
-                writeln!(out, "budget    {}", self.budget(recovery))?;
-            }
         }
-        writeln!(out, "next      {}\n", self.next())?;
-        writeln!(out, "{}", self.timeline().trim_fmt())?;
+        let first = self.entries.iter().find_map(|entry| entry.failure.as_ref());
+        let label = if first == self.failure { "error" } else { "error now" };
+        for error in self.failure.map(errors).unwrap_or_default() {
+            writeln!(out, "{label:<10}{error}")?;
+        }
+        if let Some(recovery) = self.recovery.filter(|it| !it.state.is_final()) {
+            writeln!(out, "budget    {}", self.budget(recovery))?;
+        }
+        writeln!(out, "next      {}", self.next())?;
         Ok(text)
     }
 
@@ -266,35 +291,44 @@ impl<'a> RunHistory<'a> {
         }
     }
 
-    fn timeline(&self) -> Table {
-        let mut table = table(["TIME", "ATTEMPT", "WHAT", "WHY"]);
-        let mut after_call = false;
+    /// One line per entry, and its reasons below it: in columns they would be too narrow to read.
+    fn timeline(&self, width: Option<usize>) -> Vec<String> {
+        const INDENT: usize = 4;
+        let row =
+            |time: &str, attempt: &str, what: &str| format!("{time:<20}  {attempt:<7}  {what}");
+        let mut lines = vec![row("TIME", "ATTEMPT", "WHAT AND WHY")];
+        let (mut after_call, mut shown) = (false, self.failure);
         for entry in self.entries {
             let attempt = match (entry.attempt, entry.max_attempts) {
                 (Some(attempt), Some(max)) => format!("{attempt}/{max}"),
                 _ => String::new(),
             };
-            let what = entry.event.message().to_owned();
-            let why = self.reasons(entry, after_call).join("\n");
-            table.add_row([seconds(entry.at), attempt, what, why]);
+            lines.push(row(&seconds(entry.at), &attempt, entry.event.message()));
+            let news = entry.failure.as_ref().filter(|it| shown != Some(*it));
+            shown = news.or(shown);
+            let reasons = self.reasons(entry, after_call, news);
+            let indented = reasons.iter().map(|reason| format!("{:INDENT$}{reason}", ""));
+            lines.extend(indented.map(|line| wrapped(&line, INDENT + 2, width)));
             after_call = entry.event == Event::Begun;
         }
-        keep_whole(&mut table, &[0, 1, 2]);
-        table
+        lines
     }
 
-    /// The reason, and the details below it.
-    fn reasons(&self, entry: &Entry, after_call: bool) -> Vec<String> {
+    /// The reason, and the details below it; the errors if they are news.
+    fn reasons(&self, entry: &Entry, after_call: bool, news: Option<&Failure>) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", entry.reason, entry.reason.explanation())];
         lines.extend(entry.rule.as_ref().map(|rule| format!("rule: {rule}")));
         if let Some(detail) = &entry.detail {
             let label = match entry.event {
                 Event::Dismissed | Event::FlowWarned | Event::FlowHeld => "reason given",
+                Event::Begun => "seen",
                 _ if after_call => "answer",
                 _ => "codes",
             };
             lines.push(format!("{label}: {detail}"));
         }
+        let errors = news.map(errors).unwrap_or_default();
+        lines.extend(errors.into_iter().map(|error| format!("error: {error}")));
         if entry.root_run_id.as_ref().is_some_and(|root| *root != entry.run_id) {
             lines.push(format!("run: {}", entry.run_id));
         }
@@ -306,5 +340,79 @@ impl<'a> RunHistory<'a> {
             lines.push(format!("due: {} ({})", seconds(due), distance(due, entry.at)));
         }
         lines
+    }
+}
+
+/// The errors of a failure, each with its code, where it stands, and its message.
+fn errors(failure: &Failure) -> Vec<String> {
+    let shown = failure.errors.iter().take(ERRORS).map(|error| {
+        let code = match clean(&error.code, MESSAGE) {
+            code if code.is_empty() => "no code".to_owned(),
+            code => code,
+        };
+        let place = error.place.map(|place| format!(" ({})", place.as_str())).unwrap_or_default();
+        format!("{code}{place}: {}", clean(&error.message, MESSAGE))
+    });
+    let more = failure.errors.len().saturating_sub(ERRORS);
+    let more = (more > 0).then(|| format!("{} more: use --json", counted(more as u64, "error")));
+    shown.chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::model::run::{ErrorPlace, RunError};
+
+    #[test]
+    fn at_80_columns_no_line_is_too_long_and_no_word_is_broken() {
+        let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let error = |code: &str, message: &str| RunError {
+            place: Some(ErrorPlace::ActivityDetails),
+            ..RunError::new(code, message)
+        };
+        let message = "A connection attempt failed, \u{1b}[31mserver '192.0.2.14'. ".repeat(9);
+        let failure = Failure { errors: vec![error("SftpNetworkIssue", &message)], source: None };
+        let run = RunId::new("65b7cfcc-6b2e-47c8-8194-13005b792752");
+        let entry = Entry {
+            at,
+            sandbox: SandboxName::new("prod"),
+            flow_id: FlowId::new("3fb0418e-1804-45d6-8d56-dd51f05c0baf"),
+            flow_name: "crm-accounts".to_owned(),
+            run_id: run.clone(),
+            root_run_id: Some(run.clone()),
+            event: Event::Skipped,
+            reason: Reason::UnknownKind,
+            rule: None,
+            attempt: Some(1),
+            max_attempts: Some(5),
+            new_run_id: None,
+            etag: None,
+            due: Some(at),
+            detail: failure.codes(),
+            failure: Some(failure.clone()),
+        };
+        let entries = [entry];
+        let history = RunHistory {
+            run: &run,
+            recovery: None,
+            failure: Some(&failure),
+            entries: &entries,
+            sandbox: &entries[0].sandbox,
+            flow_id: &entries[0].flow_id,
+            flow_name: &entries[0].flow_name,
+            in_force: InForce { rule: None, retry: Policies::default().default.retry },
+            pattern: None,
+            is_selected: true,
+            now: at,
+        };
+        let whole = history.as_text(None).unwrap();
+        let narrow = history.as_text(Some(80)).unwrap();
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        assert!(narrow.split_whitespace().eq(whole.split_whitespace()), "{narrow}");
+        assert!(!narrow.contains('\u{1b}'), "{narrow}");
+        let shown =
+            "error     SftpNetworkIssue (details of an activity): A connection attempt failed,";
+        assert!(whole.contains(shown), "{whole}");
+        assert!(whole.lines().all(|line| line.chars().count() < 300), "{whole}");
     }
 }

@@ -1,12 +1,14 @@
 //! How recoveries, instants and tables look, the same in every command.
 
+pub(super) use crate::overview::{counted, distance, length};
+
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::{Recovery, State};
 use crate::settings::format_duration;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// A recovery for scripts.
 pub(super) fn as_json(recovery: &Recovery) -> Value {
@@ -23,6 +25,12 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
             })
         })
         .collect();
+    let begun_at = match recovery.state {
+        State::Triggering { since, .. }
+        | State::InDoubt { since, .. }
+        | State::Watching { since, .. } => Some(since.to_string()),
+        _ => None,
+    };
     json!({
         "root_run_id": recovery.root_run_id.as_str(),
         "sandbox": recovery.sandbox.as_str(),
@@ -31,8 +39,10 @@ pub(super) fn as_json(recovery: &Recovery) -> Value {
         "state": recovery.state.name(),
         "reason": why(recovery),
         "failed_at": recovery.failed_at.to_string(),
-        "codes": recovery.failure.codes(),
+        "codes": recovery.failure.errors.iter().map(|it| it.code.as_str()).collect::<Vec<_>>(),
+        "message": recovery.failure.main_error().map(|it| it.message.as_str()),
         "due": recovery.due().map(|due| due.to_string()),
+        "begun_at": begun_at,
         "updated_at": recovery.updated_at.to_string(),
         "attempts": attempts,
     })
@@ -60,38 +70,14 @@ pub(super) fn policy(retry: &RetryPolicy) -> String {
     )
 }
 
-/// `1 attempt`, `2 attempts`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// An instant to the second.
+/// An instant to the second, in local time with its offset.
 pub(super) fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
 }
 
 /// An instant, and how far it is from `now`.
 pub(super) fn seconds_from(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", seconds(at), distance(at, now))
-}
-
-/// How far `at` is from `now`, in the two largest units.
-pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
-    let away = Duration::from_secs(now.duration_until(at).unsigned_abs().as_secs());
-    match (away.is_zero(), at > now) {
-        (true, _) => "now".to_owned(),
-        (_, true) => format!("in {}", length(away)),
-        (_, false) => format!("{} ago", length(away)),
-    }
-}
-
-/// A length of time in its two largest units.
-pub(super) fn length(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let units = [("d", seconds / 86_400), ("h", seconds / 3_600 % 24), ("m", seconds / 60 % 60)];
-    let units = units.into_iter().chain([("s", seconds % 60)]).filter(|(_, count)| *count > 0);
-    let shown: Vec<String> = units.take(2).map(|(unit, count)| format!("{count}{unit}")).collect();
-    if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
 }
 
 /// A table without lines, as wide as the terminal.
@@ -109,25 +95,6 @@ pub(super) fn keep_whole(table: &mut Table, columns: &[usize]) {
     for &column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_distance_has_two_units_at_most() {
-        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        let table = [
-            ("2026-03-01T00:00:00.5Z", "now"),
-            ("2026-03-01T00:01:03Z", "in 1m 3s"),
-            ("2026-03-02T01:02:03Z", "in 1d 1h"),
-            ("2026-02-28T22:59:58Z", "1h 2s ago"),
-        ];
-        for (at, expected) in table {
-            assert_eq!(distance(at.parse().unwrap(), now), expected);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `flowmend once`: a pass over every sandbox, and further passes while more is due.
 
-use super::context::{Exit, stop_on_signal};
+use super::context::Exit;
+use super::stop::{DRAIN_MARGIN, Stop};
 use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::daemon::{Daemon, Mode, OnceError, Round};
 use crate::domain::model::journal::Event;
@@ -12,18 +13,28 @@ use tokio_util::sync::CancellationToken;
 /// The maximum number of passes, higher than any backlog needs.
 const MOST_PASSES: usize = 1_000;
 
-pub(super) async fn once(settings: Arc<Settings>, dry_run: bool) -> anyhow::Result<Exit> {
+pub(super) async fn once(
+    settings: Arc<Settings>,
+    dry_run: bool,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     telemetry::start(settings.log.format, &settings.log.level)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
     let mode = if dry_run { Mode::DryRun } else { Mode::Live };
-    let stop = stop_on_signal()?;
     let open = OpenStore::open(&settings, mode).await?;
-    let mut daemon = daemon(settings, open.store.clone(), &Identity::draw(), mode, &shown())?;
-    let round = once_to_the_end(&mut daemon, &stop).await;
-    daemon.release().await;
-    open.close().await;
+    let (identity, shown) = (Identity::draw(), shown());
+    let limit = settings.adobe.connection.request_timeout + DRAIN_MARGIN;
+    let mut daemon = daemon(settings, open.store.clone(), &identity, mode, &shown)?;
+    let turn = stop.orderly();
+    let round = stop.drain(once_to_the_end(&mut daemon, turn), turn, &shown.vitals, limit).await;
+    stop.close(async {
+        daemon.release().await;
+        open.close().await;
+    })
+    .await;
+    let Some(round) = round else { return Ok(Exit::Failed) };
     if let Ok(round) = &round {
         log_sum(round, mode);
     }

@@ -2,7 +2,7 @@
 //!
 //! Both change only the store; the daemon acts on it at its next pass.
 
-use super::context::{Exit, open_to_amend, print};
+use super::context::{Exit, open_to_amend, print, run_named};
 use crate::cli::{DismissArgs, RetryArgs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::model::ids::RunId;
@@ -20,7 +20,7 @@ pub(super) async fn retry(settings: &Settings, args: RetryArgs) -> anyhow::Resul
     let whole_flow = args.runs.is_empty() && !args.all_held && !args.all_given_up;
     for (wanted, state) in [(args.all_held, "held"), (args.all_given_up, "given_up")] {
         if wanted || whole_flow {
-            let filter = Filter { state: Some(state.to_owned()), ..Filter::default() };
+            let filter = Filter { states: vec![state.to_owned()], ..Filter::default() };
             recoveries.extend(session.store.recoveries(&filter).await?);
         }
     }
@@ -63,7 +63,8 @@ impl OperatorSession {
     async fn named(&mut self, runs: &[RunId]) -> anyhow::Result<Vec<Recovery>> {
         let mut recoveries = Vec::new();
         for run in runs {
-            match self.store.recovery_of(run).await? {
+            let run = run_named(&self.store, run).await?;
+            match self.store.recovery_of(&run).await? {
                 Some(recovery) => recoveries.push(recovery),
                 None => {
                     self.incomplete = true;

@@ -1,10 +1,11 @@
 //! `flowmend plan`: what the next pass would do, and why.
 
-use super::context::{Exit, print, stop_on_signal};
-use super::format::{distance, keep_whole, seconds, table};
+use super::context::{Exit, print};
+use super::format::{distance, seconds};
+use super::layout::{Column, Fit, Grid, Screen};
 use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::daemon::{Action, Line, Mode, PassError, Preview};
-use crate::domain::model::ids::{FlowId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::reason::Reason;
 use crate::settings::Settings;
 use crate::telemetry::chain;
@@ -13,26 +14,40 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A longer table is cut; the JSON document has all rows.
 const ROWS: usize = 200;
 
 type Previews = Vec<(SandboxName, Result<Preview, PassError>)>;
 
-pub(super) async fn plan(settings: Arc<Settings>, json: bool) -> anyhow::Result<Exit> {
-    let stop = stop_on_signal()?;
+pub(super) async fn plan(
+    settings: Arc<Settings>,
+    json: bool,
+    screen: &Screen,
+) -> anyhow::Result<Exit> {
     let open = OpenStore::open(&settings, Mode::DryRun).await?;
     let identity = Identity::draw();
     let mut daemon = daemon(settings, open.store.clone(), &identity, Mode::DryRun, &shown())?;
-    let previews = daemon.preview(&stop).await;
+    let previews = daemon.preview(&CancellationToken::new()).await;
+    let runs = previews.iter().filter_map(|(_, preview)| preview.as_ref().ok());
+    let runs: Vec<RunId> = runs.flat_map(|it| &it.lines).flat_map(runs_of).cloned().collect();
+    let short = runs.iter().cloned().zip(open.store.short_ids(&runs).await?).collect();
     open.close().await;
     let complete =
         previews.iter().all(|(_, preview)| matches!(preview, Ok(Preview { fault: None, .. })));
     print(&match json {
         true => json_report(&previews)?,
-        false => table_report(&previews)?,
+        false => table_report(&previews, &short, screen)?,
     })?;
     Ok(if complete { Exit::Done } else { Exit::Failed })
+}
+
+/// The short id of each run.
+type ShortIds = HashMap<RunId, String>;
+
+fn runs_of(line: &Line) -> impl Iterator<Item = &RunId> {
+    std::iter::once(&line.run_id).chain(&line.other_run_id)
 }
 
 fn json_report(previews: &Previews) -> anyhow::Result<String> {
@@ -76,7 +91,7 @@ fn as_json(line: &Line) -> Value {
     })
 }
 
-fn table_report(previews: &Previews) -> anyhow::Result<String> {
+fn table_report(previews: &Previews, short: &ShortIds, screen: &Screen) -> anyhow::Result<String> {
     let mut report = String::new();
     let mut reasons = BTreeSet::new();
     for (sandbox, preview) in previews {
@@ -86,7 +101,7 @@ fn table_report(previews: &Previews) -> anyhow::Result<String> {
         match preview {
             Err(fault) => writeln!(report, "sandbox {sandbox}  FAILED: {}", chain(fault))?,
             Ok(preview) => {
-                write_preview(sandbox, preview, &mut report)?;
+                write_preview(sandbox, preview, short, screen, &mut report)?;
                 reasons.extend(preview.lines.iter().filter_map(|line| line.reason));
             }
         }
@@ -102,6 +117,8 @@ fn table_report(previews: &Previews) -> anyhow::Result<String> {
 fn write_preview(
     sandbox: &SandboxName,
     preview: &Preview,
+    short: &ShortIds,
+    screen: &Screen,
     report: &mut String,
 ) -> anyhow::Result<()> {
     let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
@@ -122,14 +139,18 @@ fn write_preview(
     if preview.lines.is_empty() {
         return Ok(());
     }
-    let mut table = table(["ACTION", "DATAFLOW", "FAILED RUN", "ATTEMPT", "DUE", "WHY"]);
-    let rows = rows(preview);
+    let mut grid = Grid::new([
+        Column::new("ACTION", Fit::Whole),
+        Column::new("DATAFLOW", Fit::Cut),
+        Column::new("FAILED RUN", Fit::Whole),
+        Column::new("ATTEMPT", Fit::Number).drops(2),
+        Column::new("DUE", Fit::Whole).drops(1),
+        Column::new("WHY", Fit::Wrap),
+    ]);
+    let rows = rows(preview, short);
     let left_out = rows.len().saturating_sub(ROWS);
-    for row in rows.into_iter().take(ROWS) {
-        table.add_row(row);
-    }
-    keep_whole(&mut table, &[0, 1, 2]);
-    writeln!(report, "\n{}", table.trim_fmt())?;
+    rows.into_iter().take(ROWS).for_each(|row| grid.row(row));
+    write!(report, "\n{}", grid.show(screen))?;
     if left_out > 0 {
         writeln!(report, "… and {left_out} more; use --json.")?;
     }
@@ -137,7 +158,8 @@ fn write_preview(
 }
 
 /// One row per line; runs of one dataflow that are skipped for the same reason share a row.
-fn rows(preview: &Preview) -> Vec<[String; 6]> {
+fn rows(preview: &Preview, short: &ShortIds) -> Vec<[String; 6]> {
+    let id = |run: &RunId| short.get(run).cloned().unwrap_or_else(|| run.to_string());
     let mut skipped: HashMap<(&FlowId, Option<Reason>), usize> = HashMap::new();
     for line in preview.lines.iter().filter(|line| line.action == Action::Skip) {
         *skipped.entry((&line.flow_id, line.reason)).or_default() += 1;
@@ -149,10 +171,10 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
             let run = match line.action {
                 // The first one represents all of them.
                 Action::Skip => match skipped.remove(&(&line.flow_id, line.reason))? {
-                    1 => line.run_id.to_string(),
+                    1 => id(&line.run_id),
                     count => format!("{count} runs"),
                 },
-                _ => line.run_id.to_string(),
+                _ => id(&line.run_id),
             };
             Some([
                 line.action.as_str().to_owned(),
@@ -160,7 +182,7 @@ fn rows(preview: &Preview) -> Vec<[String; 6]> {
                 run,
                 attempt(line),
                 line.due.map(|due| distance(due, preview.read_at)).unwrap_or_default(),
-                why(line),
+                why(line, id),
             ])
         })
         .collect()
@@ -173,8 +195,8 @@ fn attempt(line: &Line) -> String {
     }
 }
 
-fn why(line: &Line) -> String {
-    let run = line.other_run_id.as_ref().map(|run| match line.action {
+fn why(line: &Line, id: impl Fn(&RunId) -> String) -> String {
+    let run = line.other_run_id.as_ref().map(id).map(|run| match line.action {
         Action::Retrigger => format!("re-triggers run {run}"),
         _ => format!("run {run}"),
     });

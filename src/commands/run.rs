@@ -1,46 +1,38 @@
 //! `flowmend run`: the daemon.
 
-use super::context::{Environment, Exit, load, stop_on_signal};
-use super::watchdog;
+use super::context::{Environment, Exit, load};
+use super::service_manager::ServiceManager;
+use super::stop::{DRAIN_MARGIN, Stop};
 use super::wiring::{Identity, OpenStore, daemon, shown};
 use crate::cli::RunArgs;
 use crate::clock::SystemClock;
 use crate::daemon::{Daemon, Mode};
 use crate::flow_service::FlowService;
 use crate::http::{Server, Shown};
-use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::telemetry;
-use sd_notify::NotifyState;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-
-/// How much longer than one request a stopping daemon may take.
-const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(
     settings: Arc<Settings>,
     args: RunArgs,
     environment: &Environment,
+    stop: &Stop,
 ) -> anyhow::Result<Exit> {
     telemetry::start(settings.log.format, &settings.log.level)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Live };
     let mut hangup = signal(SignalKind::hangup())?;
-    let stop = stop_on_signal()?;
     let identity = Identity::draw();
     let shown = shown();
     let server = listen(&settings, mode, &shown).await?;
     let open = OpenStore::open(&settings, mode).await?;
     log_start(&settings, mode);
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
 
-    let watchdog = watchdog::start(shown.vitals.clone());
+    let manager = ServiceManager::connect(shown.vitals.clone(), open.store.clone());
     let mut daemon = daemon(settings, open.store.clone(), &identity, mode, &shown)?;
-    while let Some(new) =
-        run_until_reload(&mut daemon, &args, environment, &stop, &mut hangup, &shown.metrics).await
-    {
+    let turns = Turns { args: &args, environment, stop, shown: &shown };
+    while let Some(new) = turns.run_until_reload(&mut daemon, &mut hangup, &manager).await {
         match FlowService::new(new.connection(), Arc::new(SystemClock::new())) {
             Ok(service) => {
                 log_reload(daemon.settings(), &new);
@@ -51,17 +43,18 @@ pub(super) async fn run(
                 log_refused(&telemetry::chain(&error));
             }
         }
+        manager.reloaded();
     }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    daemon.release().await;
-    drop(daemon);
-    if let Some(watchdog) = watchdog {
-        watchdog.abort();
-    }
-    open.close().await;
     if let Some(server) = server {
         server.stop().await;
     }
+    stop.close(async {
+        daemon.release().await;
+        drop(daemon);
+        open.close().await;
+    })
+    .await;
+    manager.close().await;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
@@ -80,47 +73,54 @@ async fn listen(settings: &Settings, mode: Mode, shown: &Shown) -> anyhow::Resul
     Ok(Some(server))
 }
 
-/// Runs `daemon` until it is stopped (`None`) or a valid new configuration was read (`Some`).
-async fn run_until_reload(
-    daemon: &mut Daemon,
-    args: &RunArgs,
-    environment: &Environment,
-    stop: &CancellationToken,
-    hangup: &mut Signal,
-    metrics: &Metrics,
-) -> Option<Arc<Settings>> {
-    let limit = daemon.settings().adobe.connection.request_timeout + DRAIN_MARGIN;
-    let turn = stop.child_token();
-    let mut running = std::pin::pin!(daemon.run(&turn));
-    let mut reloaded = None;
-    loop {
-        tokio::select! {
-            () = &mut running => return reloaded,
-            _ = hangup.recv(), if reloaded.is_none() => {
-                let read = load(&args.config, environment);
-                metrics.config_reloaded(read.is_ok());
-                match read {
-                    Ok(settings) => {
-                        reloaded = Some(settings);
-                        turn.cancel();
-                    }
-                    Err(faults) => log_refused(&faults.to_string()),
+/// What every turn of the daemon, from one reload to the next, needs.
+struct Turns<'a> {
+    args: &'a RunArgs,
+    environment: &'a Environment,
+    stop: &'a Stop,
+    shown: &'a Shown,
+}
+
+impl Turns<'_> {
+    /// Runs `daemon` until it is stopped (`None`) or a valid new configuration was read (`Some`).
+    async fn run_until_reload(
+        &self,
+        daemon: &mut Daemon,
+        hangup: &mut Signal,
+        manager: &ServiceManager,
+    ) -> Option<Arc<Settings>> {
+        let limit = daemon.settings().adobe.connection.request_timeout + DRAIN_MARGIN;
+        let stop = self.stop.orderly();
+        let turn = stop.child_token();
+        let work = daemon.run(&turn);
+        let mut running = std::pin::pin!(self.stop.drain(work, &turn, &self.shown.vitals, limit));
+        let (mut reloaded, mut is_stopping) = (None, false);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    manager.stopping();
                 }
-            }
-            () = drained_too_long(&turn, limit) => {
-                tracing::warn!(
-                    limit_s = limit.as_secs(),
-                    "calls in flight did not end in time; the next start finds their outcome"
-                );
-                return if stop.is_cancelled() { None } else { reloaded };
+                _ = &mut running => return reloaded.filter(|_| !stop.is_cancelled()),
+                _ = hangup.recv(), if reloaded.is_none() => {
+                    manager.reloading();
+                    let read = load(&self.args.config, self.environment);
+                    self.shown.metrics.config_reloaded(read.is_ok());
+                    match read {
+                        Ok(settings) => {
+                            reloaded = Some(settings);
+                            turn.cancel();
+                        }
+                        Err(faults) => {
+                            log_refused(&faults.to_string());
+                            manager.reloaded();
+                        }
+                    }
+                }
             }
         }
     }
-}
-
-async fn drained_too_long(turn: &CancellationToken, limit: Duration) {
-    turn.cancelled().await;
-    tokio::time::sleep(limit).await;
 }
 
 fn log_refused(faults: &str) {

@@ -1,17 +1,17 @@
 //! `flowmend simulate`: a simulated Flow Service, to test a configuration.
 
-use super::context::{Exit, print, stop_on_signal};
+use super::context::{Exit, print};
+use super::stop::Stop;
 use crate::cli::SimulateArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::simulator::{Credentials, Scenario, Simulator};
 use anyhow::Context;
 use std::sync::Arc;
 
-pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
+pub(super) async fn simulate(args: SimulateArgs, stop: &Stop) -> anyhow::Result<Exit> {
     let clock = Arc::new(SystemClock::new());
     let world = Scenario::load(&args.scenario)?.build(args.seed, clock.now());
     let credentials = world.credentials.clone();
-    let stop = stop_on_signal()?;
     let simulator = Simulator::start(world, clock, args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
@@ -23,7 +23,7 @@ pub(super) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
          # Press Ctrl-C to stop it.\n",
         settings_for(&url, &credentials),
     ))?;
-    stop.cancelled().await;
+    stop.orderly().cancelled().await;
     simulator.stop().await;
     Ok(Exit::Done)
 }

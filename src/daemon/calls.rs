@@ -10,6 +10,7 @@ use super::lease::LeaseKeeper;
 use super::log::{log_dry_run, log_entry, log_unstored};
 use super::parts::Mode;
 use super::report::Report;
+use super::vitals::Vitals;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Event;
 use crate::domain::model::reason::Reason;
@@ -18,7 +19,7 @@ use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::recovery::Terms;
 use crate::domain::recovery::{Change, Recovery, State};
-use crate::flow_service::FlowService;
+use crate::flow_service::{FlowService, Patience};
 use crate::store::{Batch, Store, StoreError};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -41,6 +42,7 @@ pub(super) struct Calls<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) lease: &'a LeaseKeeper,
     pub(super) stop: &'a CancellationToken,
+    pub(super) vitals: &'a Vitals,
     pub(super) mode: Mode,
     pub(super) snapshot: &'a Snapshot,
     /// When reading the data behind the intents began.
@@ -84,6 +86,9 @@ impl Calls<'_> {
                 collect_ended(&mut under_way, &mut ended).await;
                 continue;
             }
+            // An answer that is not stored yet must be waited for like the call itself.
+            let answered = ended.iter().filter(|it| it.entry.event != Event::Postponed);
+            let _unstored: Vec<_> = answered.map(|_| self.vitals.call_begins()).collect();
             let mut later = Vec::new();
             let step = self.store_step(&ended, &next);
             match alongside(step, &mut under_way, &mut later).await {
@@ -130,7 +135,11 @@ impl Calls<'_> {
     /// One call for one intent, and the change to the recovery that follows from it.
     async fn call(&self, intent: Change, turns: &Semaphore) -> Option<Change> {
         // The semaphore is never closed; without a permit, the client's own limit would apply.
-        let _turn = turns.acquire().await.ok();
+        let _turn = tokio::select! {
+            turn = turns.acquire() => turn.ok(),
+            () = self.stop.cancelled() => None,
+        };
+        let _in_flight = self.vitals.call_begins();
         let recovery = &intent.recovery;
         let State::Triggering { asked, .. } = &recovery.state else { return None };
         let terms = self.snapshot.terms(recovery);
@@ -182,6 +191,7 @@ impl Calls<'_> {
             return Verdict::NotSent { reason: Reason::NotSent, detail };
         }
         let etag = self.snapshot.run(asked).and_then(|run| run.etag.as_ref());
+        let patience = Patience { limit: patience, stop: Some(self.stop) };
         self.service.retrigger(&self.snapshot.sandbox, asked, etag, patience).await
     }
 }

@@ -10,6 +10,7 @@ use super::error::PassError;
 use crate::domain::model::flow::{Flow, FlowKind, FlowSpec, classify};
 use crate::domain::model::ids::{FlowId, FlowSpecId, SandboxName};
 use crate::domain::plan::dataflow::Dataflow;
+use crate::domain::policy::in_force::Policies;
 use crate::flow_service::{ApiError, FlowService};
 use crate::settings::{SandboxSettings, Settings};
 use std::collections::{HashMap, HashSet};
@@ -24,9 +25,15 @@ pub struct Catalog {
     ids: Vec<FlowId>,
     /// Dataflows that were read and are not selected; their runs are ignored.
     others: HashSet<FlowId>,
+    /// The last known name of each dataflow, selected or not.
+    names: HashMap<FlowId, String>,
+    /// The dataflows that Adobe shows without a name.
+    nameless: HashSet<FlowId>,
     is_read: bool,
     /// Flow specs that could not be read; the next pass takes and logs them.
     pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
+    /// Dataflows that have lost their name, and the last known one; the next pass takes and logs them.
+    pub(super) lost_names: Vec<(FlowId, Option<String>)>,
 }
 
 impl Catalog {
@@ -50,6 +57,11 @@ impl Catalog {
         !self.flows.contains_key(flow) && !self.others.contains(flow)
     }
 
+    /// Names from before this process, for dataflows that Adobe shows without one.
+    pub(super) fn remember(&mut self, names: HashMap<FlowId, String>) {
+        self.names = names;
+    }
+
     /// Reads every dataflow of `sandbox` again, and the flow specs not known yet.
     ///
     /// # Errors
@@ -64,20 +76,37 @@ impl Catalog {
         if let Some(fault) = listing.fault {
             return Err(PassError::Platform { doing: "list the dataflows", source: fault });
         }
-        let (selected, others): (Vec<Flow>, Vec<Flow>) = listing
-            .items
-            .into_iter()
-            .partition(|flow| sandbox.selects(flow.id.as_str(), &flow.name));
+        let flows: Vec<Flow> = listing.items.into_iter().map(|it| self.completed(it)).collect();
+        let (selected, others): (Vec<Flow>, Vec<Flow>) =
+            flows.into_iter().partition(|flow| sandbox.selects(flow.id.as_str(), &flow.name));
+        self.fill(service, settings, sandbox, selected, &others).await;
+        Ok(())
+    }
+
+    /// Replaces everything by the dataflows that were just listed, `selected` and others.
+    pub async fn fill(
+        &mut self,
+        service: &FlowService,
+        settings: &Settings,
+        sandbox: &SandboxSettings,
+        selected: Vec<Flow>,
+        others: &[Flow],
+    ) {
         self.read_specs(service, &sandbox.name, &selected).await;
+        let policies = settings.policies();
         let flows = selected
             .into_iter()
-            .map(|flow| (flow.id.clone(), self.dataflow(settings, &sandbox.name, flow)))
+            .map(|flow| (flow.id.clone(), self.dataflow(&policies, &sandbox.name, flow)))
             .collect();
         self.flows = Arc::new(flows);
         self.sort_ids();
-        self.others = others.into_iter().map(|flow| flow.id).collect();
+        self.others = others.iter().map(|flow| flow.id.clone()).collect();
         self.is_read = true;
-        Ok(())
+    }
+
+    /// Flow specs that could not be read, and why.
+    pub fn unread_specs(&self) -> &[(FlowSpecId, ApiError)] {
+        &self.unread_specs
     }
 
     /// Adds or replaces dataflows that were just read by id.
@@ -88,11 +117,13 @@ impl Catalog {
         sandbox: &SandboxSettings,
         flows: Vec<Flow>,
     ) {
+        let flows: Vec<Flow> = flows.into_iter().map(|it| self.completed(it)).collect();
         self.read_specs(service, &sandbox.name, &flows).await;
+        let policies = settings.policies();
         for flow in flows {
             let known = self.flows.contains_key(&flow.id);
             if known || sandbox.selects(flow.id.as_str(), &flow.name) {
-                let dataflow = self.dataflow(settings, &sandbox.name, flow);
+                let dataflow = self.dataflow(&policies, &sandbox.name, flow);
                 self.others.remove(&dataflow.flow.id);
                 Arc::make_mut(&mut self.flows).insert(dataflow.flow.id.clone(), dataflow);
             } else {
@@ -137,8 +168,25 @@ impl Catalog {
         }
     }
 
-    fn dataflow(&self, settings: &Settings, sandbox: &SandboxName, flow: Flow) -> Dataflow {
-        let policies = settings.policies();
+    /// Adds to `flow` what Adobe showed of it before and does not show now.
+    fn completed(&mut self, mut flow: Flow) -> Flow {
+        if !flow.name.is_empty() {
+            self.nameless.remove(&flow.id);
+            self.names.insert(flow.id.clone(), flow.name.clone());
+        } else {
+            let name = self.names.get(&flow.id);
+            if self.nameless.insert(flow.id.clone()) {
+                self.lost_names.push((flow.id.clone(), name.cloned()));
+            }
+            flow.name = name.cloned().unwrap_or_default();
+        }
+        match self.flows.get(&flow.id) {
+            Some(known) => flow.completed_by(&known.flow),
+            None => flow,
+        }
+    }
+
+    fn dataflow(&self, policies: &Policies, sandbox: &SandboxName, flow: Flow) -> Dataflow {
         let policy = policies.of(sandbox, &flow.id, &flow.name);
         let spec = flow.spec_id.as_ref().and_then(|id| self.specs.get(id));
         Dataflow {
@@ -146,5 +194,53 @@ impl Catalog {
             per_dataflow: policy.per_dataflow,
             flow,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::model::flow::FlowState;
+
+    fn flow(name: &str, is_destination: bool) -> Flow {
+        Flow {
+            id: FlowId::new("f"),
+            name: name.to_owned(),
+            state: FlowState::Enabled,
+            spec_id: None,
+            is_source: None,
+            is_destination,
+            is_internal: false,
+            source_spec: None,
+            schedule: None,
+            last_run: None,
+        }
+    }
+
+    #[test]
+    fn a_lost_name_is_remembered_and_reported_once_until_it_is_back() {
+        let mut catalog = Catalog::default();
+        let mut read = |name| {
+            let name = catalog.completed(flow(name, false)).name;
+            (name, std::mem::take(&mut catalog.lost_names))
+        };
+        let lost = |name: Option<&str>| vec![(FlowId::new("f"), name.map(str::to_owned))];
+        assert_eq!(read(""), (String::new(), lost(None)));
+        assert_eq!(read("crm"), ("crm".to_owned(), Vec::new()));
+        assert_eq!(read(""), ("crm".to_owned(), lost(Some("crm"))));
+        assert_eq!(read(""), ("crm".to_owned(), Vec::new()));
+        assert_eq!(read("erp"), ("erp".to_owned(), Vec::new()));
+        assert_eq!(read(""), ("erp".to_owned(), lost(Some("erp"))));
+    }
+
+    #[test]
+    fn a_destination_stays_one() {
+        let mut catalog = Catalog::default();
+        let (policies, sandbox) = (Policies::default(), SandboxName::new("prod"));
+        let known = catalog.dataflow(&policies, &sandbox, flow("crm", true));
+        catalog.flows = Arc::new(HashMap::from([(known.flow.id.clone(), known)]));
+        let again = catalog.completed(flow("crm", false));
+        let kind = catalog.dataflow(&policies, &sandbox, again).kind;
+        assert_eq!(kind, FlowKind::Destination);
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Findings {
     pub(super) foreign_run: Option<RunId>,
     /// Flow specs that could not be read.
     pub(super) unread_specs: Vec<(FlowSpecId, ApiError)>,
+    /// Dataflows that have lost their name, and the last known one.
+    pub(super) lost_names: Vec<(FlowId, Option<String>)>,
     /// Dataflows with a call in doubt whose runs could not be listed.
     pub(super) unlisted: Vec<(FlowId, ApiError)>,
     /// Dataflows with a due re-trigger whose runs could not be listed.

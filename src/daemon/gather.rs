@@ -15,16 +15,17 @@ use super::record::Record;
 use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::{FlowId, RunId};
 use crate::domain::model::time::{after, before};
-use crate::domain::plan::admission::{Admission, Allowance, Facts, Turns};
+use crate::domain::plan::admission::{Admission, Facts, Turns};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::plan::read_plan::ReadPlan;
 use crate::domain::plan::snapshot::{FlowListing, Snapshot};
 use crate::domain::policy::hold::Holds;
 use crate::domain::policy::in_force::Policies;
+use crate::domain::policy::long_failure::{Failing, LEAST, LOOKBACK};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::policy::quiet;
 use crate::domain::recovery::{Recovery, State};
-use crate::store::{ClientMark, Progress};
+use crate::store::{ClientMark, Progress, limit_uses};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -98,8 +99,13 @@ impl SandboxReader<'_> {
         self.check_client(&mut start.client, memory, &reading, &mut start.findings);
         self.find_owned(&mut reading, memory, &start).await?;
         start.findings.unread_specs = std::mem::take(&mut memory.catalog.unread_specs);
+        start.findings.lost_names = std::mem::take(&mut memory.catalog.lost_names);
 
         let complete = start.fault.is_none();
+        let failing = match start.sweep && complete {
+            true => self.failing(start.now).await?,
+            false => Vec::new(),
+        };
         // A hold that ended is forgotten after a complete sweep has listed the runs that it held.
         let held = start.holds.holds.keys().cloned();
         memory.held = match start.sweep && complete {
@@ -133,6 +139,7 @@ impl SandboxReader<'_> {
                 policies: start.policies,
                 quiet: self.settings.quiet.clone(),
                 holds: start.holds,
+                failing,
             },
             orders: start.record.orders,
             findings: start.findings,
@@ -146,6 +153,9 @@ impl SandboxReader<'_> {
     async fn start(&self, memory: &mut Memory) -> Result<(Start, Reading), PassError> {
         let begun = self.service.now();
         let first_catalog = !memory.catalog.is_read();
+        if first_catalog {
+            memory.catalog.remember(self.store.flow_names().await?);
+        }
         // First, if the time is in doubt, because the answer shows Adobe's time.
         let mut fault = match first_catalog || self.service.trusted_now().is_err() {
             true => self.refresh_catalog(memory).await?,
@@ -254,18 +264,10 @@ impl SandboxReader<'_> {
     }
 
     async fn facts(&self, record: &Record, now: Timestamp) -> Result<Facts, PassError> {
-        let limits = &self.settings.limits;
-        let mut allowances = [Allowance::UNLIMITED; 2];
-        let bounds = [(limits.retriggers_per_minute, MINUTE), (limits.retriggers_per_day, DAY)];
-        for (allowance, (limit, window)) in allowances.iter_mut().zip(bounds) {
-            if limit > 0 {
-                let since = before(now, window);
-                let calls = self.store.calls_since(&self.sandbox.name, since).await?;
-                *allowance = Allowance::of(limit, window, calls.count, calls.oldest);
-            }
-        }
+        let (sandbox, limits) = (&self.sandbox.name, &self.settings.limits);
+        let uses = limit_uses(self.store, sandbox, limits, now).await?;
         Ok(Facts {
-            allowances,
+            allowances: uses.map(|limit| limit.allowance()),
             throttled_until: self.service.throttle_left().map(|left| after(now, left)),
             outages: record.outages.clone(),
             breaker: self.settings.breaker.clone(),
@@ -334,6 +336,11 @@ impl SandboxReader<'_> {
             wanted.add_histories(&reading.listed, &reading.owned, flows);
         }
         wanted
+    }
+
+    async fn failing(&self, now: Timestamp) -> Result<Vec<Failing>, PassError> {
+        let (since, begun_by) = (before(now, LOOKBACK), before(now, LEAST));
+        Ok(self.store.failing(&self.sandbox.name, since, begun_by).await?)
     }
 
     fn holds(&self, record: &Record, memory: &Memory) -> Holds {

@@ -4,8 +4,9 @@
 //! the store is usable, every sandbox was read completely a short time ago, and Adobe accepts the
 //! credentials. A standby is both.
 
-use super::vitals::{Cause, SandboxSigns, Signs, Standing, Vitals};
+use super::vitals::{SandboxSigns, Signs, Standing, Vitals};
 use crate::domain::model::ids::SandboxName;
+use crate::domain::model::trouble::Cause;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
@@ -34,15 +35,9 @@ impl Check {
 }
 
 impl Vitals {
-    /// Whether every loop moves. Only the holder of the lease has loops that must.
-    pub fn is_alive(&self) -> bool {
-        let (signs, limits) = (self.signs(), self.limits());
-        signs.standing != Standing::Holder || self.still_for() < limits.still
-    }
-
     /// The checks of `/livez`.
     pub fn liveness(&self) -> Vec<Check> {
-        let still = self.still_for().as_secs();
+        let still = self.still_for().unwrap_or_default().as_secs();
         vec![Check::new("loops", self.is_alive(), format!("the slowest moved {still} s ago"))]
     }
 
@@ -51,7 +46,7 @@ impl Vitals {
         let signs = self.signs();
         let mut checks = store_checks(&signs);
         if signs.standing == Standing::Holder {
-            let stale = self.limits().stale;
+            let stale = signs.limits.staleness;
             let now = self.now();
             checks.push(credentials(&signs));
             checks.extend(signs.sandboxes.iter().map(|(name, it)| sandbox(name, it, stale, now)));
@@ -108,7 +103,7 @@ fn sandbox(name: &SandboxName, signs: &SandboxSigns, stale: Duration, now: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::vitals::Trouble;
+    use crate::domain::model::trouble::Trouble;
     use crate::store::Owner;
     use std::collections::BTreeMap;
 
@@ -151,7 +146,8 @@ mod tests {
         };
         let names = [SandboxName::new("a"), SandboxName::new("b")];
         let sandboxes: BTreeMap<_, _> = names.into_iter().zip([refused(9), refused(5)]).collect();
-        let check = credentials(&Signs { standing: Standing::Holder, sandboxes });
+        let check =
+            credentials(&Signs { standing: Standing::Holder, sandboxes, ..Signs::default() });
         assert_eq!(
             (check.ok, check.since, check.detail.as_str()),
             (false, Some(at(5)), "invalid_client")

@@ -159,7 +159,7 @@ impl LeaseKeeper {
     pub(super) async fn release(&self) {
         *self.trusted_until() = None;
         self.is_held.send_replace(false);
-        if let Err(error) = self.store.release(&self.owner).await {
+        if let Err(error) = self.store.release(&self.owner, self.clock.now()).await {
             tracing::debug!(error = %error, "lease not released");
         }
     }

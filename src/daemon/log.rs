@@ -39,13 +39,19 @@ macro_rules! line {
 /// in between, and for what is no news.
 pub(super) fn log_entry(entry: &Entry, is_news: bool) {
     match entry.event {
+        // A warning for each dataflow and cause is enough; the outcome of each recovery is logged still.
+        Event::GivenUp | Event::InDoubt if !is_news => line!(info, entry),
         _ if !is_news => line!(debug, entry),
         // Once for each call that a pause stopped, and not for all that wait behind it.
         Event::Postponed if entry.reason == Reason::Throttled && entry.detail.is_some() => {
             line!(info, entry);
         }
         Event::Postponed if entry.reason == Reason::BehindDoubt => line!(info, entry),
-        Event::Skipped | Event::Postponed | Event::Begun | Event::Unlisted => {
+        Event::Skipped
+        | Event::Postponed
+        | Event::Begun
+        | Event::Unlisted
+        | Event::FlowSucceeded => {
             line!(debug, entry);
         }
         // The detail describes the run, for the journal only.
@@ -140,6 +146,19 @@ pub(super) fn log_findings(sandbox: &SandboxName, findings: &Findings, catalog: 
             spec,
             error,
             "cannot read flow spec; the kind of its dataflows is unknown"
+        );
+    }
+    if let Some((flow, name)) = findings.lost_names.first() {
+        let dataflows = findings.lost_names.len();
+        let unknown = findings.lost_names.iter().filter(|(_, name)| name.is_none()).count();
+        let (flow_id, flow_name) = (flow.as_str(), name.as_deref());
+        tracing::warn!(
+            sandbox,
+            dataflows,
+            unknown,
+            flow_id,
+            flow_name,
+            "dataflows have lost their names; using the last known ones"
         );
     }
     for (flow, error) in &findings.unlisted {

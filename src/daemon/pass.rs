@@ -24,6 +24,7 @@ use super::memory::{Carried, Memory};
 use super::parts::Mode;
 use super::report::Report;
 use super::sandbox_reader::SandboxReader;
+use super::vitals::Vitals;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::journal::Entry;
 use crate::domain::model::reason::Reason;
@@ -48,6 +49,7 @@ pub(super) struct Pass<'a> {
     pub(super) reader: SandboxReader<'a>,
     pub(super) lease: &'a LeaseKeeper,
     pub(super) stop: &'a CancellationToken,
+    pub(super) vitals: &'a Vitals,
     pub(super) mode: Mode,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -179,6 +181,7 @@ impl Pass<'_> {
             store: self.reader.store,
             lease: self.lease,
             stop: self.stop,
+            vitals: self.vitals,
             mode: self.mode,
             snapshot: &gathered.snapshot,
             read_at: gathered.read_at,

@@ -3,19 +3,18 @@
 
 use super::catalog::Catalog;
 use crate::domain::model::ids::{FlowId, SandboxName};
-use crate::domain::model::journal::Event;
 use crate::domain::model::time::before;
-use crate::domain::policy::breaker::{Breaker, Outcome, Streak, streaks};
+use crate::domain::policy::breaker::{Streak, streaks};
 use crate::domain::policy::hold::{HoldInputs, Holds};
-use crate::domain::policy::outage::{Extent, OutageRecord};
+use crate::domain::policy::outage::OutageRecord;
 use crate::domain::policy::pause_order::{self, Order};
 use crate::settings::Settings;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, outage_record};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How far back streaks and outages are computed, if the store keeps that much.
+/// How far back streaks are computed, if the store keeps that much.
 const LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The record of one sandbox.
@@ -43,7 +42,7 @@ impl Record {
                 .map(|order| order.at)
         };
         let streaks = streaks(&ends, resumed_at);
-        let outages = read_outages(store, sandbox, &settings.breaker, now).await?;
+        let outages = outage_record(store, sandbox, &settings.breaker, now).await?;
         let unsupported = store.unsupported_flows(sandbox).await?;
         Ok(Self { outages, orders, streaks, unsupported })
     }
@@ -71,21 +70,4 @@ impl Record {
         let known = known.unwrap_or(&self.orders);
         self.orders.iter().filter(|order| !known.contains(order)).cloned().collect()
     }
-}
-
-/// The last recorded outage of each extent, and the outcomes since the oldest current one.
-async fn read_outages(
-    store: &dyn Store,
-    sandbox: &SandboxName,
-    breaker: &Breaker,
-    now: Timestamp,
-) -> Result<OutageRecord, StoreError> {
-    let events = [Event::OutageBegan, Event::OutageEnded];
-    let entries = store.history(Some(sandbox), before(now, LOOKBACK), &events).await?;
-    let turn = |entry| Some((Extent::of(entry)?, Outcome::named_by(entry)));
-    let newest: HashMap<Extent, Outcome> = entries.iter().filter_map(turn).collect();
-    let lasting = newest.values().filter(|turn| !turn.succeeded).map(|turn| turn.at);
-    let since = lasting.min().unwrap_or(Timestamp::MAX).min(before(now, breaker.window));
-    let outcomes = store.outcomes(sandbox, since).await?;
-    Ok(OutageRecord { turns: newest.into_iter().collect(), outcomes })
 }

@@ -1,4 +1,5 @@
-//! Refusals that were logged: many runs of a dataflow are refused for one cause, which is logged once.
+//! What was logged: many runs of a dataflow are refused, held or given up for one cause, which is a
+//! warning once a day.
 
 use crate::domain::model::ids::FlowId;
 use crate::domain::model::journal::{Entry, Event};
@@ -14,15 +15,18 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 pub(super) struct RefusalLog(HashMap<(FlowId, Event, Reason, String), Timestamp>);
 
 impl RefusalLog {
-    /// False for a refusal that repeating does not change, and for a hold because of what Adobe
-    /// answered, if the same was logged for the dataflow within a day.
+    /// False if the same was logged for the dataflow within a day: a refusal that repeating does not
+    /// change, or a recovery that is held, given up or in doubt for the same cause.
     pub(super) fn is_news(&mut self, entry: &Entry) -> bool {
         let repeats = match entry.event {
             Event::Refused => entry.reason.most_refusals().is_some(),
-            Event::Held => true,
+            Event::Held | Event::GivenUp | Event::InDoubt => true,
             _ => false,
         };
-        let Some(detail) = entry.detail.as_ref().filter(|_| repeats) else { return true };
+        if !repeats {
+            return true;
+        }
+        let detail = entry.detail.as_deref().unwrap_or_default();
         self.0.retain(|_, at| at.duration_until(entry.at) < AGAIN);
         let key = (entry.flow_id.clone(), entry.event, entry.reason, without_ids(detail));
         let is_new = !self.0.contains_key(&key);
@@ -80,6 +84,19 @@ mod tests {
         assert!(logged.is_news(&held("crm", "the run r3 is even", 86_399)));
         assert!(logged.is_news(&held("web", "the run r3 is odd", 86_399)));
         assert!(logged.is_news(&held("crm", "the run r4 is odd", 86_400)));
+    }
+
+    #[test]
+    fn what_is_given_up_or_in_doubt_is_said_once_too_and_each_new_recovery_is() {
+        let mut logged = RefusalLog::default();
+        for (event, news) in [
+            (Event::GivenUp, [true, false]),
+            (Event::InDoubt, [true, false]),
+            (Event::Scheduled, [true, true]),
+        ] {
+            let entry = Entry { event, detail: None, ..held("crm", "", 0) };
+            assert_eq!([logged.is_news(&entry), logged.is_news(&entry)], news, "{event:?}");
+        }
     }
 
     #[test]

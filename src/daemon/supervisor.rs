@@ -3,13 +3,14 @@
 use super::catalog::Catalog;
 use super::error::PassError;
 use super::failure_log::FailureLog;
+use super::hourly::Hourly;
 use super::lease::{LeaseKeeper, Standing};
 use super::memory::Memory;
 use super::parts::Parts;
 use super::preview::Preview;
 use super::prune::Pruner;
 use super::report::Round;
-use super::vitals::Vitals;
+use super::vitals::{Limits, Vitals};
 use super::worker::Worker;
 use crate::domain::model::ids::SandboxName;
 use crate::flow_service::{FlowService, Observer};
@@ -22,6 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How long a loop may work without a sign of life: planning for a large sandbox, or a slow store.
+const WORK: Duration = Duration::from_secs(60);
+
 /// The daemon.
 #[derive(Debug)]
 pub struct Daemon {
@@ -29,6 +33,7 @@ pub struct Daemon {
     lease: Arc<LeaseKeeper>,
     failures: Arc<FailureLog>,
     pruner: Arc<Pruner>,
+    hourly: Hourly,
     /// One per sandbox, in the order of the configuration.
     workers: Vec<Worker>,
 }
@@ -61,7 +66,8 @@ impl Daemon {
         );
         let failures = Arc::new(FailureLog::new(parts.clock.clone(), parts.vitals.clone()));
         let (lease, pruner) = (Arc::new(lease), Arc::default());
-        let mut daemon = Self { parts, lease, failures, pruner, workers: Vec::new() };
+        let hourly = Hourly::new(&parts);
+        let mut daemon = Self { parts, lease, failures, pruner, hourly, workers: Vec::new() };
         daemon.start_workers();
         daemon
     }
@@ -79,11 +85,17 @@ impl Daemon {
     fn start_workers(&mut self) {
         let (vitals, metrics) = (self.parts.vitals.clone(), self.parts.metrics.clone());
         self.parts.service.observe(Arc::new(RequestObserver { vitals, metrics }));
-        self.parts.vitals.watch(&self.parts.settings);
+        let settings = &self.parts.settings;
+        let limits = Limits {
+            rest: self.parts.service.longest_silence() + settings.store.lease + WORK,
+            staleness: (3 * settings.poll.interval).max(WORK),
+        };
+        self.parts.vitals.watch(settings.sandboxes.iter().map(|it| &it.name), limits);
         let mut unfinished: Vec<_> =
             self.workers.drain(..).flat_map(|worker| worker.unfinished).collect();
         let sandboxes = self.parts.settings.sandboxes.iter();
         self.workers = sandboxes
+            .inspect(|sandbox| self.parts.metrics.watch(&sandbox.name))
             .map(|sandbox| Worker {
                 parts: self.parts.clone(),
                 lease: self.lease.clone(),
@@ -103,6 +115,7 @@ impl Daemon {
         tokio::select! {
             _ = work => {}
             never = self.lease.hold(&self.failures) => match never {},
+            never = self.hourly.log(&self.parts) => match never {},
         }
     }
 
@@ -116,6 +129,7 @@ impl Daemon {
         }
         let passes = self.workers.iter_mut().map(async |worker| {
             let result = worker.pass(stop).await;
+            worker.report_signs().await;
             (worker.name().clone(), result)
         });
         Ok(Round { reports: self.lease.held_while(join_all(passes)).await })

@@ -5,16 +5,18 @@ use super::error::PassError;
 use super::failure_log::FailureLog;
 use super::lease::LeaseKeeper;
 use super::memory::Memory;
-use super::parts::Parts;
+use super::parts::{Mode, Parts};
 use super::pass::Pass;
 use super::preview::Preview;
 use super::prune::Pruner;
 use super::report::Report;
 use super::sandbox_reader::SandboxReader;
 use crate::domain::model::ids::SandboxName;
+use crate::domain::model::time::after;
 use crate::domain::recovery::Change;
 use crate::metrics::PassOutcome;
 use crate::settings::SandboxSettings;
+use crate::store::ReportedSigns;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -68,7 +70,11 @@ impl Worker {
             }
             failures = if complete { 0 } else { failures + 1 };
             if complete {
-                self.pruner.prune(&self.parts, &self.lease, &self.failures).await;
+                // Removing is made of small transactions and can be left at any time.
+                tokio::select! {
+                    () = self.pruner.prune(&self.parts, &self.lease, &self.failures) => {}
+                    () = stop.cancelled() => return,
+                }
             }
             let report = result.and_then(Result::ok);
             let wait = self.next_wait(report.as_ref(), failures);
@@ -135,10 +141,37 @@ impl Worker {
         if report.events.is_empty() { wait.max(SHORTEST_WAIT) } else { wait }
     }
 
+    /// Stores the vital signs after a pass. They are for people, so a failure is not an error here.
+    pub(super) async fn report_signs(&self) {
+        let Parts { clock, metrics, mode, owner, service, store, vitals, .. } = &self.parts;
+        let Some(signs) = vitals.of_sandbox(self.name()).filter(|_| *mode == Mode::Live) else {
+            return;
+        };
+        let now = clock.now();
+        let reported = ReportedSigns {
+            sandbox: self.name().clone(),
+            owner: owner.clone(),
+            reported_at: now,
+            stopped_at: None,
+            pass_ended: signs.pass_ended,
+            last_complete: signs.last_complete,
+            next_pass: signs.next_pass,
+            throttled_until: service.throttle_left().map(|left| after(now, left)),
+            trouble: signs.trouble,
+        };
+        if let Ok(counts) = store.count_open(self.name()).await {
+            metrics.open_recoveries(self.name(), &counts);
+        }
+        if let Err(error) = store.report_signs(&reported).await {
+            tracing::debug!(sandbox = self.name().as_str(), error = %error, "vital signs not stored");
+        }
+    }
+
     async fn wait(&self, wait: Duration, stop: &CancellationToken) {
         let clock = &self.parts.clock;
         let end = clock.monotonic() + wait;
         self.parts.vitals.waits(self.name(), wait);
+        self.report_signs().await;
         loop {
             let left = end.saturating_sub(clock.monotonic());
             if left.is_zero() || stop.is_cancelled() {
@@ -168,6 +201,7 @@ fn pass_over<'a>(
         },
         lease,
         stop,
+        vitals: &parts.vitals,
         mode: parts.mode,
         metrics: parts.metrics.clone(),
     }

@@ -5,12 +5,13 @@ use super::http::auth::Auth;
 use super::http::gateway::{Gateway, reading_client};
 use super::http::observe::{Observer, SharedObserver};
 use super::http::platform_clock::{ClockFault, PlatformClock};
+use super::probe::{self, KnownRetrigger, Probed};
 use super::query;
 use super::reads::forms::{Feature, Forms};
 use super::reads::listing::Listing;
 use super::reads::reader::{Reader, unreadable};
 use super::reads::spellings::Spellings;
-use super::retrigger::Retrigger;
+use super::retrigger::{Patience, Retrigger};
 use super::{Connection, Window, wire};
 use crate::clock::Clock;
 use crate::domain::model::flow::{Flow, FlowSpec};
@@ -206,17 +207,27 @@ impl FlowService {
         self.0.reader.spellings.has_news() || self.0.reader.forms.drop_least_trusted()
     }
 
+    /// The longest time from one answer to the next while there is something to ask.
+    pub fn longest_silence(&self) -> Duration {
+        self.0.reader.gateway.longest_silence()
+    }
+
+    /// What the live service shows for each assumption of `docs/ADOBE.md`, in at most 25 requests that
+    /// only read. `known` are some re-triggers that Adobe accepted, at most 10.
+    pub async fn probe(&self, sandbox: &SandboxName, known: &[KnownRetrigger]) -> Probed {
+        probe::probe(&self.0.reader, &self.0.client_id, sandbox, known).await
+    }
+
     /// Re-triggers `run`: exactly one POST, never repeated, never redirected. If it cannot be sent
-    /// within `give_up_after` of real time (because of the token, the pace or other calls), it is
-    /// not sent at all.
+    /// within `patience`, it is not sent at all.
     pub async fn retrigger(
         &self,
         sandbox: &SandboxName,
         run: &RunId,
         etag: Option<&Etag>,
-        give_up_after: Duration,
+        patience: impl Into<Patience<'_>>,
     ) -> Verdict {
         let Inner { reader, retrigger, .. } = &*self.0;
-        retrigger.send(reader, sandbox, run, etag, give_up_after).await
+        retrigger.send(reader, sandbox, run, etag, patience.into()).await
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Smaller numbers are seconds, larger ones milliseconds. Adobe's examples have both; 10^11 is the year
 /// 5138 in seconds and the spring of 1973 in milliseconds.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+pub(super) const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
 pub(super) fn text<'a>(item: &'a Value, path: &str) -> Option<&'a str> {
     item.pointer(path)?.as_str()

@@ -11,6 +11,7 @@ use crate::domain::model::reason::Reason;
 use crate::domain::model::verdict::{Refusal, Remedy, Verdict};
 use reqwest::header::HeaderValue;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// How re-triggers are sent.
 pub(super) struct Retrigger {
@@ -18,29 +19,57 @@ pub(super) struct Retrigger {
     pub(super) send_if_match: bool,
 }
 
+/// How long a call may wait for the token, the pace and other calls before it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience<'a> {
+    /// The longest wait, in real time.
+    pub limit: Duration,
+    /// Ends the wait at once when it is cancelled. A call that was sent is not affected.
+    pub stop: Option<&'a CancellationToken>,
+}
+
+impl From<Duration> for Patience<'_> {
+    fn from(limit: Duration) -> Self {
+        Self { limit, stop: None }
+    }
+}
+
+impl Patience<'_> {
+    async fn stopped(self) {
+        match self.stop {
+            Some(stop) => stop.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 impl Retrigger {
-    /// Re-triggers `run`, unless the call cannot be sent within `give_up_after` of real time.
+    /// Re-triggers `run`, unless the call cannot be sent within `patience`.
     pub(super) async fn send(
         &self,
         reader: &Reader,
         sandbox: &SandboxName,
         run: &RunId,
         etag: Option<&Etag>,
-        give_up_after: Duration,
+        patience: Patience<'_>,
     ) -> Verdict {
         if !wire::is_usable_id(run.as_str()) {
             return hold("not sent: this run id cannot be part of a URL");
         }
-        let etag =
-            etag.filter(|_| self.send_if_match).map(|tag| HeaderValue::from_str(tag.as_str()));
-        let Ok(if_match) = etag.transpose() else {
+        // Without an etag: any version.
+        let etag = self.send_if_match.then(|| etag.map_or("*", Etag::as_str));
+        let Ok(if_match) = etag.map(HeaderValue::from_str).transpose() else {
             return hold("not sent: this etag is not valid in If-Match");
         };
         let gateway = &reader.gateway;
-        let (token, permit) = match tokio::time::timeout(give_up_after, reader.ready()).await {
+        let ready = tokio::select! {
+            ready = tokio::time::timeout(patience.limit, reader.ready()) => ready,
+            () = patience.stopped() => return verdicts::stopped(),
+        };
+        let (token, permit) = match ready {
             Ok(Ok(ready)) => ready,
             Ok(Err(error)) => return verdicts::not_sent(&error),
-            Err(_) => return verdicts::gave_up(give_up_after, gateway.throttle_left()),
+            Err(_) => return verdicts::gave_up(patience.limit, gateway.throttle_left()),
         };
         // The calls before this one may have ended in doubt while it waited.
         if let Some(left) = gateway.throttle_left() {

@@ -5,7 +5,7 @@ pub(super) const DETAIL: usize = 300;
 
 /// One line of at most `limit` characters: white space becomes one space; characters that control a
 /// terminal or change the direction of writing are removed.
-pub(super) fn clean(text: &str, limit: usize) -> String {
+pub(crate) fn clean(text: &str, limit: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
     let mut gap = false;

@@ -209,6 +209,11 @@ pub(super) fn gave_up(limit: Duration, throttled: Option<Duration>) -> Verdict {
     Verdict::NotSent { reason: Reason::NotSent, detail }
 }
 
+/// The verdict on a call that was not sent because flowmend is stopping.
+pub(super) fn stopped() -> Verdict {
+    Verdict::NotSent { reason: Reason::NotSent, detail: "nothing was sent".to_owned() }
+}
+
 /// What an answer says about the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenSign {

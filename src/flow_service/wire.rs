@@ -150,7 +150,7 @@ fn etag(item: &Value) -> Option<Etag> {
 }
 
 /// `metrics.statusSummary.status`; some of Adobe's lists of filters also name a `state`.
-fn status(item: &Value) -> &str {
+pub(super) fn status(item: &Value) -> &str {
     ["/metrics/statusSummary/status", "/metrics/statusSummary/status/value", "/state"]
         .into_iter()
         .find_map(|path| text(item, path))

@@ -164,6 +164,17 @@ impl Metrics {
         self.config_reload_success.set(i64::from(valid));
     }
 
+    /// Shows the counters that alerts look at from the start: an increase from nothing is not seen.
+    pub fn watch(&self, sandbox: &SandboxName) {
+        let _ = self.failed_runs_seen.get_or_create(&of(sandbox));
+        for outcome in ["accepted", "refused", "in_doubt"] {
+            let _ = self.retriggers.get_or_create(&labels(sandbox, "outcome", outcome));
+        }
+        for result in ["recovered", "given_up", "dismissed"] {
+            let _ = self.recoveries_finished.get_or_create(&labels(sandbox, "result", result));
+        }
+    }
+
     /// Records a pass that took `took`.
     pub fn pass_ended(&self, sandbox: &SandboxName, outcome: PassOutcome, took: Duration) {
         let word = match outcome {
@@ -219,10 +230,13 @@ impl Metrics {
         }
     }
 
-    /// Records how many recoveries of `sandbox` are in each open state.
-    pub fn open_recoveries(&self, sandbox: &SandboxName, state: &str, count: u64) {
-        let gauge = self.recoveries.get_or_create(&labels(sandbox, "state", state));
-        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// Records how many recoveries of `sandbox` are in each open state; none if a state is missing.
+    pub fn open_recoveries(&self, sandbox: &SandboxName, counts: &[(String, u64)]) {
+        for state in OPEN_STATES {
+            let count = counts.iter().find(|(name, _)| name == state).map_or(0, |(_, it)| *it);
+            let gauge = self.recoveries.get_or_create(&labels(sandbox, "state", state));
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Records a request; `status` is `None` if there was no answer.
@@ -253,6 +267,7 @@ pub enum PassOutcome {
     Panicked,
 }
 
+const OPEN_STATES: [&str; 5] = ["waiting", "triggering", "in_doubt", "watching", "held"];
 const SECONDS_OF_A_PASS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
 const SECONDS_OF_A_REQUEST: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 const SECONDS_OF_A_RECOVERY: [f64; 10] =

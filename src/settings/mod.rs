@@ -23,6 +23,7 @@ pub use read::layers::Sources;
 pub use read::origin::Origin;
 pub use read::reference::DEFAULT_TOML;
 pub use read::text::format_duration;
+pub(crate) use read::text::nearest;
 pub use schema::schema;
 pub use settings::Settings;
 pub use tables::adobe::Adobe;

@@ -5,13 +5,11 @@ use super::read::effective_config::EffectiveConfig;
 use super::read::fault::Faults;
 use super::read::layers::{self, Sources};
 use super::read::report::Report;
-use super::read::section::{Section, read_section};
+use super::read::section::read_section;
 use super::read::shape::Shapes;
 use super::tables::{
     adobe::{self, Adobe},
-    breaker,
-    credentials::Credentials,
-    dataflow,
+    breaker, dataflow,
     http::{self, Http},
     limits,
     log::{self, Log},
@@ -96,30 +94,26 @@ impl Settings {
         Self::load_with_shapes(sources).map(|(settings, _)| settings)
     }
 
-    /// As [`load`](Self::load), but with empty credentials. A command that does not contact Adobe does
-    /// not need read access to the files that contain them.
+    /// As [`load`](Self::load), for commands that do not call Adobe: credentials that are missing or may
+    /// not be read are empty instead of a fault.
     ///
     /// # Errors
     /// All other faults at once.
-    pub fn load_without_credentials(sources: &Sources) -> Result<Self, Faults> {
-        Self::load_with(sources, Credentials::skip).map(|(settings, _)| settings)
+    pub fn load_offline(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_into(Report::offline(), sources).map(|(settings, _)| settings)
     }
 
     /// As [`load`](Self::load), with what each key accepts.
     pub(crate) fn load_with_shapes(sources: &Sources) -> Result<(Self, Shapes), Faults> {
-        let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
-        Self::load_with(sources, |section| Credentials::read(section, systemd))
+        Self::load_into(Report::default(), sources)
     }
 
-    fn load_with(
-        sources: &Sources,
-        credentials: impl FnOnce(&mut Section<'_>) -> Option<Credentials>,
-    ) -> Result<(Self, Shapes), Faults> {
-        let mut owned_report = Report::default();
+    fn load_into(mut owned_report: Report, sources: &Sources) -> Result<(Self, Shapes), Faults> {
         let report = &mut owned_report;
         let tables = &mut layers::merge(sources, report);
+        let systemd = sources.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
 
-        let adobe = read_section("adobe", tables, report, |it| adobe::read(it, credentials));
+        let adobe = read_section("adobe", tables, report, |it| adobe::read(it, systemd));
         let sandboxes = sandbox::read_all(tables, report);
         let poll = read_section("poll", tables, report, poll::read);
         let retry = read_section("retry", tables, report, retry::read);

@@ -46,7 +46,7 @@ mod tests;
 mod wire;
 mod world;
 
-pub use faults::rule::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, Faults};
+pub use faults::rule::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, Faults, Lost};
 pub use http::server::Simulator;
 pub use quirks::{AnswerShape, EndedToken, EtagPlace, FlowIdList, Quirks, Spelling};
 pub use scenarios::pace::Pace;

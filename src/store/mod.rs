@@ -8,19 +8,24 @@
 //! Every implementation must pass the tests in `tests/integration/store/conformance/`. Behavior
 //! that these do not test is not guaranteed.
 
+mod admission;
+mod shown;
 mod sqlite;
 
+pub use admission::{LimitUse, limit_uses, outage_record};
+pub use shown::{Holder, KnownFlow, NeedGroup, Needs, PausedFlow, ReportedSigns};
 pub use sqlite::SqliteStore;
 
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Change, Recovery};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// The durable memory of flowmend. All instants are whole milliseconds.
@@ -35,8 +40,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Releases the lease; does nothing if `owner` does not hold it.
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError>;
+    /// Releases the lease at `now`, and notes this in the signs that `owner` has reported. Does nothing
+    /// if `owner` does not hold the lease.
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The holder of the lease, even if the lease has expired.
+    async fn holder(&self) -> Result<Option<Holder>, StoreError>;
+
+    /// Replaces the signs of a sandbox, if their owner holds the lease; otherwise does nothing. A known
+    /// last complete pass is kept if `signs` has none.
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError>;
+
+    /// The signs of all sandboxes, by name.
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError>;
 
     /// Stores `batch` in one transaction, if `owner` holds the lease.
     ///
@@ -123,6 +139,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         since: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError>;
 
+    /// The dataflows of `sandbox` with failures in the journal since `since` and no success after them,
+    /// the first by `begun_by`; in any order. Reads the failures of the whole time.
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError>;
+
     /// The recoveries that match `filter`, newest change first.
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
 
@@ -130,6 +155,32 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// [`State::NAMES`](crate::domain::recovery::State::NAMES); states without any may be missing.
     /// Ignores the limit and the page of `filter`.
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// The number of recoveries in each state that is not final, of `sandbox`; states without any
+    /// may be missing. Costs the same however many have ended.
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// What needs a person: recoveries that are on hold, except paused ones, and those given up since
+    /// `since` whose dataflow has had no success after that. What a rule ignores is left out. The limit of
+    /// `filter` counts groups.
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError>;
+
+    /// The dataflows with recoveries that a pause holds back. Ignores the limit of `filter`.
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError>;
+
+    /// The recoveries that match `filter` and are neither final nor on hold: first those with a call or a
+    /// new run, then those due soonest.
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError>;
+
+    /// Every dataflow of which a failed run was seen; one row for each name that it had.
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError>;
+
+    /// At most `limit` known runs whose id starts with `prefix`, in the order of their ids.
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// For each of `runs` the shortest prefix that no other known run has, and none of `runs`; at least
+    /// eight characters.
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError>;
 
     /// The recovery whose root run or new run is `run`.
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError>;
@@ -140,6 +191,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// How far the runs of `sandbox` have been read; `None` before the first complete listing.
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError>;
+
+    /// The last known name of each dataflow that the journal or a recovery names.
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError>;
 
     /// The journal's entries whose run, root run or new run is `run`, oldest first.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError>;
@@ -213,7 +267,7 @@ pub struct Batch {
     /// New and changed recoveries, each with its journal entry; one change for each recovery.
     pub changes: Vec<Change>,
     /// Journal entries that change no recovery (skipped runs). One is stored only if the journal
-    /// contains none with the same run, event and reason.
+    /// contains none with the same run, event and reason; one with the reason `soon_disabled` always.
     pub notes: Vec<Entry>,
     /// How far the runs of a sandbox have been read.
     pub progress: Option<(SandboxName, Progress)>,
@@ -282,17 +336,28 @@ pub struct ClientMark {
 /// Selects recoveries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only this state, by its name.
-    pub state: Option<String>,
+    /// Only these states, by their names; empty for all.
+    pub states: Vec<String>,
     /// Only this sandbox.
     pub sandbox: Option<SandboxName>,
-    /// Only this dataflow, by its id or its name.
-    pub flow: Option<FlowId>,
+    /// Only these dataflows, by their ids or names; empty for all.
+    pub flows: Vec<FlowId>,
     /// The maximum number; `None` for all.
     pub limit: Option<u32>,
     /// Only those after the recovery that last changed at this instant and has this root run: the last
     /// one of the previous page.
     pub after: Option<(Timestamp, RunId)>,
+}
+
+/// What opening a store that can be written will do first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Nothing.
+    Ready,
+    /// Create it.
+    WillBeCreated,
+    /// Migrate it: an older flowmend wrote it.
+    WillBeMigrated,
 }
 
 /// Why the store failed.

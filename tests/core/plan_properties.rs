@@ -277,6 +277,7 @@ impl World {
                 rules: self.conduct.rules.clone(),
             },
             quiet: self.conduct.quiet.clone(),
+            failing: Vec::new(),
         }
     }
 
@@ -614,7 +615,7 @@ fn take(world: &mut World, step: Step) {
         }
         Step::Fail(flow, bad) => {
             let run = world.make_run(flow, RunStatus::Failed, "scheduler");
-            let error = RunError { code: BAD.to_owned(), message: String::new() };
+            let error = RunError::new(BAD, "");
             world.runs.get_mut(&run).unwrap().errors.extend(bad.then_some(error));
         }
         Step::Pause(paused) => world.order(paused),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod architecture;
+mod monitoring;
 
 use clap::CommandFactory;
 use flowmend::domain::model::journal::Event;
@@ -13,7 +14,7 @@ use syn::visit::Visit;
 
 const LOGGING: &str = include_str!("../../docs/LOGGING.md");
 
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("README", include_str!("../../README.md")),
     ("CONTRIBUTING", include_str!("../../CONTRIBUTING.md")),
     ("CHANGELOG", include_str!("../../CHANGELOG.md")),
@@ -22,6 +23,7 @@ const PAGES: [(&str, &str); 8] = [
     ("POLICY", include_str!("../../docs/POLICY.md")),
     ("STORE", include_str!("../../docs/STORE.md")),
     ("ADOBE", include_str!("../../docs/ADOBE.md")),
+    ("OPERATIONS", include_str!("../../docs/OPERATIONS.md")),
 ];
 
 #[test]
@@ -98,6 +100,28 @@ fn every_command_and_option_that_a_page_names_exists() {
         }
     }
     assert!(named > 40, "the commands were found: {named}");
+}
+
+#[test]
+fn the_page_on_adobe_lists_the_assumptions_that_the_probe_verifies() {
+    let page = include_str!("../../docs/ADOBE.md");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| Assumption |")).skip(2);
+    let rows: Vec<(String, String)> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            assert_eq!(cells.len(), 3, "{row}");
+            (cells[0].to_owned(), cells[2].replace('`', ""))
+        })
+        .collect();
+    let expected = flowmend::flow_service::Assumption::ALL.iter().map(|assumption| {
+        let settings = match assumption.settings() {
+            [] => "none".to_owned(),
+            settings => settings.join(", "),
+        };
+        (assumption.sentence().to_owned(), settings)
+    });
+    assert_eq!(rows, expected.collect::<Vec<_>>());
 }
 
 #[test]

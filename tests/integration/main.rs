@@ -9,6 +9,7 @@ mod fuzz;
 #[path = "../kit/mod.rs"]
 #[allow(dead_code, reason = "each test binary uses its part of the kit")]
 mod kit;
+mod overview;
 mod settings;
 mod simulator;
 mod store;

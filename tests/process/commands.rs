@@ -11,7 +11,7 @@ const NOBODY: &str =
     "adobe.platform_url = \"http://127.0.0.1:1\"\nadobe.ims_url = \"http://127.0.0.1:1\"";
 
 #[tokio::test]
-async fn check_lists_the_selected_dataflows_with_kind_state_and_policy() {
+async fn check_lists_the_dataflows_with_their_policy_and_those_left_alone_with_the_reason() {
     let site = Site::new().await;
     site.configure("[[dataflow]]\nmatch = \"crm-*\"\nretry.max_attempts = 3");
     site.failure("crm-accounts");
@@ -21,20 +21,14 @@ async fn check_lists_the_selected_dataflows_with_kind_state_and_policy() {
     });
     let check = site.run(&["check"]).await;
     check.exits(0).prints("configuration  ok").prints("credentials    ok, as simulated-client");
-    check.prints("sandbox prod  ok").prints("DATAFLOW");
-    let row = |name: &str| {
-        let row = check.stdout.lines().find(|line| line.contains(name));
-        row.unwrap_or_else(|| panic!("no row for {name}:\n{check}")).to_owned()
-    };
-    for (name, words) in [
-        ("crm-accounts", ["batch", "enabled", "failed", "3 attempts"]),
-        ("switched-off", ["batch", "disabled", "-", "5 attempts"]),
-        ("events", ["streaming", "enabled", "-", ""]),
-    ] {
-        for word in words {
-            assert!(row(name).contains(word), "no {word:?} in {}", row(name));
-        }
+    check.prints("sandbox prod  ok, 1 of 3 dataflows handled").prints("DATAFLOW");
+    let row = check.stdout.lines().find(|line| line.contains("crm-accounts")).unwrap();
+    for word in ["failed", "3 attempts"] {
+        assert!(row.contains(word), "no {word:?} in {row}");
     }
+    check.prints("flow_disabled (1): The dataflow is not enabled.").prints("      switched-off\n");
+    check.prints("streaming_source (1): ").prints("      events\n");
+    check.prints("re-trigger     not tried: ");
     assert_eq!(check.stderr, "", "what is well is said on standard output only");
     assert!(site.ledger().retriggers.is_empty());
     assert!(!site.store().exists(), "check leaves nothing behind");
@@ -51,7 +45,8 @@ async fn check_warns_of_a_configured_kind_that_adobe_contradicts() {
         world.add_flow(FlowSetup::new("lake", Spec::Internal));
     });
     let check = site.run(&["check"]).await;
-    check.exits(0).prints("WARNING: kind = \"batch\" for \"*\" has no effect on events");
+    check.exits(0);
+    check.prints("warning        [[dataflow]] \"*\": kind = \"batch\" has no effect on events");
     check.prints("(of kind streaming) and 1 more");
 }
 
@@ -182,8 +177,8 @@ async fn status_tells_people_and_scripts_the_same() {
     let run = site.failure("crm");
     let daemon = site.daemon().await;
     daemon.says("recovered").await;
-    let table = site.run(&["status"]).await;
-    table.exits(0).prints("1 recovered").prints("crm").prints(&run);
+    let table = site.run(&["status", "--all"]).await;
+    table.exits(0).prints("All well.").prints("1 recovery").prints("crm").prints(&run[..8]);
     let status = site.status().await;
     assert_eq!(status["states"]["recovered"], 1, "{status}");
     let recovery = &status["recoveries"][0];
@@ -192,9 +187,154 @@ async fn status_tells_people_and_scripts_the_same() {
     let ledger = site.ledger();
     let call = ledger.accepted().next().unwrap();
     assert_eq!(recovery["attempts"][0]["new_run_id"], call.new_run_id().unwrap());
-    let none = site.run(&["status", "--state", "given_up"]).await;
-    none.exits(0).prints("No recoveries.");
+    assert_eq!(status["sentence"], "All well.", "{status}");
+    assert_eq!(status["daemon"]["pid"], daemon.id().to_string(), "{status}");
+    let explained = site.run(&["explain", &run[..8]]).await;
+    explained.exits(0).prints(&run);
+    site.run(&["explain", &run[..3]]).await.exits(1).complains("too short");
     daemon.stop().await.exits(0);
+}
+
+#[tokio::test]
+async fn status_says_first_whether_a_daemon_runs_and_what_needs_a_person() {
+    let site = Site::new().await;
+    site.configure("[[rule]]\nname = \"by hand\"\ndataflow = \"erp-*\"\naction = \"hold\"");
+    site.failure("crm-accounts");
+    site.failure("erp-orders");
+    site.run(&["once"]).await.exits(0);
+    let status = site.run(&["status"]).await;
+    status.exits(0).prints("No daemon is running since").prints("; 1 dataflow needs you.");
+    status.prints("erp-orders: 1 failed run on hold (rule \"by hand\")");
+    status.prints("\n     flowmend retry --flow erp-orders\n");
+
+    let daemon = site.daemon().await;
+    daemon.says("recovered").await;
+    let status = site.run(&["status", "--flow", "erp-*", "--color", "always"]).await;
+    status.exits(0).prints("1 dataflow needs you.").prints("\u{1b}[31m");
+    let other = site.run(&["status", "--flow", "crm-*"]).await;
+    other.exits(0).prints("All well.");
+    site.run(&["status", "--flow", "erp-order"])
+        .await
+        .exits(1)
+        .complains("did you mean erp-orders?");
+    site.run(&["status", "--sandbox", "pord"]).await.exits(1).complains("configured: prod");
+    for args in [&["--state", "held", "--state", "waiting"][..], &["--json"]] {
+        let found = site.run(&[&["status", "--json"][..1], args].concat()).await;
+        found.exits(0).prints("erp-orders");
+    }
+    daemon.stop().await.exits(0);
+    assert!(site.run(&["status"]).await.stdout.starts_with("No daemon is running since"));
+}
+
+#[tokio::test]
+async fn status_says_since_when_adobe_refuses_the_credentials() {
+    let site = Site::new().await;
+    site.configure("adobe.client_secret = \"wrong-secret-wrong\"");
+    let daemon = site.daemon().await;
+    daemon.says("pass incomplete").await;
+    let mut told = String::new();
+    for _ in 0..100 {
+        told = site.run(&["status"]).await.stdout;
+        if told.contains("credentials refused") {
+            break;
+        }
+    }
+    assert!(told.starts_with("Adobe cannot be reached since"), "{told}");
+    assert!(told.contains(": credentials refused.\n"), "{told}");
+    daemon.stop().await.exits(0);
+}
+
+#[tokio::test]
+async fn commands_that_do_not_call_adobe_need_no_credentials() {
+    let site = Site::new().await;
+    let run = site.failure("crm");
+    site.run(&["once"]).await.exits(0);
+    let run = run.as_str();
+    for (settings, is_missing) in [
+        (
+            "client_secret = \"\"\nclient_secret_file = \"/nonexistent/secret\"",
+            "/nonexistent/secret",
+        ),
+        (
+            "client_secret = \"\"\norg_id = \"\"\ncredentials_file = \"/nonexistent.json\"",
+            "/nonexistent.json",
+        ),
+        ("client_secret = \"\"\nclient_id = \"\"", "client_secret"),
+    ] {
+        site.configure(&format!("[adobe]\n{settings}"));
+        for args in [
+            &["status"][..],
+            &["status", "--json"],
+            &["explain", run],
+            &["backtest"],
+            &["pause"],
+            &["resume"],
+            &["config", "show"],
+        ] {
+            site.run(args).await.exits(0);
+        }
+        site.run(&["retry", run]).await.exits(1).prints("not changed: it is watching");
+        site.run(&["check"]).await.exits(78).complains(is_missing);
+        site.run(&["once"]).await.exits(78);
+    }
+    site.configure("adobe.client_secret = \"\"");
+    site.run(&["dismiss", &run[..8], "--reason", "x"]).await.exits(0).prints("dismissed");
+    site.configure("adobe.client_secret = \"\"\nretry.max_attempts = 0");
+    site.run(&["status"]).await.exits(78).complains("max_attempts");
+}
+
+/// What a user in the group of the store sees, who may write nothing.
+#[tokio::test]
+async fn a_user_who_may_not_write_sees_the_status() {
+    use std::os::unix::fs::PermissionsExt;
+    let is_root = std::fs::metadata("/proc/self")
+        .is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    if !is_root {
+        println!("skipped: only root can run a command as another user");
+        return;
+    }
+    let site = Site::new().await;
+    let permit = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    site.failure("crm");
+    site.run(&["once"]).await.exits(0);
+    let program = site.path("flowmend");
+    std::fs::copy(env!("CARGO_BIN_EXE_flowmend"), &program).unwrap();
+    permit(&program, 0o755);
+    permit(&site.path("base.toml"), 0o644);
+    permit(site.directory(), 0o755);
+    permit(&site.store(), 0o644);
+    let status = || {
+        let files = ["base.toml", "haste.toml", "more.toml"].map(|name| site.path(name));
+        let output = std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&program)
+            .args(["status", "--all"])
+            .env("FLOWMEND_CONFIG", std::env::join_paths(files).unwrap())
+            .output()
+            .expect("there is setpriv");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    let before = files(site.directory());
+    let told = status();
+    assert!(told.starts_with("No daemon is running since"), "{told}");
+    assert!(told.contains("crm"), "{told}");
+    assert!(files(site.directory()) == before, "reading left something behind");
+
+    // With a daemon there is a write-ahead log, which this user may not write either.
+    let daemon = site.daemon().await;
+    site.failure("erp");
+    daemon.says("recovered").await;
+    assert!(site.path("flowmend.db-wal").exists());
+    let told = status();
+    assert!(told.starts_with("All well."), "{told}");
+    assert!(told.contains("erp"), "the log is read too: {told}");
+    daemon.kill();
+    let told = status();
+    assert!(told.contains("erp"), "{told}");
 }
 
 #[tokio::test]

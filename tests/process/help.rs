@@ -78,3 +78,47 @@ async fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
     let simulate = Command::new(&["simulate", "--listen", "127.0.0.1:0", "--scenario", "x"]);
     simulate.run().await.exits(1).complains("lost-answers");
 }
+
+/// Runs `program` with `text` in a file, if it is installed; its standard error.
+fn read_by(program: &str, args: &[&str], text: &str) -> Option<String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    match std::process::Command::new(program).args(args).arg(file.path()).output() {
+        Err(_) => {
+            println!("skipped: {program} is not installed");
+            None
+        }
+        Ok(output) => {
+            assert!(output.status.success(), "{program}: {output:?}");
+            Some(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_shell_reads_its_completion_script() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Command::new(&["completions", shell]).run().await;
+        script.exits(0).prints("status").prints("given_up");
+        if let Some(complaint) = read_by(shell, &["-n"], &script.stdout) {
+            assert_eq!(complaint, "", "{shell}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn there_is_a_manual_page_for_each_command() {
+    let page = Command::new(&["man"]).run().await;
+    page.exits(0).prints(".TH flowmend 1").prints("Re\\-triggers failed batch dataflow runs");
+    read_by("mandoc", &["-T", "lint", "-W", "error"], &page.stdout);
+    if let Some(complaint) = read_by("man", &["--warnings", "-l"], &page.stdout) {
+        assert_eq!(complaint, "");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    Command::new(&["man", "--dir", path]).run().await.exits(0);
+    for command in every_command().await {
+        let name = [&["flowmend".to_owned()], &command[..]].concat().join("-");
+        assert!(directory.path().join(format!("{name}.1")).exists(), "no page for {name}");
+    }
+}

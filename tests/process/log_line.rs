@@ -136,7 +136,7 @@ fn assert_no_secret(ended: &Finished) {
 #[tokio::test]
 async fn not_even_the_most_talkative_log_holds_the_secret_or_a_token() {
     let site = Site::new().await;
-    site.configure("log.level = \"trace\"");
+    site.configure("log.level = \"trace,reqwest=trace,hyper=trace,hyper_util=trace,rustls=trace\"");
     site.failure("crm");
     let daemon = site.daemon().await;
     daemon.says("recovered").await;
@@ -189,4 +189,49 @@ async fn the_line_is_there_before_the_issued_run_ends() {
     daemon.says(RETRIGGERED).await;
     until(SOON, "it is accepted", || site.ledger().accepted().count() == 1).await;
     daemon.stop().await.exits(0);
+}
+
+#[tokio::test]
+async fn a_debug_log_has_one_line_for_each_request_and_none_of_the_libraries() {
+    let site = Site::new().await;
+    site.configure("log.level = \"debug\"\npoll.interval = \"10m\"");
+    site.failure("crm");
+    let daemon = site.daemon().await;
+    daemon.says_times("pass complete", 2).await;
+    let ended = daemon.stop().await;
+    let requests = ended.lines("request to Adobe");
+    let asked = site.ledger().requests(flowmend::simulator::Endpoint::Any);
+    assert_eq!(requests.len() as u64, asked, "{ended}");
+    let call = requests.iter().find(|line| line["method"] == "POST" && line["status"] == 200);
+    let token = call.unwrap();
+    assert_eq!((&token["path"], &token["level"]), (&"/ims/token/v3".into(), &"DEBUG".into()));
+    assert!(token["milliseconds"].is_u64(), "{token}");
+    let read = requests.iter().find(|line| line["method"] == "GET").unwrap();
+    assert!(read["request_id"].is_string(), "{read}");
+    for library in ["connection", "handshake", "idle", "resolve"] {
+        let of_library = |line: &Value| line["message"].as_str().unwrap().contains(library);
+        assert!(!ended.log().iter().any(of_library), "{library}: {ended}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_ends_the_process_is_json_where_the_log_is() {
+    let site = Site::new().await;
+    std::fs::write(site.store(), "some notes\n".repeat(100)).unwrap();
+    for command in ["run", "once"] {
+        let ended = site.run(&[command]).await;
+        ended.exits(1);
+        let lines = ended.lines("fatal error");
+        assert_eq!(lines.len(), 1, "{ended}");
+        assert_eq!(lines[0]["level"], "ERROR");
+        assert!(lines[0]["error"].as_str().unwrap().contains("point store.url at"), "{ended}");
+        assert_eq!(ended.log().len(), ended.stderr.lines().count(), "only JSON: {ended}");
+    }
+    site.configure("retry.max_attempts = 0");
+    let ended = site.run(&["run"]).await;
+    ended.exits(78);
+    let lines = ended.lines("fatal error");
+    assert!(lines[0]["error"].as_str().unwrap().contains("max_attempts"), "{ended}");
+    site.configure("log.format = \"pretty\"");
+    site.run(&["once"]).await.exits(1).complains("flowmend: the store ");
 }

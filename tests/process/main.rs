@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
+mod check;
 mod commands;
 mod disk;
+mod ending;
 mod help;
 mod kill;
 #[path = "../kit/mod.rs"]
@@ -12,6 +14,7 @@ mod kill;
 mod kit;
 mod log_line;
 mod metrics;
+mod notify;
 mod pipes;
 mod signals;
 mod support;

@@ -87,7 +87,7 @@ async fn a_port_that_is_taken_ends_the_start_with_1_and_says_what_to_do() {
     site.configure(&format!("http.listen = \"{address}\""));
     let ended = site.run(&["run"]).await;
     ended.exits(1).complains(&format!("cannot listen on {address}")).complains("in use");
-    ended.complains("set http.listen to another address, or to \"\" to turn the server off");
+    ended.complains("set http.listen to another address");
     assert!(!site.store().exists(), "nothing was begun");
 
     // Only the daemon listens.

@@ -170,7 +170,7 @@ impl History {
         let mut open = self.store().real().open_recoveries(&prod).await.unwrap();
         open.retain(|recovery| match recovery.state {
             State::Held { why: Reason::HeldInDoubt, .. } => !self.setting.hold_in_doubt,
-            State::Held { why: Reason::UnclearRun, .. } => self.setting.quirks.windows,
+            State::Held { why: Reason::UnclearRun, .. } => self.setting.shows_windows(),
             State::Held { why, .. } => why != Reason::HeldByRule,
             _ => true,
         });
@@ -319,7 +319,7 @@ impl History {
         match self.rng.u8(0..3) {
             0 => {
                 self.tell("dies; its lease was given back".to_owned());
-                process.store.real().release(&dead).await.unwrap();
+                process.store.real().release(&dead, self.now()).await.unwrap();
             }
             way => {
                 if way == 1 && leased_until.is_some_and(|until| until > self.now()) {

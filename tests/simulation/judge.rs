@@ -146,13 +146,19 @@ impl Evidence<'_> {
         }
         for recovery in &self.recoveries {
             let in_ledger = accepted.remove(&recovery.root_run_id).unwrap_or_default();
-            let (theirs, in_store): (Vec<_>, Vec<_>) =
-                recovery.attempts.iter().partition(|attempt| self.was_followed(recovery, attempt));
-            let in_store: Vec<_> = in_store.into_iter().map(runs_of).collect();
             let by_person = |run: &str| {
                 let mut calls = self.ledger.accepted().filter(|call| call.by == A_PERSON);
                 calls.any(|call| call.new_run_id() == Some(run))
             };
+            // If every run names the same client, a person's at the time of our call seems to be ours.
+            let seems_ours = |a: &Attempt| {
+                self.history.setting.quirks.one_client && by_person(a.issued.as_str())
+            };
+            let (theirs, in_store): (Vec<_>, Vec<_>) = recovery
+                .attempts
+                .iter()
+                .partition(|attempt| self.was_followed(recovery, attempt) || seems_ours(attempt));
+            let in_store: Vec<_> = in_store.into_iter().map(runs_of).collect();
             // What was dismissed while its run was at work, and is retried, follows that run again.
             let ours = |run: &RunId| self.ours().any(|it| it.new_run_id() == Some(run.as_str()));
             let again = |a: &Attempt| ours(&a.issued) && self.was_dismissed(recovery);
@@ -255,7 +261,7 @@ impl Evidence<'_> {
             }
             State::Held { why: Reason::HeldInDoubt, .. } => setting.hold_in_doubt,
             // Without windows a run that was made on a slot of the schedule may be ours or not.
-            State::Held { why: Reason::UnclearRun, .. } => !setting.quirks.windows,
+            State::Held { why: Reason::UnclearRun, .. } => !setting.shows_windows(),
             State::Held { why: Reason::HeldByRule, .. } => failed(&ended),
             _ => false,
         };

@@ -24,7 +24,7 @@ impl History {
             self.world(|world| world.set_flow_state(&flow, FlowState::Disabled));
         }
         // A run off the schedule seems to be a re-trigger where no window is told.
-        if self.rng.u8(0..12) == 0 && self.setting.quirks.windows {
+        if self.rng.u8(0..12) == 0 && self.setting.shows_windows() {
             self.make_failure();
         }
         if self.setting.people && self.rng.u8(0..20) == 0 {

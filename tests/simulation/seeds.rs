@@ -12,8 +12,8 @@ const SEEDS: u64 = 200;
 /// Histories at a time, for each processor: some of them wait for a socket that hangs.
 const AT_A_TIME: usize = 5;
 
-/// Longer than any history takes in real time.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Longer than any history takes in real time, also on a busy machine.
+const LIMIT: Duration = Duration::from_secs(300);
 
 #[test]
 fn whatever_happens_each_failed_run_is_retriggered_until_it_heals_and_never_twice() {

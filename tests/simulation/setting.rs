@@ -3,7 +3,8 @@
 use crate::house::{HOUR, MINUTE};
 use fastrand::Rng;
 use flowmend::simulator::{
-    AnswerShape, Cause, EtagPlace, FlowIdList, FlowSetup, FlowState, Quirks, Spec, Spelling, World,
+    AnswerShape, Cause, EndedToken, EtagPlace, FlowIdList, FlowSetup, FlowState, Quirks, Spec,
+    Spelling, World,
 };
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Setting {
     pub per_dataflow: u32,
     pub per_minute: u32,
     pub ask_root: bool,
+    /// Dataflows are selected by their names, not all of them.
+    pub by_name: bool,
     pub hold_in_doubt: bool,
     pub confirm_window: Duration,
     pub max_elapsed: Duration,
@@ -42,6 +45,7 @@ impl Setting {
             per_dataflow: rng.u32(1..=3),
             per_minute: if rng.u8(0..4) == 0 { 2 } else { 30 },
             ask_root: rng.u8(0..4) == 0,
+            by_name: rng.bool(),
             hold_in_doubt: rng.u8(0..7) == 0,
             confirm_window,
             max_elapsed: rng.u32(18..=72) * HOUR,
@@ -50,7 +54,7 @@ impl Setting {
             rhythm: rng.u32(40..=90) * MINUTE,
             length: rng.u32(72..=84) * HOUR,
             // Without windows nothing tells their runs from ours.
-            people: rng.u8(0..3) == 0 && quirks.windows,
+            people: rng.u8(0..3) == 0 && shows_windows(&quirks),
             quirks,
             bad_weather: [0.05, 0.15, 0.3][rng.usize(0..3)],
             mortality: [0.03, 0.08, 0.2][rng.usize(0..3)],
@@ -66,6 +70,7 @@ impl Setting {
             per_dataflow: 1,
             per_minute: 30,
             ask_root: false,
+            by_name: false,
             hold_in_doubt: false,
             confirm_window: 5 * MINUTE,
             max_elapsed: 24 * HOUR,
@@ -106,6 +111,10 @@ target = "{target}"
 [limits]
 per_dataflow = {per_dataflow}
 retriggers_per_minute = {per_minute}
+
+[[sandbox]]
+name = "prod"
+include = {include}
 "#,
             if_match = self.quirks.require_if_match,
             rhythm = seconds(self.rhythm),
@@ -118,7 +127,13 @@ retriggers_per_minute = {per_minute}
             target = if self.ask_root { "root" } else { "latest" },
             per_dataflow = self.per_dataflow,
             per_minute = self.per_minute,
+            include = if self.by_name { r#"["batch-*", "foreign-*"]"# } else { r#"["*"]"# },
         )
+    }
+
+    /// Whether runs show the window of the data that they process.
+    pub fn shows_windows(&self) -> bool {
+        shows_windows(&self.quirks)
     }
 
     /// How long after its making a run is absent from lists.
@@ -132,6 +147,11 @@ pub const LONGEST_RUN: Duration = Duration::from_secs(50 * 60);
 
 /// `poll.lookback`: how long ago a failed run may have begun and still be taken on.
 pub const LOOKBACK: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// A run shows its window among its durations.
+fn shows_windows(quirks: &Quirks) -> bool {
+    quirks.windows && !quirks.duration_absent
+}
 
 /// A platform whose listings are truthful: a run is listed well before the confirm window ends,
 /// and issued runs say who made them.
@@ -153,6 +173,7 @@ fn quirks(rng: &mut Rng, confirm_window: Duration) -> Quirks {
         AnswerShape::NoId,
     ];
     let places = [EtagPlace::ETag, EtagPlace::Header, EtagPlace::None];
+    let ended = [EndedToken::EmptyForbidden, EndedToken::HtmlForbidden];
     let mut rarely = |change: &mut dyn FnMut(&mut Quirks, &mut Rng)| {
         if rng.u8(0..5) == 0 {
             change(&mut quirks, rng);
@@ -164,6 +185,10 @@ fn quirks(rng: &mut Rng, confirm_window: Duration) -> Quirks {
     rarely(&mut |quirks, _| quirks.flow_id_list = FlowIdList::Refused);
     rarely(&mut |quirks, _| quirks.runs_need_flow_id = true);
     rarely(&mut |quirks, _| quirks.updated_at_filter_refused = true);
+    rarely(&mut |quirks, _| quirks.created_at_filter_refused = true);
+    rarely(&mut |quirks, _| quirks.duration_absent = true);
+    rarely(&mut |quirks, _| quirks.updated_at_absent = true);
+    rarely(&mut |quirks, rng| quirks.ended_token = ended[rng.usize(0..ended.len())]);
     rarely(&mut |quirks, _| quirks.times_in_seconds = true);
     rarely(&mut |quirks, rng| quirks.page_cap = rng.usize(2..=20));
     rarely(&mut |quirks, _| quirks.href_repeats_filters = true);

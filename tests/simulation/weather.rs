@@ -4,7 +4,7 @@
 //! answers 429 and makes a run all the same can be survived by nobody.
 
 use fastrand::Rng;
-use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule};
+use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, Lost};
 
 /// Longer than a read is willing to wait, so that it fails at once instead of after real seconds.
 const NOT_NOW: &str = "120";
@@ -14,6 +14,8 @@ const NOT_NOW: &str = "120";
 pub struct Weather {
     /// For so many passes more the platform answers nothing.
     outage: u32,
+    /// For so many passes more it loses fields.
+    loss: Option<(u32, Effect)>,
 }
 
 impl Weather {
@@ -27,6 +29,9 @@ impl Weather {
             return vec![FaultRule::always(Endpoint::Any, status(503, Some(NOT_NOW)))];
         }
         let mut rules = Vec::new();
+        if self.loss.is_none() && rng.f64() < badness / 10.0 {
+            self.loss = Some((rng.u32(1..=6), loss(rng)));
+        }
         if rng.f64() < badness {
             rules.push(around_a_read(rng));
         }
@@ -36,8 +41,22 @@ impl Weather {
                 ..FaultRule::once(Endpoint::Retrigger, around_a_call(rng))
             });
         }
+        // The first rule that hits a request decides.
+        if let Some((left, effect)) = self.loss.take() {
+            rules.push(FaultRule::always(Endpoint::Any, effect.clone()));
+            self.loss = (left > 1).then(|| (left - 1, effect));
+        }
         rules
     }
+}
+
+/// Fields that nothing may depend on.
+fn loss(rng: &mut Rng) -> Effect {
+    let all = ["name", "etag", "flowSpec.version", "lastRunDetails", "inheritedAttributes"];
+    let mut fields: Vec<_> = all.into_iter().filter(|_| rng.bool()).map(str::to_owned).collect();
+    fields.push(all[rng.usize(0..all.len())].to_owned());
+    let to = [Lost::Null, Lost::AnotherType, Lost::Absent][rng.usize(0..3)];
+    Effect::LoseFields { fields, to }
 }
 
 fn around_a_read(rng: &mut Rng) -> FaultRule {

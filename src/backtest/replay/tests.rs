@@ -17,7 +17,7 @@ fn minutes(minutes: u64) -> Duration {
 }
 
 fn failure(code: &str) -> Failure {
-    let error = RunError { code: code.to_owned(), message: String::new() };
+    let error = RunError::new(code, "");
     Failure { errors: vec![error], source: None }
 }
 

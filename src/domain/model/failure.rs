@@ -12,6 +12,9 @@ const ERRORS_MAX: usize = 16;
 /// The maximum length of all messages together, in characters; the first ones are kept whole.
 const MESSAGE_CHARS_MAX: usize = 8_000;
 
+/// The generic codes of Adobe's monitoring pages. All end in -500, for any cause.
+pub const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
+
 /// The failure that a recovery must handle next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -33,9 +36,15 @@ impl Failure {
         let errors = first.into_iter().chain(more).take(ERRORS_MAX).map(|error| {
             let message: String = error.message.chars().take(left).collect();
             left -= message.chars().count();
-            RunError { code: error.code.clone(), message }
+            RunError { message, ..error.clone() }
         });
         Self { errors: errors.collect(), source }
+    }
+
+    /// The first error whose code is not generic; otherwise the first one.
+    pub fn main_error(&self) -> Option<&RunError> {
+        let specific = |error: &&RunError| !UMBRELLAS.contains(&error.code.as_str());
+        self.errors.iter().find(specific).or(self.errors.first())
     }
 
     /// The codes in one line, for people; `None` if the run has none.
@@ -53,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_code_is_kept_however_many_errors_of_another_come_before_it() {
-        let error = |code: &str, n: u32| RunError { code: code.into(), message: n.to_string() };
+        let error = |code: &str, n: u32| RunError::new(code, n.to_string());
         let mut errors: Vec<RunError> = (0..40).map(|n| error("INGEST-1", n)).collect();
         errors.push(error("MAPPER-3700-400", 0));
         let run = Run {

@@ -35,6 +35,21 @@ pub struct Flow {
     pub last_run: Option<LastRun>,
 }
 
+impl Flow {
+    /// Adds what this reading lacks and an earlier one showed, except what may really be gone: Adobe may
+    /// leave out any field but the id and the state for a while. A dataflow never changes its kind.
+    pub fn completed_by(self, earlier: &Self) -> Self {
+        Self {
+            spec_id: self.spec_id.or_else(|| earlier.spec_id.clone()),
+            is_source: self.is_source.or(earlier.is_source),
+            is_destination: self.is_destination || earlier.is_destination,
+            is_internal: self.is_internal || earlier.is_internal,
+            source_spec: self.source_spec.or_else(|| earlier.source_spec.clone()),
+            ..self
+        }
+    }
+}
+
 /// `flow.scheduleParams`: when a dataflow runs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {

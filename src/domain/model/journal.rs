@@ -109,6 +109,8 @@ events! {
     FlowHeld = "flow_held", "dataflow held";
     /// A run of a dataflow that kept failing succeeded.
     FlowHealed = "flow_healed", "dataflow recovered";
+    /// A run of a dataflow succeeded after failures that no recovery repaired.
+    FlowSucceeded = "flow_succeeded", "dataflow succeeded";
     /// Re-triggered runs of several dataflows keep failing.
     OutageBegan = "outage_began", "outage suspected";
     /// Re-triggered runs succeed again.

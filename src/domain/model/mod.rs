@@ -7,4 +7,5 @@ pub mod journal;
 pub mod reason;
 pub mod run;
 pub mod time;
+pub mod trouble;
 pub mod verdict;

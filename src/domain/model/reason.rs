@@ -145,7 +145,7 @@ reasons! {
     PartialSuccess = "partial_success",
     /// The run is no longer failed, although flowmend did not re-trigger it.
     HealedElsewhere = "healed_elsewhere",
-    /// A run of the dataflow succeeded after recoveries had ended without success.
+    /// A run of the dataflow succeeded after failures that no recovery repaired.
     RunSucceeded = "run_succeeded",
     /// A later run of the same dataflow succeeded (`retry.skip_when_later_run_succeeded`).
     LaterRunSucceeded = "later_run_succeeded",
@@ -172,6 +172,8 @@ reasons! {
     IgnoredByRule = "ignored_by_rule",
     /// Recoveries of this dataflow keep ending without success.
     KeepsFailing = "keeps_failing",
+    /// The dataflow has only failed for 20 days; Adobe disables source dataflows that failed for 30 days in a row.
+    SoonDisabled = "soon_disabled",
     /// An operator paused the dataflow.
     Paused = "paused",
 

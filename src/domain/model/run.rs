@@ -52,6 +52,48 @@ pub struct RunError {
     pub code: String,
     /// Adobe's text, cut to a maximum length.
     pub message: String,
+    /// Where it stands; `None` if it was stored by an older flowmend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<ErrorPlace>,
+}
+
+impl RunError {
+    /// An error that stands nowhere in particular.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), place: None }
+    }
+}
+
+/// Where an error stands in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorPlace {
+    /// `metrics.statusSummary.errors`.
+    Run,
+    /// `metrics.statusSummary.extensions`.
+    RunDetails,
+    /// `metrics.recordSummary.failedInfo`.
+    RunRecords,
+    /// `activities[].statusSummary.errors`.
+    Activity,
+    /// `activities[].statusSummary.extensions`.
+    ActivityDetails,
+    /// `activities[].recordSummary.failedInfo`.
+    ActivityRecords,
+}
+
+impl ErrorPlace {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::RunDetails => "details of the run",
+            Self::RunRecords => "failed records of the run",
+            Self::Activity => "activity",
+            Self::ActivityDetails => "details of an activity",
+            Self::ActivityRecords => "failed records of an activity",
+        }
+    }
 }
 
 /// The status of a run. Adobe writes the same status in several ways (`failed`, `Failed`,

@@ -103,9 +103,17 @@ impl<'a> Admission<'a> {
     ) -> Self {
         let source_of =
             |flow: &FlowId| flows.get(flow).and_then(|it| it.flow.source_spec.as_deref());
+        let mut sizes: HashMap<Option<&str>, usize> = HashMap::new();
+        for dataflow in flows.values().filter(|it| it.block_reason().is_none()) {
+            *sizes.entry(dataflow.flow.source_spec.as_deref()).or_default() += 1;
+        }
+        let size = |source: Option<&str>| match source {
+            Some(_) => sizes.get(&source).copied().unwrap_or(0),
+            None => sizes.values().sum(),
+        };
         let outcomes = [&facts.outages.outcomes, seen].concat();
         let turns = facts.outages.turns.clone();
-        let outages = outages(turns, &outcomes, source_of, &facts.breaker, now);
+        let outages = outages(turns, &outcomes, source_of, size, &facts.breaker, now);
         let mut admission = Self {
             facts,
             flows,

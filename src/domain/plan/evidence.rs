@@ -132,11 +132,15 @@ impl Snapshot {
             let ours = matches!(candidate.whose, Whose::Proven | Whose::Ours);
             recovery.contested && !ours && repeats(run)
         });
+        let tells_more = judged.values().any(|(run, candidate)| {
+            candidate.whose == Whose::Unclear && self.is_worth_waiting_for(recovery, run)
+        });
         Some(ListingEvidence {
             elsewhere: elsewhere.map(|(_, candidate)| candidate.clone()),
             candidates: judged.into_values().map(|(_, candidate)| candidate).collect(),
             asked: asked_run.cloned(),
-            complete: listing.complete,
+            // Nothing is concluded before such a run has shown whose it is.
+            complete: listing.complete && !tells_more,
             listed_at: listing.begun_at,
         })
     }
@@ -158,13 +162,23 @@ impl Snapshot {
             made if made <= after(latest, CLOCK_SKEW) => Moment::Later,
             _ => Moment::TooLate,
         };
-        let asked = self.run(asked);
-        let traits = self.traits(run, asked, *since);
-        let is_open = self.now < after(*since, window);
+        let traits = self.traits(run, self.run(asked), *since);
         match traits.maker {
-            Maker::Untold if is_open && will_tell_more(run, asked) => Some(Whose::Unclear),
+            Maker::Untold | Maker::Other
+                if moment != Moment::TooLate && self.is_worth_waiting_for(recovery, run) =>
+            {
+                Some(Whose::Unclear)
+            }
             _ => Some(traits.whose(moment)),
         }
+    }
+
+    /// True if `run` will soon show its window, and so whose it is. A run that does not start is not
+    /// waited for longer than `retry.watch_timeout`.
+    fn is_worth_waiting_for(&self, recovery: &Recovery, run: &Run) -> bool {
+        let State::InDoubt { asked, .. } = &recovery.state else { return false };
+        let oldest = before(self.now, self.terms(recovery).policy.watch_timeout);
+        run.made_at() > Some(oldest) && will_tell_more(run, self.run(asked))
     }
 
     /// What is known of `run`, compared with the run that was re-triggered by a call at `since`.

@@ -6,6 +6,7 @@ use crate::domain::model::reason::Reason;
 use crate::domain::plan::admission::Admission;
 use crate::domain::plan::snapshot::Snapshot;
 use crate::domain::policy::breaker::Outcome;
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::outage::Extent;
 
 /// What to log about whole dataflows and the sandbox, once each; the store knows what was logged.
@@ -31,10 +32,28 @@ pub(super) fn notices(snapshot: &Snapshot, admission: &Admission<'_>) -> Vec<Ent
     let outages = admission.outages();
     let began = outages.lasting.iter().map(|it| turn(Event::OutageBegan, &it.extent, &it.began));
     let ended = outages.ended.iter().map(|(extent, it)| turn(Event::OutageEnded, extent, it));
+    let failing = snapshot.failing.iter().filter_map(|it| of_failing(snapshot, it));
     let mut notice: Vec<Entry> =
-        held.chain(warned).chain(healed).chain(began).chain(ended).collect();
+        held.chain(warned).chain(healed).chain(began).chain(ended).chain(failing).collect();
     notice.sort_by(|a, b| (&a.flow_id, &a.run_id).cmp(&(&b.flow_id, &b.run_id)));
     notice
+}
+
+/// What is to be said of a dataflow that has only failed, as far as the journal says: that its last run
+/// succeeded, or that Adobe may soon disable it.
+fn of_failing(snapshot: &Snapshot, failing: &Failing) -> Option<Entry> {
+    let dataflow = snapshot.flows.get(&failing.flow_id)?;
+    let last = dataflow.flow.last_run.as_ref();
+    if let Some(last) = last.filter(|last| last.status.is_success()) {
+        let (event, why) = (Event::FlowSucceeded, Reason::RunSucceeded);
+        return Some(note(snapshot, event, why, &failing.flow_id, &last.id));
+    }
+    let warns = dataflow.block_reason().is_none() && failing.is_warning_due(snapshot.now);
+    warns.then(|| {
+        let (event, why) = (Event::FlowWarned, Reason::SoonDisabled);
+        let entry = note(snapshot, event, why, &failing.flow_id, &failing.run_id);
+        Entry { detail: Some(failing.text()), ..entry }
+    })
 }
 
 /// An entry that belongs to no recovery.

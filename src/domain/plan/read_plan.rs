@@ -94,8 +94,8 @@ impl ReadPlan {
     }
 
     /// Adds the dataflows that have a failed run without a recovery and later runs, one of which
-    /// may have succeeded. No listing is needed if the dataflow's last run is the failed run
-    /// itself, or a success.
+    /// may have succeeded. No listing is needed if Adobe names the dataflow's last run, and it is the
+    /// failed run itself, or a success.
     pub fn add_histories(
         &mut self,
         listed: &[Arc<Run>],
@@ -104,8 +104,10 @@ impl ReadPlan {
     ) {
         let is_open = |run: &&Run| {
             let dataflow = flows.get(&run.flow_id).filter(|it| it.kind == FlowKind::Batch);
-            let last = dataflow.and_then(|it| it.flow.last_run.as_ref());
-            last.is_some_and(|it| it.id != run.id && !it.status.is_success())
+            dataflow.is_some_and(|it| {
+                let last = it.flow.last_run.as_ref();
+                last.is_none_or(|it| it.id != run.id && !it.status.is_success())
+            })
         };
         let new =
             listed.iter().map(Arc::as_ref).filter(|run| !owned.contains(&run.id)).filter(is_open);

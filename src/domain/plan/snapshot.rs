@@ -9,6 +9,7 @@ use crate::domain::plan::dataflow::Dataflow;
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::hold::Holds;
 use crate::domain::policy::in_force::{InForce, Policies};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::quiet::{self, Pause, Quiet};
 use crate::domain::policy::retry::RetryPolicy;
 use crate::domain::policy::rule::Action;
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub quiet: Arc<[Quiet]>,
     /// Dataflows that are held as a whole.
     pub holds: Holds,
+    /// Dataflows that have only failed for some time; read in a full scan only.
+    pub failing: Vec<Failing>,
 }
 
 /// What `createdClient` shows. Our client id proves that a run is ours; another one never proves that

@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod hold;
 pub mod in_force;
+pub mod long_failure;
 pub mod outage;
 pub mod pause_order;
 pub mod quiet;

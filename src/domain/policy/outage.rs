@@ -4,7 +4,8 @@
 //! crash cannot leave a wrong counter. Each extent (the sandbox, and each source) has three phases:
 //!
 //! 1. **Normal.** An outage starts with `breaker.failures` failures of several dataflows within
-//!    `breaker.window`, without a success among them.
+//!    `breaker.window`, without a success among them. Two per dataflow of the extent are enough, so that
+//!    a few dataflows do not use up their attempts before the outage is noticed.
 //! 2. **Dark**, until the first success. One canary at a time runs. After each failed canary, the
 //!    next one waits twice as long, from [`GAP_MIN`] to [`GAP_MAX`]. So the first hour costs at
 //!    most 5 canaries, and 24 hours cost at most 28, for all recoveries of the extent together.
@@ -133,17 +134,20 @@ impl Outages {
 ///
 /// `on_record` has the newest start or end of each extent, as [`Outcome::named_by`] reads it (an
 /// end `succeeded`): what came before it is not counted again. `outcomes` go back to the oldest
-/// outage that has not ended, and at least `breaker.window`.
+/// outage that has not ended, and at least `breaker.window`. `dataflows` returns the number of
+/// dataflows of a source, or of the sandbox.
 pub fn outages<'s>(
     on_record: Vec<(Extent, Outcome)>,
     outcomes: &[Outcome],
     source_of: impl Fn(&FlowId) -> Option<&'s str>,
+    dataflows: impl Fn(Option<&str>) -> usize,
     breaker: &Breaker,
     now: Timestamp,
 ) -> Outages {
     if breaker.failures == 0 {
         return Outages::default();
     }
+    let needed = |source| (breaker.failures as usize).min(2 * dataflows(source).max(2));
     let mut extents: BTreeMap<Extent, Course<'_>> = BTreeMap::new();
     for (extent, turn) in on_record {
         extents.insert(extent, Course::recall(turn));
@@ -154,14 +158,17 @@ pub fn outages<'s>(
         let seen = Seen { outcome, source };
         let explained = source.is_some_and(|source| {
             let course = extents.entry(Extent::Source(source.to_owned())).or_default();
-            course.see(seen, breaker, !sandbox.is_dark(), several_dataflows);
+            let needed = needed(Some(source));
+            let starts = |failures: &[Seen<'_>]| several_dataflows(failures, needed);
+            course.see(seen, breaker, !sandbox.is_dark(), starts);
             course.phase.is_some()
         });
         if explained {
             sandbox.failures.retain(|failure| failure.source != source);
         }
         if outcome.succeeded || !explained {
-            sandbox.see(seen, breaker, true, several_sources);
+            let needed = needed(None);
+            sandbox.see(seen, breaker, true, |failures| several_sources(failures, needed));
         }
         if sandbox.is_dark() {
             extents.values_mut().for_each(|course| course.failures.clear());
@@ -283,7 +290,7 @@ impl<'a> Course<'a> {
         seen: Seen<'a>,
         breaker: &Breaker,
         counts: bool,
-        is_outage: fn(&[Seen<'_>], usize) -> bool,
+        starts: impl Fn(&[Seen<'_>]) -> bool,
     ) {
         let outcome = seen.outcome;
         if self.from.is_some_and(|from| outcome.at < from) {
@@ -299,7 +306,7 @@ impl<'a> Course<'a> {
             _ if counts => self.failures.push(seen),
             _ => {}
         }
-        if is_outage(&self.failures, breaker.failures as usize) {
+        if starts(&self.failures) {
             self.failures.clear();
             match &mut self.phase {
                 Some(phase) => phase.relapse(outcome.at),

@@ -7,7 +7,7 @@
 //! How a text is matched (globs, regular expressions) is not decided here: the caller passes a
 //! [`Matcher`], so that this module does not depend on their crates.
 
-use crate::domain::model::failure::Failure;
+use crate::domain::model::failure::{Failure, UMBRELLAS};
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::RunError;
 use crate::domain::policy::retry::{RetryOverride, RetryPolicy};
@@ -106,9 +106,6 @@ impl Action {
     }
 }
 
-/// The generic codes of Adobe's monitoring pages. All end in -500, for any cause.
-const UMBRELLAS: [&str; 3] = ["CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"];
-
 /// The first of `rules` that matches `failure` of this dataflow.
 pub(super) fn first_match<'a>(
     rules: &'a [Rule],
@@ -188,10 +185,7 @@ mod tests {
     }
 
     fn failure(errors: &[(&str, &str)]) -> Failure {
-        let error = |(code, message): &(&str, &str)| RunError {
-            code: (*code).to_owned(),
-            message: (*message).to_owned(),
-        };
+        let error = |(code, message): &(&str, &str)| RunError::new(*code, *message);
         Failure { errors: errors.iter().map(error).collect(), source: Some("spec-1".into()) }
     }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use reqwest::header::{AGE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Client, Request, Response};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The longest `Retry-After`; a longer one is cut.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) request_id: Option<String>,
     /// `Date`, unless the answer comes from a cache.
     pub(crate) date: Option<Timestamp>,
+    /// Headers about a limit of requests: `X-RateLimit-Remaining: 12`.
+    pub(crate) limits: Vec<String>,
     /// The status is certain even if the body is not.
     pub(crate) body: Result<Vec<u8>, BodyFault>,
 }
@@ -56,6 +59,16 @@ pub(crate) enum BodyFault {
     Broken(reqwest::Error),
 }
 
+impl NoAnswer {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotConnected(_) => "no connection",
+            Self::TimedOut => "no answer in time",
+            Self::Lost(_) => "connection lost",
+        }
+    }
+}
+
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
         // Connecting has its own, shorter limit, so a timeout while connecting is `is_connect` too.
@@ -77,6 +90,29 @@ pub(crate) async fn exchange(
     max_bytes: usize,
     secret: &str,
 ) -> Result<Answer, NoAnswer> {
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let began = Instant::now();
+    let answer = send(client, request, max_bytes, secret).await;
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (method, path) = (method.as_str(), path.as_str());
+    match &answer {
+        Ok(Answer { status, request_id, .. }) => {
+            tracing::debug!(method, path, status, milliseconds, request_id, "request to Adobe");
+        }
+        Err(error) => {
+            let error = error.as_str();
+            tracing::debug!(method, path, milliseconds, error, "request to Adobe");
+        }
+    }
+    answer
+}
+
+async fn send(
+    client: &Client,
+    request: Request,
+    max_bytes: usize,
+    secret: &str,
+) -> Result<Answer, NoAnswer> {
     let mut response = client.execute(request).await?;
     let headers = response.headers();
     let date = header(headers, &DATE).and_then(http_date);
@@ -92,6 +128,7 @@ pub(crate) async fn exchange(
         request_id: header(headers, &HeaderName::from_static("x-request-id"))
             .map(|id| crate::flow_service::text::clean(id, 80)),
         date: date.filter(|_| !headers.contains_key(AGE)),
+        limits: limits(headers),
         body: Ok(Vec::new()),
     };
     answer.body = read_body(&mut response, max_bytes).await;
@@ -118,6 +155,14 @@ async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>,
             Err(error) => return Err(BodyFault::Broken(error)),
         }
     }
+}
+
+fn limits(headers: &HeaderMap) -> Vec<String> {
+    let names = headers.keys().filter(|name| {
+        ["ratelimit", "rate-limit", "quota"].iter().any(|part| name.as_str().contains(part))
+    });
+    let shown = names.filter_map(|name| Some(format!("{name}: {}", header(headers, name)?)));
+    shown.map(|limit| crate::flow_service::text::clean(&limit, 80)).collect()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -107,6 +107,11 @@ impl Gateway {
         Some(self.throttle.calls_left(self.clock.monotonic())).filter(|left| !left.is_zero())
     }
 
+    /// The longest time from one answer to the next: the slowest pace, and the time that a request may take.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        self.throttle.longest_interval().saturating_add(self.timeout)
+    }
+
     /// A call that must not be repeated ended, in doubt or not.
     pub(crate) fn called(&self, in_doubt: bool) {
         self.throttle.on_call(in_doubt, self.clock.monotonic());

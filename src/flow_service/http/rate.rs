@@ -70,6 +70,12 @@ impl Rate {
         let seconds = self.per_second(now).map_or(0.0, f64::recip);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
+
+    /// The time between two requests at the lowest rate.
+    pub(super) fn longest_interval(&self) -> Duration {
+        let seconds = (self.limit.unwrap_or(UNLIMITED) * LOWEST).recip();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
 }
 
 #[cfg(test)]

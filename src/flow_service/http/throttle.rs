@@ -126,6 +126,11 @@ impl Throttle {
         }
     }
 
+    /// The time between two requests at the lowest rate, while Adobe throttles us.
+    pub(super) fn longest_interval(&self) -> Duration {
+        self.lock().rate.longest_interval()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

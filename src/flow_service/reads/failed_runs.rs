@@ -1,7 +1,7 @@
 //! Lists failed runs, in the cheapest form that Adobe accepts.
 
 use super::forms::{Feature, FlowSelection, Form, concerns_form};
-use super::listing::{Listing, PageAccumulator};
+use super::listing::{Listing, NewestFirst, PageAccumulator};
 use super::reader::{Reader, unreadable};
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::{Run, RunStatus};
@@ -179,8 +179,11 @@ impl Reader {
         let Some((requests, since)) = form.without_time(flows) else { return found };
         let is_old = |run: &Run| run.begun_at().or(run.updated_at).is_some_and(|at| at < since);
         for filters in requests {
-            // Newest first: after a page of old runs there are only older ones.
-            let mut newest = self.pages_until("runs", sandbox, &filters, wire::run, is_old).await;
+            let mut order = NewestFirst::since(since);
+            let dated = |run: &Run| run.made_at().or(run.updated_at);
+            let has_passed = |page: &[Run]| order.has_passed(page.iter().map(dated));
+            let mut newest =
+                self.pages_until("runs", sandbox, &filters, wire::run, has_passed).await;
             newest.retain(|run| !is_old(run));
             if newest.has_too_many_pages() {
                 tracing::debug!("runs without a start may be missing: there are too many pages");

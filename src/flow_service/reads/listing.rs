@@ -25,6 +25,39 @@ impl<T> Listing<T> {
     }
 }
 
+/// Watches the order of a listing that cannot be filtered by time: if it comes newest first, it need not
+/// be read to its end.
+#[derive(Debug)]
+pub(crate) struct NewestFirst {
+    since: Timestamp,
+    last: Option<Timestamp>,
+    falls: bool,
+    rises: bool,
+}
+
+impl NewestFirst {
+    /// Everything since then is wanted.
+    pub(crate) fn since(since: Timestamp) -> Self {
+        Self { since, last: None, falls: false, rises: false }
+    }
+
+    /// Takes the dates of the next page; true if it is older than what is wanted, and so are all pages
+    /// after it.
+    pub(crate) fn has_passed(&mut self, page: impl Iterator<Item = Option<Timestamp>>) -> bool {
+        let mut old = None;
+        for at in page {
+            // Without a date it may be of any age.
+            old = Some(old.unwrap_or(true) && at.is_some_and(|at| at < self.since));
+            if let Some((last, at)) = self.last.zip(at) {
+                self.falls |= at < last;
+                self.rises |= at > last;
+            }
+            self.last = at.or(self.last);
+        }
+        old == Some(true) && self.falls && !self.rises
+    }
+}
+
 /// Something with an id.
 pub(crate) trait Identified {
     fn id(&self) -> &str;
@@ -122,6 +155,36 @@ impl<T: Identified> PageAccumulator<T> {
     pub(crate) fn require_ids(&mut self) {
         if self.fault.is_none() && self.without_id > 0 {
             self.fault = Some(ApiError::WithoutId { count: self.without_id });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pages<'a> = &'a [&'a [Option<i64>]];
+
+    #[test]
+    fn a_listing_that_comes_newest_first_is_read_until_it_is_too_old() {
+        let passed = |pages: Pages<'_>| {
+            let at = |second: &Option<i64>| second.map(|it| Timestamp::from_second(it).unwrap());
+            let mut order = NewestFirst::since(Timestamp::from_second(10).unwrap());
+            pages.iter().position(|page| order.has_passed(page.iter().map(at)))
+        };
+        let table: [(Pages<'_>, Option<usize>); 7] = [
+            (&[&[Some(12), Some(11)], &[Some(9), Some(8)]], Some(1)),
+            (&[&[Some(12), Some(9)], &[Some(9), Some(9)]], Some(1)),
+            // Oldest first, in any order, or all at once: the rest may be younger.
+            (&[&[Some(1), Some(2)], &[Some(3), Some(4)]], None),
+            (&[&[Some(9), Some(12)], &[Some(9), Some(8)]], None),
+            (&[&[Some(9), Some(9)], &[Some(9)]], None),
+            // One without a date may be young.
+            (&[&[Some(9), None], &[Some(8)]], Some(1)),
+            (&[&[], &[None]], None),
+        ];
+        for (pages, expected) in table {
+            assert_eq!(passed(pages), expected, "{pages:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! that, else one by one.
 
 use super::forms::{Feature, IDS_PER_REQUEST, concerns_form};
-use super::listing::{Listing, PageAccumulator};
+use super::listing::{Listing, NewestFirst, PageAccumulator};
 use super::reader::Reader;
 use crate::domain::model::ids::{FlowId, SandboxName};
 use crate::domain::model::run::Run;
@@ -92,7 +92,9 @@ impl Reader {
         }
         let refusal = found.fault.clone().filter(|error| found.pages == 0 && concerns_form(error));
         if refusal.is_some() || !filtered {
-            found = self.pages("runs", sandbox, &[of_flow], wire::run).await;
+            let mut order = NewestFirst::since(created_since);
+            let has_passed = |page: &[Run]| order.has_passed(page.iter().map(|run| run.created_at));
+            found = self.pages_until("runs", sandbox, &[of_flow], wire::run, has_passed).await;
             if let Some(error) = refusal.filter(|_| found.pages > 0) {
                 self.forms.refuse(Feature::CreatedAt, &error);
             }

@@ -128,15 +128,14 @@ impl Reader {
         self.pages_until(resource, sandbox, filters, read, |_| false).await
     }
 
-    /// Reads a listing up to the first page on which `is_past` returns true for all items, or to its last
-    /// one.
+    /// Reads a listing up to the first page for whose items `has_passed` returns true, or to its last one.
     pub(crate) async fn pages_until<T: Identified>(
         &self,
         resource: &'static str,
         sandbox: &SandboxName,
         filters: &[PropertyFilter],
         read: fn(&Value) -> Option<T>,
-        is_past: impl Fn(&T) -> bool,
+        mut has_passed: impl FnMut(&[T]) -> bool,
     ) -> PageAccumulator<T> {
         let mut found = PageAccumulator::default();
         let mut tokens = HashSet::new();
@@ -149,12 +148,11 @@ impl Reader {
                     Some(page) => {
                         found.pages += 1;
                         page.items.iter().for_each(|item| self.spellings.learn(item));
-                        let items: Vec<Option<T>> = page.items.iter().map(read).collect();
+                        let items: Vec<T> = page.items.iter().filter_map(read).collect();
+                        found.without_id += page.items.len() - items.len();
                         let next = page.next.map(query::continuation_token);
-                        let mut read = items.iter().flatten().peekable();
-                        let is_past = read.peek().is_some() && read.all(&is_past);
-                        let next = next.filter(|_| !is_past);
-                        items.into_iter().for_each(|item| found.push_read(item));
+                        let next = next.filter(|_| !has_passed(&items));
+                        items.into_iter().for_each(|item| found.push(item));
                         next
                     }
                     None => {

@@ -65,7 +65,7 @@ impl Spellings {
 }
 
 /// How a service that writes `status` would write *failed*.
-fn spelling_of_failed(status: &str) -> Option<&str> {
+pub(crate) fn spelling_of_failed(status: &str) -> Option<&str> {
     let is_word = |text: &str| {
         (2..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
     };

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) known: BTreeSet<String>,
     /// Whether a file could not be read: it may contain what seems to be missing.
     is_partial: bool,
+    /// True if Adobe is not called: credentials that are missing or may not be read are no fault.
+    pub(crate) is_offline: bool,
 }
 
 /// A duration, and where it was written.
@@ -33,6 +35,11 @@ pub(crate) struct CheckedDuration {
 }
 
 impl Report {
+    /// For settings whose credentials are not used.
+    pub(crate) fn offline() -> Self {
+        Self { is_offline: true, ..Self::default() }
+    }
+
     /// Adds a fault of one key.
     pub(crate) fn fault(&mut self, key: &str, origin: Origin, message: impl Into<String>) {
         self.faults.push(Fault::new(key, origin, message));

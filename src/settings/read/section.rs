@@ -106,8 +106,11 @@ impl<'a> Section<'a> {
         self.report.fault(&format!("{}.{key}", self.name), origin, message);
     }
 
-    /// Reports a required key that is set to nothing, or has only its empty default.
-    pub(crate) fn missing(&mut self, key: &str, origin: Origin, message: &str) {
+    /// Reports a credential that is set to nothing, or has only its empty default, if it is needed.
+    pub(crate) fn missing_credential(&mut self, key: &str, origin: Origin, message: &str) {
+        if self.report.is_offline {
+            return;
+        }
         let key = format!("{}.{key}", self.name);
         match origin {
             Origin::Defaults => self.report.missing(&key, Origin::Unset, message),

@@ -5,6 +5,7 @@ use crate::flow_service::Connection;
 use crate::settings::read::section::Section;
 use crate::settings::read::text::quoted;
 use reqwest::Url;
+use std::path::Path;
 use std::time::Duration;
 
 /// `[adobe]`, with the credentials from its keys and files.
@@ -18,14 +19,11 @@ pub struct Adobe {
     pub match_created_client: bool,
 }
 
-/// Reads `[adobe]`, with `credentials` for the keys that are theirs; `None` if a key is faulty.
-pub(crate) fn read(
-    section: &mut Section<'_>,
-    credentials: impl FnOnce(&mut Section<'_>) -> Option<Credentials>,
-) -> Option<Adobe> {
+/// Reads `[adobe]`; `None` if a key is faulty.
+pub(crate) fn read(section: &mut Section<'_>, systemd: Option<&Path>) -> Option<Adobe> {
     let platform_url = section.parsed("platform_url", base_url);
     let ims_url = section.parsed("ims_url", base_url);
-    let credentials = credentials(section);
+    let credentials = Credentials::read(section, systemd);
     let retrigger_op =
         section.parsed("retrigger_op", |text| word(text, "\"re-trigger\" or \"RE_TRIGGER\""));
     let send_if_match = section.flag("send_if_match");

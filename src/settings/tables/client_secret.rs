@@ -72,7 +72,7 @@ fn systemd_credential(
 ) -> Option<Read<String>> {
     let path = directory.map(|directory| directory.join(SYSTEMD_CREDENTIAL));
     let Some(path) = path.filter(|path| path.try_exists().unwrap_or(true)) else {
-        section.missing("client_secret", key, MISSING);
+        section.missing_credential("client_secret", key, MISSING);
         return None;
     };
     let origin = Origin::Variable("CREDENTIALS_DIRECTORY".to_owned());

@@ -16,7 +16,11 @@ pub(crate) fn read<T>(
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<Read<T>> {
     let path = named.origin.resolve(&named.value);
-    match read_text(&path, MAX_FILE_BYTES).and_then(|text| parse(&text)) {
+    let text = read_text(&path, MAX_FILE_BYTES);
+    if section.report.is_offline && text.is_err() {
+        return None;
+    }
+    match text.and_then(|text| parse(&text)) {
         Ok(value) => {
             let origin = Origin::File(path);
             warn_if_world_readable(section, &origin);

@@ -18,7 +18,6 @@ const CLIENT_ID_MISSING: &str = "the OAuth client id is required; Adobe Develope
     (adobe.credentials_file) contains it";
 
 /// The effective credentials.
-#[derive(Default)]
 pub(crate) struct Credentials {
     pub(crate) org_id: String,
     pub(crate) client_id: String,
@@ -40,8 +39,11 @@ impl Credentials {
         let (console, from) = match console_file.filter(|key| !key.value.is_empty()) {
             Some(key) => {
                 let parse = |text: &str| console_file::parse(text, wanted);
-                let read = credential_file::read(section, "credentials_file", &key, parse)?;
-                (read.value, read.origin)
+                match credential_file::read(section, "credentials_file", &key, parse) {
+                    Some(read) => (read.value, read.origin),
+                    None if section.report.is_offline => (ConsoleFile::default(), Origin::Unset),
+                    None => return None,
+                }
             }
             None => (ConsoleFile::default(), Origin::Unset),
         };
@@ -61,22 +63,15 @@ impl Credentials {
             section.report.warn(format!("adobe.client_id {why}: {from}"));
         }
         let scopes = scopes_of(section, scopes?, console.scopes, &from);
+        let absent = || section.report.is_offline.then(String::new);
         Some(Self {
-            org_id: org_id?,
-            client_id: client_id?,
-            client_secret: secret?.value,
+            org_id: org_id.or_else(absent)?,
+            client_id: client_id.or_else(absent)?,
+            client_secret: secret
+                .map(|it| it.value)
+                .or_else(|| absent().map(SecretString::from))?,
             scopes: scopes?,
         })
-    }
-
-    /// Checks the keys one by one, and reads none of the files they name.
-    pub(crate) fn skip(section: &mut Section<'_>) -> Option<Self> {
-        section.text("org_id", organization_id);
-        section.text("client_id", client_id_text);
-        SecretKeys::read(section);
-        section.text("credentials_file", |text| Ok(text.to_owned()));
-        section.list("scopes", scope);
-        Some(Self::default())
     }
 }
 
@@ -101,7 +96,7 @@ fn required(
 ) -> Option<String> {
     let Read { value, origin } = read?;
     if value.is_empty() {
-        section.missing(key, origin, missing);
+        section.missing_credential(key, origin, missing);
         return None;
     }
     if let Err(message) = check(&value) {

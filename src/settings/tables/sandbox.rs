@@ -33,11 +33,28 @@ impl SandboxSettings {
         })
     }
 
-    /// Whether the dataflow is included by its id or name, and not excluded by either.
+    /// Whether the dataflow is included by its id or name, and not excluded by either. One without a
+    /// name may be one that is excluded by its name.
     pub fn selects(&self, flow_id: &str, name: &str) -> bool {
-        let picked_by =
-            |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(flow_id, name));
-        picked_by(&self.include) && !picked_by(&self.exclude)
+        let included = self.include.iter().any(|pattern| pattern.matches(flow_id, name));
+        let may_be_excluded = name.is_empty() && !self.exclude.is_empty();
+        included && !may_be_excluded && !self.excludes(flow_id, name)
+    }
+
+    /// Whether the dataflow is excluded by its id or name.
+    pub fn excludes(&self, flow_id: &str, name: &str) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches(flow_id, name))
+    }
+
+    /// The patterns that match none of `flows` (ids and names), each with its key.
+    pub fn unmatched<'s>(
+        &'s self,
+        flows: &'s [(String, String)],
+    ) -> impl Iterator<Item = (&'static str, &'s str)> {
+        let keyed = |key, patterns: &'s [Pattern]| patterns.iter().map(move |it| (key, it));
+        let all = keyed("include", &self.include).chain(keyed("exclude", &self.exclude));
+        all.filter(|(_, it)| !flows.iter().any(|(id, name)| it.matches(id, name)))
+            .map(|(key, it)| (key, it.as_str()))
     }
 }
 

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::rule::{ErrorAnswer, ErrorBody};
+use super::rule::{ErrorAnswer, ErrorBody, Lost};
 use crate::simulator::query::replay_token;
 use crate::simulator::refusal::Refusal;
 
@@ -111,15 +111,40 @@ pub(crate) async fn shuffle(response: Response, rng: &mut Rng) -> Response {
 
 /// No `id`, neither of the answer nor of its items.
 pub(crate) async fn remove_ids(response: Response) -> Response {
-    fn remove_id(value: &mut Value) {
-        value.as_object_mut().and_then(|members| members.remove("id"));
-    }
     change_json(response, |body| {
-        remove_id(body);
-        let items = body.get_mut("items").and_then(Value::as_array_mut);
-        items.into_iter().flatten().for_each(remove_id);
+        each_item(body, |item| lose_field(item, "id", Lost::Absent));
     })
     .await
+}
+
+/// Other values in the place of `fields`, or none, in the answer and in its items.
+pub(crate) async fn lose_fields(response: Response, fields: &[String], to: Lost) -> Response {
+    change_json(response, |body| {
+        each_item(body, |item| fields.iter().for_each(|path| lose_field(item, path, to)));
+    })
+    .await
+}
+
+/// The body itself may be an item.
+fn each_item(body: &mut Value, mut change: impl FnMut(&mut Value)) {
+    change(body);
+    let items = body.get_mut("items").and_then(Value::as_array_mut);
+    items.into_iter().flatten().for_each(change);
+}
+
+fn lose_field(item: &mut Value, path: &str, to: Lost) {
+    let Some(members) = item.as_object_mut() else { return };
+    if let Some((outer, inner)) = path.split_once('.') {
+        members.get_mut(outer).into_iter().for_each(|value| lose_field(value, inner, to));
+    } else if to == Lost::Absent {
+        members.remove(path);
+    } else if let Some(value) = members.get_mut(path) {
+        *value = match to {
+            Lost::AnotherType if value.is_number() => json!([]),
+            Lost::AnotherType => json!(7),
+            _ => Value::Null,
+        };
+    }
 }
 
 /// Leaves an answer that is not JSON as it is.

@@ -100,6 +100,25 @@ pub enum Effect {
     ShuffleItems,
     /// Processed; no `id` anywhere in the answer.
     NoId,
+    /// Processed; these fields of each item are lost. A dot leads into an object.
+    LoseFields {
+        /// The fields, such as `name` or `flowSpec.version`.
+        fields: Vec<String>,
+        /// What is there in their place.
+        to: Lost,
+    },
+}
+
+/// What is there in the place of a field that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lost {
+    /// `null`.
+    Null,
+    /// A value of another type.
+    AnotherType,
+    /// Nothing.
+    Absent,
 }
 
 impl Effect {
@@ -113,6 +132,7 @@ impl Effect {
                 | Self::HealedFirst
                 | Self::DuplicatePage
                 | Self::ShuffleItems
+                | Self::LoseFields { .. }
         )
     }
 }

@@ -131,6 +131,9 @@ impl RequestContext {
                 effects::shuffle(self.process(request, next).await, &mut rng).await
             }
             Effect::NoId => effects::remove_ids(self.process(request, next).await).await,
+            Effect::LoseFields { fields, to } => {
+                effects::lose_fields(self.process(request, next).await, &fields, to).await
+            }
         }
     }
 

@@ -32,7 +32,11 @@ enum FailureProfile {
     Late,
     /// With bad data, which no re-trigger heals.
     Dirty,
-    /// Always: its credentials have expired.
+    /// Often: its SFTP server cannot be reached; a re-trigger helps.
+    Unreachable,
+    /// Because its source times out; the new run rejects some records.
+    Partial,
+    /// Always: its password was changed.
     Expired,
     /// Like a stream or a destination, which flowmend does not re-trigger.
     NotBatch,
@@ -60,6 +64,8 @@ impl FailureProfile {
             Self::Moody => (0.12, vec![SourceUnavailable, SourceInternal, Promotion]),
             Self::Late => (0.1, vec![NoFiles]),
             Self::Dirty => (0.08, vec![BadRecords, MissingField, MappingFault, Duplicate]),
+            Self::Unreachable => (0.4, vec![SftpNetworkIssue]),
+            Self::Partial => (0.4, vec![TimeoutThenRejects]),
             Self::Expired => (1.0, vec![ExpiredCredentials]),
             Self::NotBatch if spec.is_destination() => (0.1, vec![Activation]),
             Self::NotBatch => (0.1, vec![StreamValidation]),
@@ -104,13 +110,13 @@ const DEMO_FLOWS: &[DemoFlow] = {
         DemoFlow("ad-spend-daily", Crm, Day, Shaky, Enabled),
         DemoFlow("subscriptions-hourly", Crm, Hour, Steady, Enabled),
         DemoFlow("loyalty-members-nightly", CloudStorage, Day, Late, Enabled),
-        DemoFlow("loyalty-points-hourly", CloudStorage, Hour, Shaky, Enabled),
+        DemoFlow("loyalty-points-hourly", CloudStorage, Hour, Unreachable, Enabled),
         DemoFlow("store-visits-hourly", CloudStorage, Hour, Late, Enabled),
         DemoFlow("pos-receipts-quarter-hourly", CloudStorage, Quarter, Moody, Enabled),
         DemoFlow("product-catalog-6h", CloudStorage, SixHours, Steady, Enabled),
         DemoFlow("product-reviews-hourly", CloudStorage, Hour, Dirty, Enabled),
         DemoFlow("email-events-hourly", CloudStorage, Hour, Steady, Enabled),
-        DemoFlow("email-bounces-hourly", CloudStorage, Hour, Steady, Enabled),
+        DemoFlow("email-bounces-hourly", CloudStorage, Hour, Partial, Enabled),
         DemoFlow("call-center-logs-6h", CloudStorage, SixHours, Shaky, Enabled),
         DemoFlow("survey-answers-daily", CloudStorage, Day, Late, Enabled),
         DemoFlow("consent-changes-quarter-hourly", CloudStorage, Quarter, Shaky, Enabled),

@@ -3,8 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use serde_json::json;
+
 use super::*;
-use crate::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule};
+use crate::simulator::{Effect, Endpoint, ErrorAnswer, ErrorBody, FaultRule, Lost};
 
 /// A bench where `effect` hits the next request to `endpoint`.
 async fn bench_with_fault(endpoint: Endpoint, effect: Effect) -> Bench {
@@ -223,5 +225,22 @@ async fn faults_can_be_replaced_over_http() {
 async fn wait_until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_lost_is_null_or_of_another_type_or_missing_in_every_item() {
+    for (to, name, version) in [
+        (Lost::Null, json!(null), json!(null)),
+        (Lost::AnotherType, json!(7), json!(7)),
+        (Lost::Absent, Value::Null, Value::Null),
+    ] {
+        let fields = ["name", "flowSpec.version"].map(str::to_owned).to_vec();
+        let bench = bench_with_fault(Endpoint::Flows, Effect::LoseFields { fields, to }).await;
+        let flow = &bench.get_json("/flows").await["items"][0];
+        assert_eq!((&flow["name"], &flow["flowSpec"]["version"]), (&name, &version), "{to:?}");
+        assert_eq!(flow.get("name").is_none(), to == Lost::Absent);
+        assert!(flow["id"].is_string() && flow["flowSpec"]["id"].is_string());
+        assert!(bench.get_json("/flows").await["items"][0]["name"].is_string(), "{to:?}");
     }
 }

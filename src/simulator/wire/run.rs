@@ -76,6 +76,8 @@ struct Extensions<'w> {
     r#type: &'static str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'w [RunError],
+    #[serde(rename = "errorDetail", skip_serializing_if = "Option::is_none")]
+    error_detail: Option<&'w str>,
 }
 
 #[derive(Serialize)]
@@ -197,6 +199,7 @@ fn activities<'w>(view: &RunView<'w>) -> Vec<Activity<'w>> {
             extensions: Some(Extensions {
                 r#type: "incremental",
                 errors: failure.map_or(&[], |failure| &failure.details),
+                error_detail: failure.and_then(|failure| failure.error_detail.as_deref()),
             }),
         },
     }]

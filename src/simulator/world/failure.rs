@@ -18,9 +18,13 @@ pub struct Failure {
     pub umbrella: Vec<RunError>,
     /// Published in `activities[].statusSummary.extensions.errors`.
     pub details: Vec<RunError>,
+    /// Published in `activities[].statusSummary.extensions.errorDetail`: the connector's own text.
+    pub error_detail: Option<String>,
     /// The number of the re-trigger whose new run succeeds, counted from 1 over all re-triggers of
-    /// the original failed run. [`Failure::NEVER`] if none does.
+    /// the original failed run. [`Failure::NEVER`] if none does; 0 if the run itself succeeds in part.
     pub heals_after: u32,
+    /// Whether the run that heals succeeds only in part.
+    pub heals_partly: bool,
     /// Whether the run publishes `completedAtUTC`; Adobe's example of a failed promotion has none.
     pub shows_completion: bool,
 }
@@ -38,7 +42,9 @@ impl Failure {
         Self {
             umbrella: errors(umbrella),
             details: errors(details),
+            error_detail: None,
             heals_after: 1,
+            heals_partly: false,
             shows_completion: true,
         }
     }
@@ -68,8 +74,12 @@ pub enum Cause {
     MissingField,
     /// A data prep function failed.
     MappingFault,
-    /// The source refuses the credentials.
+    /// The source refuses the credentials; only the connector's text names the cause.
     ExpiredCredentials,
+    /// The SFTP server cannot be reached; only the connector's text names the cause.
+    SftpNetworkIssue,
+    /// The source timed out; the new run rejects some of its records.
+    TimeoutThenRejects,
     /// The batch was ingested already.
     Duplicate,
     /// Streamed records that fail validation.
@@ -94,11 +104,28 @@ impl Cause {
         Failure {
             umbrella: vec![error(umbrella, umbrella_message)],
             details: code.map(|code| error(code, message)).into_iter().collect(),
+            error_detail: self.error_detail(),
             heals_after: heals.map_or(Failure::NEVER, |(least, most)| {
                 least + (luck * f64::from(most - least + 1)) as u32
             }),
+            heals_partly: self == Self::TimeoutThenRejects,
             shows_completion: umbrella != "CONNECTOR-2001-500",
         }
+    }
+
+    /// The text of the connector, in the form of Adobe's examples.
+    fn error_detail(self) -> Option<String> {
+        let (name, message) = match self {
+            Self::SftpNetworkIssue => {
+                ("SftpNetworkIssue", "A connection attempt failed, server '192.0.2.14'")
+            }
+            Self::ExpiredCredentials => {
+                ("UserErrorInvalidCredential", "The user name or password is not valid")
+            }
+            _ => return None,
+        };
+        const TYPE: &str = "Microsoft.DataTransfer.Common.Shared.HybridDeliveryException";
+        Some(format!("ErrorCode={name},'Type={TYPE},Message={message}'"))
     }
 
     /// Umbrella code, detail code, message, and the fewest and most re-triggers that heal.
@@ -110,6 +137,11 @@ impl Cause {
             Self::SourceTimeout => {
                 (COPY, Some("CONNECTOR-1012-504"), "The source timed out.", Some((1, 2)))
             }
+            Self::TimeoutThenRejects => {
+                (COPY, Some("CONNECTOR-1012-504"), "The source timed out.", Some((1, 1)))
+            }
+            // The code 2200 stands for time-outs and for credentials.
+            Self::SftpNetworkIssue => (COPY, Some("2200"), "A connection failed.", Some((1, 2))),
             Self::SourceUnavailable => {
                 (COPY, Some("CONNECTOR-1011-503"), "The source is unavailable.", Some((1, 3)))
             }
@@ -129,9 +161,7 @@ impl Cause {
             Self::MappingFault => {
                 (PROMOTION, Some("MAPPER-3700-400"), "A mapping function failed.", None)
             }
-            Self::ExpiredCredentials => {
-                (COPY, Some("CONNECTOR-1001-401"), "The source refused the credentials.", None)
-            }
+            Self::ExpiredCredentials => (COPY, Some("2200"), "A connection failed.", None),
             Self::Duplicate => (PROMOTION, Some("140"), "The batch was ingested already.", None),
             Self::StreamValidation => {
                 (PROMOTION, Some("DCVS-1104-400"), "Records do not match the schema.", None)

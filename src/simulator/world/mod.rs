@@ -15,7 +15,7 @@ pub(crate) mod run;
 pub(crate) mod run_log;
 pub(crate) mod spec;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -26,11 +26,12 @@ use crate::simulator::faults::rule::Faults;
 use crate::simulator::quirks::Quirks;
 use credentials::{Credentials, Tokens};
 use event_queue::{Event, EventQueue};
-use failure::Failure;
+use failure::{Cause, Failure};
 use flow::{Flow, FlowKey, FlowSetup, FlowState};
 use ledger::Ledger;
 use run::{Author, Lineage, Run, RunKey, RunSetup, RunStatus};
 use run_log::RunLog;
+use spec::Spec;
 
 /// The most missed runs of one flow that are created after the clock jumps: a day of the shortest
 /// schedule that Adobe allows.
@@ -47,6 +48,8 @@ pub struct World {
     pub faults: Faults,
     /// The record of requests and re-triggers.
     pub ledger: Ledger,
+    /// Sources that are not available: every run of their flows that ends fails.
+    pub down: HashSet<Spec>,
     pub(crate) tokens: Tokens,
     pub(crate) sandboxes: BTreeMap<String, String>,
     /// Its flows; [`World::flow_key`] gives the index.
@@ -70,6 +73,7 @@ impl World {
             quirks: Quirks::default(),
             faults: Faults::default(),
             ledger: Ledger::default(),
+            down: HashSet::new(),
             tokens: Tokens::default(),
             sandboxes: BTreeMap::new(),
             flows: Vec::new(),
@@ -269,7 +273,11 @@ impl World {
     fn run_ends(&mut self, key: RunKey, at: i64) {
         // It may have been ended by hand before its time.
         if let Some(run) = self.runs.get_mut(key).filter(|run| !run.is_finished()) {
-            run.status = match run.failure {
+            if self.down.contains(&self.flows[run.flow].setup.spec) {
+                run.failure = Some(Cause::SourceUnavailable.failure(0.0));
+            }
+            run.status = match &run.failure {
+                Some(failure) if failure.heals_after == 0 => RunStatus::PartialSuccess,
                 Some(_) => RunStatus::Failed,
                 None => RunStatus::Success,
             };

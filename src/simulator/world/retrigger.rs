@@ -6,6 +6,7 @@
 use axum::http::StatusCode;
 
 use super::World;
+use super::failure::Failure;
 use super::flow::FlowState;
 use super::ledger::{Outcome, Retrigger};
 use super::run::{Author, Lineage, Run, RunKey, RunStatus};
@@ -144,7 +145,10 @@ impl World {
             // The original run was forgotten; its failure is that of the run asked for.
             None => (u32::MAX, asked_failure),
         };
-        let failure = failure.filter(|failure| ordinal < failure.heals_after);
+        let failure = failure.and_then(|failure| match ordinal < failure.heals_after {
+            true => Some(failure),
+            false => failure.heals_partly.then_some(Failure { heals_after: 0, ..failure }),
+        });
         let new = self.issue_run(flow, author.clone(), lineage, failure);
         if let Some(run) = self.runs.get_mut(asked) {
             run.issued = Some(new);

@@ -66,7 +66,7 @@ pub(super) static NOTE: LazyLock<String> = LazyLock::new(|| {
             "NOT EXISTS (
                  SELECT 1 FROM entry AS old
                  WHERE old.run = {} AND old.event = new.value ->> 'event'
-                   AND old.reason = new.value ->> 'reason'
+                   AND old.reason = new.value ->> 'reason' AND old.reason <> 'soon_disabled'
              )
              ORDER BY new.key RETURNING (SELECT run_id FROM runs WHERE id = run), event, reason",
             column_value("run")

@@ -5,6 +5,7 @@ use super::fault::cannot;
 use super::rows::RowRef;
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::store::{CallCount, StoreError};
 use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;
@@ -81,6 +82,57 @@ pub(super) async fn outcomes(
         .map(|(flow, run, at, succeeded)| {
             let at = RowRef { table: "journal", row: &run }.instant("at", at)?;
             Ok(Outcome { at, flow_id: FlowId::new(flow), run_id: RunId::new(run), succeeded })
+        })
+        .collect()
+}
+
+pub(super) const FAILING: &str = "WITH succeeded AS (
+             SELECT flow_id, max(entry.id) AS id FROM entry JOIN flows ON flows.id = flow
+             WHERE sandbox = ?1 AND at >= ?2
+               AND event IN ('recovered', 'flow_healed', 'flow_succeeded')
+             GROUP BY flow_id
+         ), warned AS (
+             SELECT flow_id, max(at) AS warned_at FROM entry JOIN flows ON flows.id = flow
+             WHERE sandbox = ?1 AND at >= ?2
+               AND event = 'flow_warned' AND reason = 'soon_disabled'
+             GROUP BY flow_id
+         ), failed AS (
+             SELECT flow_id, min(at) AS since, max(entry.id) AS last
+             FROM entry JOIN flows ON flows.id = flow LEFT JOIN succeeded USING (flow_id)
+             WHERE sandbox = ?1 AND at >= ?2
+               AND failure IS NOT NULL AND reason <> 'empty_success'
+               AND entry.id > coalesce(succeeded.id, 0)
+             GROUP BY flow_id HAVING since <= ?3
+         )
+         SELECT flow_id, since, at, run_id, warned_at
+         FROM failed JOIN entry ON entry.id = last JOIN runs ON runs.id = run
+         LEFT JOIN warned USING (flow_id)";
+
+/// The dataflows of `sandbox` with failures since `since` and no success after them, the first by
+/// `begun_by`.
+pub(super) async fn failing(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+    since: Timestamp,
+    begun_by: Timestamp,
+) -> Result<Vec<Failing>, StoreError> {
+    let rows: Vec<(String, i64, i64, String, Option<i64>)> = sqlx::query_as(FAILING)
+        .bind(sandbox.as_str())
+        .bind(since.as_millisecond())
+        .bind(begun_by.as_millisecond())
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("read which dataflows fail"))?;
+    rows.into_iter()
+        .map(|(flow, since, last, run, warned_at)| {
+            let at = |at| RowRef { table: "journal", row: &run }.instant("at", at);
+            Ok(Failing {
+                flow_id: FlowId::new(flow),
+                since: at(since)?,
+                last: at(last)?,
+                run_id: RunId::new(run.as_str()),
+                warned_at: warned_at.map(at).transpose()?,
+            })
         })
         .collect()
 }

@@ -2,8 +2,10 @@
 
 use super::fault::cannot;
 use super::lock::Lock;
+use super::log_check::{Use, mark};
+use super::signs;
 use crate::domain::model::time::after;
-use crate::store::{Lease, Owner, StoreError};
+use crate::store::{Holder, Lease, Owner, StoreError};
 use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
@@ -16,6 +18,8 @@ pub(super) async fn begin(
 ) -> Result<sqlx::Transaction<'static, Sqlite>, StoreError> {
     writer.begin_with("BEGIN IMMEDIATE").await.map_err(cannot(what))
 }
+
+const WHO: &str = "read who holds the lease";
 
 /// The row of the lease.
 #[derive(Debug, sqlx::FromRow)]
@@ -41,12 +45,18 @@ impl Row {
         })
     }
 
-    fn holder(self) -> Result<Lease, StoreError> {
-        let Self { owner, expires_at: until, .. } = self;
-        let until = Timestamp::from_millisecond(until).map_err(|_| StoreError::Corrupt {
-            what: format!("a lease that ends at {until} ms"),
-        })?;
-        Ok(Lease::HeldBy { owner: Owner::new(owner), until })
+    fn holder(self, lock: &Lock) -> Result<Holder, StoreError> {
+        let instant = |at: i64| {
+            let what = || format!("a lease with the time {at} ms");
+            Timestamp::from_millisecond(at).map_err(|_| StoreError::Corrupt { what: what() })
+        };
+        let alive = self.lock.as_deref().and_then(|identity| lock.is_alive(identity));
+        Ok(Holder {
+            owner: Owner::new(self.owner),
+            renewed_at: instant(self.expires_at.saturating_sub(self.ttl))?,
+            until: instant(self.expires_at)?,
+            is_gone: alive == Some(false),
+        })
     }
 }
 
@@ -60,15 +70,13 @@ pub(super) async fn take(
 ) -> Result<Lease, StoreError> {
     const WHAT: &str = "take the lease";
     let mut transaction = begin(writer, WHAT).await?;
-    let row: Option<Row> = sqlx::query_as("SELECT owner, expires_at, ttl, lock FROM lease")
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(cannot("read who holds the lease"))?;
+    let row = read(&mut transaction).await?;
     let ours = row.as_ref().is_some_and(|row| row.owner == owner.as_str());
     if let Some(row) = row.filter(|row| !ours && row.keeps(lock, now, ttl)) {
         // A daemon that lost the lease must not block its new holder.
         lock.free(owner);
-        return row.holder();
+        let Holder { owner, until, .. } = row.holder(lock)?;
+        return Ok(Lease::HeldBy { owner, until });
     }
     sqlx::query("INSERT OR REPLACE INTO lease (id, owner, expires_at, ttl, lock) VALUES (1, ?1, ?2, ?3, ?4)")
         .bind(owner.as_str())
@@ -79,27 +87,64 @@ pub(super) async fn take(
         .execute(&mut *transaction)
         .await
         .map_err(cannot(WHAT))?;
+    mark(&mut transaction, Use::Leased).await?;
     transaction.commit().await.map_err(cannot(WHAT))?;
+    if !ours {
+        // The file shows that it is in use. If another process prevents this now, it happens later.
+        let _ = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(writer).await;
+    }
     Ok(if ours { Lease::Renewed } else { Lease::Granted })
+}
+
+/// The holder of the lease, even if it has expired.
+pub(super) async fn holder(
+    readers: &SqlitePool,
+    lock: &Lock,
+) -> Result<Option<Holder>, StoreError> {
+    let mut connection = readers.acquire().await.map_err(cannot(WHO))?;
+    read(&mut connection).await?.map(|row| row.holder(lock)).transpose()
+}
+
+async fn read(connection: &mut SqliteConnection) -> Result<Option<Row>, StoreError> {
+    sqlx::query_as("SELECT owner, expires_at, ttl, lock FROM lease")
+        .fetch_optional(connection)
+        .await
+        .map_err(cannot(WHO))
 }
 
 fn milliseconds(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Releases the lease, if it is `owner`'s.
+/// Releases the lease, if it is `owner`'s, and notes when.
 pub(super) async fn release(
     writer: &SqlitePool,
     lock: &Lock,
     owner: &Owner,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let released = sqlx::query("DELETE FROM lease WHERE owner = ?1")
-        .bind(owner.as_str())
-        .execute(writer)
-        .await
-        .map_err(cannot("release the lease"));
+    let released = async {
+        const WHAT: &str = "release the lease";
+        let mut transaction = begin(writer, WHAT).await?;
+        sqlx::query(signs::STOP)
+            .bind(owner.as_str())
+            .bind(now.as_millisecond())
+            .execute(&mut *transaction)
+            .await
+            .map_err(cannot(WHAT))?;
+        let deleted = sqlx::query("DELETE FROM lease WHERE owner = ?1")
+            .bind(owner.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(cannot(WHAT))?;
+        if deleted.rows_affected() > 0 {
+            mark(&mut transaction, Use::Closed).await?;
+        }
+        transaction.commit().await.map_err(cannot(WHAT))
+    }
+    .await;
     lock.free(owner);
-    released.map(|_| ())
+    released
 }
 
 /// Fails unless the lease is `owner`'s; holds until the transaction of `connection` ends.
@@ -112,6 +157,6 @@ pub(super) async fn require(
         .bind(owner.as_str())
         .fetch_optional(connection)
         .await
-        .map_err(cannot("read who holds the lease"))?;
+        .map_err(cannot(WHO))?;
     held.map(|_| ()).ok_or(StoreError::LeaseLost)
 }

@@ -53,8 +53,11 @@ impl Lock {
         if held.as_ref().is_some_and(|held| held.identity == identity) {
             return Some(true);
         }
-        let (file, ours) = self.open()?;
-        (ours == identity).then(|| match file.try_lock() {
+        // Neither created nor written, because a reader may lack the right; and shared, so that two
+        // readers do not take each other for the holder.
+        let file = File::open(&self.path).ok()?;
+        let ours = self::identity(&file).ok()?;
+        (ours == identity).then(|| match file.try_lock_shared() {
             Ok(()) => Some(false),
             Err(std::fs::TryLockError::WouldBlock) => Some(true),
             Err(std::fs::TryLockError::Error(_)) => None,

@@ -11,6 +11,7 @@ mod fault;
 mod history;
 mod lease;
 mod lock;
+mod log_check;
 #[cfg(unix)]
 mod mode;
 mod open;
@@ -18,21 +19,28 @@ mod prune;
 mod queue;
 mod read;
 mod rows;
+mod short_id;
+mod signs;
+mod survey;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use super::{Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError};
+use super::{
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, Readiness, ReportedSigns, Store, StoreError,
+};
 use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::plan::due::DueRecovery;
 use crate::domain::policy::breaker::{Outcome, Unsuccessful};
+use crate::domain::policy::long_failure::Failing;
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::Recovery;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use open::Opened;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,6 +68,14 @@ impl SqliteStore {
         open::for_reading(path).await.map(Self)
     }
 
+    /// Tries whether the store in the file `path` can be written, or created; changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn try_writing(path: &Path) -> Result<Readiness, StoreError> {
+        open::try_writing(path).await
+    }
+
     /// Copies an existing store to the new file `copy` and opens that. The lease of the copy is free.
     ///
     /// # Errors
@@ -85,8 +101,20 @@ impl Store for SqliteStore {
         lease::take(&self.0.writer, &self.0.lock, owner, now, ttl).await
     }
 
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        lease::release(&self.0.writer, &self.0.lock, owner).await
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError> {
+        lease::release(&self.0.writer, &self.0.lock, owner, now).await
+    }
+
+    async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        lease::holder(&self.0.readers, &self.0.lock).await
+    }
+
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError> {
+        signs::report(&self.0.writer, signs).await
+    }
+
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError> {
+        signs::read(&self.0.readers).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
@@ -165,12 +193,49 @@ impl Store for SqliteStore {
         history::outcomes(&self.0.readers, sandbox, since).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        history::failing(&self.0.readers, sandbox, since, begun_by).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         read::recoveries(&self.0.readers, filter).await
     }
 
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
         read::count_by_state(&self.0.readers, filter).await
+    }
+
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError> {
+        queue::count_open(&self.0.readers, sandbox).await
+    }
+
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError> {
+        survey::needs(&self.0.readers, filter, since).await
+    }
+
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError> {
+        survey::paused(&self.0.readers, filter).await
+    }
+
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        survey::healing(&self.0.readers, filter).await
+    }
+
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError> {
+        survey::known_flows(&self.0.readers).await
+    }
+
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        short_id::runs_like(&self.0.readers, prefix, limit).await
+    }
+
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError> {
+        short_id::short_ids(&self.0.readers, runs).await
     }
 
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
@@ -183,6 +248,10 @@ impl Store for SqliteStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         read::progress(&self.0.readers, sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        read::flow_names(&self.0.readers).await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
@@ -213,6 +282,10 @@ impl Store for SqliteStore {
     async fn close(&self) {
         // The writer last: the last connection empties the write-ahead log, which a reader cannot.
         self.0.readers.close().await;
+        // It fails for a store that is open for reading only, which leaves the log as it is.
+        if let Ok(mut connection) = self.0.writer.acquire().await {
+            let _ = log_check::mark(&mut connection, log_check::Use::Closed).await;
+        }
         self.0.writer.close().await;
         self.0.lock.close();
     }

@@ -6,7 +6,8 @@
 
 use super::fault;
 use super::lock::Lock;
-use crate::store::StoreError;
+use super::log_check::{APPLICATION_ID, Use, mark, mismatch};
+use crate::store::{Readiness, StoreError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -18,9 +19,6 @@ use std::time::Duration;
 
 /// The migrations from an empty file to the newest schema. Never edit a released one.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-
-/// The id that the first migration writes to the file's header.
-const APPLICATION_ID: i64 = 1_718_381_924;
 
 /// Finds damage in the tables that prevent a doubled call, including those of older schemas. Invalid
 /// values are not damage: reading reports them.
@@ -35,6 +33,9 @@ const CHECK: [&str; 3] = [
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When a file and its log seem not to match, another look is taken after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The number of connections that read at the same time.
 const READERS: u32 = 4;
@@ -52,6 +53,7 @@ pub(super) struct Opened {
 /// Opens, creates or migrates the store in the file `path`.
 pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
     let file = StoreFile::new(path)?;
+    file.check_log().await?;
     file.create_if_missing()?;
     // Inspect without write access first. If that fails, the inspection below returns the reason.
     let found = match file.inspect_read_only().await {
@@ -77,10 +79,24 @@ pub(super) async fn for_writing(path: &Path) -> Result<Opened, StoreError> {
 /// Opens the store in the file `path` as it is.
 pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
     let file = StoreFile::new(path)?;
+    file.check_log().await?;
     if !file.path.exists() {
         return Err(file.nothing_yet());
     }
-    match file.inspect_read_only().await? {
+    let mut options = file.options().read_only(true);
+    let found = match file.inspect_read_only().await {
+        // Reading takes shared memory in a file. A user who may not create it can still read a file that
+        // no daemon has open.
+        Err(StoreError::Open { .. }) if !file.has_log() => {
+            options = options.immutable(true);
+            let mut connection = file.connect(&options).await?;
+            let found = file.inspect(&mut connection).await;
+            connection.close().await.map_err(|error| file.cannot_open(error))?;
+            found?
+        }
+        found => found?,
+    };
+    match found {
         Found::Nothing => return Err(file.nothing_yet()),
         Found::Store { version } if version < newest_version() => {
             return Err(file.unusable(
@@ -89,9 +105,30 @@ pub(super) async fn for_reading(path: &Path) -> Result<Opened, StoreError> {
         }
         Found::Store { .. } => {}
     }
-    let readers = file.pool(file.options().read_only(true), READERS).await?;
+    let readers = file.pool(options, READERS).await?;
     let lock = Lock::beside(&file.path);
     Ok(Opened { writer: readers.clone(), readers, lock, is_new: false })
+}
+
+/// Whether the store in the file `path` can be written, or created. Changes nothing: what is written is
+/// rolled back, or has no name.
+pub(super) async fn try_writing(path: &Path) -> Result<Readiness, StoreError> {
+    let file = StoreFile::new(path)?;
+    if !file.path.exists() {
+        let directory = file.path.parent().unwrap_or(&file.path);
+        tempfile::tempfile_in(directory).map_err(|error| file.cannot_create(error))?;
+        return Ok(Readiness::WillBeCreated);
+    }
+    let found = file.inspect_read_only().await?;
+    let mut connection = file.connect(&file.options()).await?;
+    let tried = file.write_and_roll_back(&mut connection).await;
+    connection.close().await.map_err(|error| file.cannot_open(error))?;
+    tried?;
+    Ok(match found {
+        Found::Nothing => Readiness::WillBeCreated,
+        Found::Store { version } if version < newest_version() => Readiness::WillBeMigrated,
+        Found::Store { .. } => Readiness::Ready,
+    })
 }
 
 /// What a usable file contains.
@@ -173,20 +210,37 @@ impl StoreFile {
         match options.open(&self.path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => {
-                let directory = self.path.parent().unwrap_or(&self.path).display();
-                let hint = match error.kind() {
-                    ErrorKind::NotFound => {
-                        format!("the directory {directory} does not exist; create it")
-                    }
-                    ErrorKind::PermissionDenied => {
-                        format!("this user has no write access to {directory}; check its owner")
-                    }
-                    _ => format!("cannot create a file in {directory}"),
-                };
-                Err(self.open_error(hint, Some(sqlx::Error::Io(error))))
+            Err(error) => Err(self.cannot_create(error)),
+        }
+    }
+
+    /// Refuses a file and a write-ahead log that do not belong together.
+    async fn check_log(&self) -> Result<(), StoreError> {
+        // Another process may change both between the looks at one and at the other.
+        const INTERVALS: [Duration; 3] = [Duration::ZERO, LOOK_AGAIN, LOOK_AGAIN];
+        let mut found = None;
+        for interval in INTERVALS {
+            tokio::time::sleep(interval).await;
+            found = mismatch(&self.path);
+            if found.is_none() {
+                break;
             }
         }
+        found.map_or(Ok(()), |hint| Err(self.unusable(hint)))
+    }
+
+    /// A transaction that writes and is rolled back.
+    async fn write_and_roll_back(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let failed = |error| self.cannot_open(error);
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        sqlx::query("CREATE TABLE can_be_written (it)")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        transaction.rollback().await.map_err(failed)
     }
 
     /// Inspects the file without write access.
@@ -295,6 +349,7 @@ impl StoreFile {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        mark(&mut transaction, Use::Closed).await?;
         transaction.commit().await.map_err(failed)?;
         self.switch_to_write_ahead_log(connection).await
     }
@@ -354,6 +409,18 @@ impl StoreFile {
 
     fn nothing_yet(&self) -> StoreError {
         self.open_error("there is no store yet; the daemon creates it when it first runs", None)
+    }
+
+    fn cannot_create(&self, error: std::io::Error) -> StoreError {
+        let directory = self.path.parent().unwrap_or(&self.path).display();
+        let hint = match error.kind() {
+            ErrorKind::NotFound => format!("the directory {directory} does not exist; create it"),
+            ErrorKind::PermissionDenied => {
+                format!("this user has no write access to {directory}; check its owner")
+            }
+            _ => format!("cannot create a file in {directory}"),
+        };
+        self.open_error(hint, Some(sqlx::Error::Io(error)))
     }
 
     fn cannot_open(&self, error: sqlx::Error) -> StoreError {

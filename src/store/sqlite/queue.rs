@@ -45,6 +45,28 @@ pub(super) async fn due(
         .collect()
 }
 
+pub(super) const COUNT_OPEN: &str = "
+    SELECT 'waiting', count(*) FROM recovery WHERE sandbox = ?1 AND state = 'waiting'
+    UNION ALL
+    SELECT 'held', count(*) FROM recovery WHERE sandbox = ?1 AND state = 'held'
+    UNION ALL
+    SELECT state, count(*) FROM recovery
+    WHERE sandbox = ?1 AND state IN ('triggering', 'in_doubt', 'watching')
+    GROUP BY state";
+
+/// The number of recoveries of `sandbox` in each state that is not final.
+pub(super) async fn count_open(
+    readers: &SqlitePool,
+    sandbox: &SandboxName,
+) -> Result<Vec<(String, u64)>, StoreError> {
+    let counts: Vec<(String, i64)> = sqlx::query_as(COUNT_OPEN)
+        .bind(sandbox.as_str())
+        .fetch_all(readers)
+        .await
+        .map_err(cannot("count the recoveries"))?;
+    Ok(counts.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+}
+
 pub(super) const NEXT_DUE: &str =
     "SELECT min(due) FROM recovery WHERE sandbox = ?1 AND state = 'waiting' AND due > ?2";
 

@@ -3,7 +3,7 @@
 
 use super::fault::cannot;
 use super::rows::{AttemptRow, EntryRow, OrderRow, RecoveryRow, RowRef, assemble};
-use crate::domain::model::ids::{RunId, SandboxName};
+use crate::domain::model::ids::{FlowId, RunId, SandboxName};
 use crate::domain::model::journal::{Entry, Event};
 use crate::domain::policy::pause_order::Order;
 use crate::domain::recovery::{Recovery, State};
@@ -11,9 +11,9 @@ use crate::store::{ClientMark, Filter, Progress, StoreError};
 use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
+pub(super) type Query<'q, T> = sqlx::query::QueryAs<'q, Sqlite, T, SqliteArguments>;
 
 // SQLite uses the index `recovery_open` only if the condition is written as in the index.
 pub(super) const OPEN_RECOVERIES: &str = "SELECT * FROM recoveries
@@ -36,9 +36,10 @@ pub(super) async fn recoveries(
 ) -> Result<Vec<Recovery>, StoreError> {
     let query = sqlx::query_as(
         "SELECT * FROM recoveries
-         WHERE (?1 IS NULL OR state = ?1)
+         WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
            AND (?2 IS NULL OR sandbox = ?2)
-           AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
+           AND (?3 = '[]' OR flow_id IN (SELECT value FROM json_each(?3))
+                          OR flow_name IN (SELECT value FROM json_each(?3)))
            AND updated_at <= ?5 AND (updated_at < ?5 OR root_run_id > ?6)
          ORDER BY updated_at DESC, root_run_id
          LIMIT ?4",
@@ -59,9 +60,10 @@ pub(super) async fn count_by_state(
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let query = sqlx::query_as(
         "SELECT state, count(*) FROM recovery JOIN flows ON flows.id = flow
-         WHERE (?1 IS NULL OR state = ?1)
+         WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1)))
            AND (?2 IS NULL OR sandbox = ?2)
-           AND (?3 IS NULL OR (flow_id = ?3 OR flow_name = ?3))
+           AND (?3 = '[]' OR flow_id IN (SELECT value FROM json_each(?3))
+                          OR flow_name IN (SELECT value FROM json_each(?3)))
          GROUP BY state",
     );
     let mut counts: Vec<(String, u64)> = bind_filter(query, filter)
@@ -72,11 +74,12 @@ pub(super) async fn count_by_state(
     Ok(counts)
 }
 
-fn bind_filter<'q, T>(query: Query<'q, T>, filter: &'q Filter) -> Query<'q, T> {
+/// Binds the states, the sandbox and the dataflows of `filter` to the first three parameters.
+pub(super) fn bind_filter<'q, T>(query: Query<'q, T>, filter: &'q Filter) -> Query<'q, T> {
     query
-        .bind(filter.state.as_deref())
+        .bind(json_array(filter.states.iter().map(String::as_str)))
         .bind(filter.sandbox.as_ref().map(|sandbox| sandbox.as_str()))
-        .bind(filter.flow.as_ref().map(|flow| flow.as_str()))
+        .bind(json_array(filter.flows.iter().map(FlowId::as_str)))
 }
 
 pub(super) const RECOVERY_OF: &str = "SELECT * FROM recoveries WHERE root_run_id = (
@@ -145,6 +148,19 @@ pub(super) async fn progress(
             None => None,
         },
     }))
+}
+
+/// The last known name of each dataflow.
+pub(super) async fn flow_names(
+    readers: &SqlitePool,
+) -> Result<HashMap<FlowId, String>, StoreError> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT flow_id, flow_name, max(id) FROM flows WHERE flow_name <> '' GROUP BY flow_id",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(cannot("read the names of the dataflows"))?;
+    Ok(rows.into_iter().map(|(flow, name, _)| (FlowId::new(flow), name)).collect())
 }
 
 pub(super) const JOURNAL: &str = "SELECT * FROM journal WHERE id IN (

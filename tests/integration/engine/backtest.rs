@@ -45,7 +45,7 @@ async fn what_was_is_shown_beside_what_would_have_been() {
     let app = past().await;
     let told = backtest(&app, "[retry]\nmax_attempts = 2", &[]).await.out;
     for (name, expected) in [
-        ("failures since", "Z: 3"),
+        ("failures since", "+00:00: 3"),
         ("re-triggers", "re-triggers 9 5 -4"),
         ("wasted", "wasted: the new run failed 7 4 -3"),
         ("recovered", "recovered 2 1 -1"),

@@ -1,11 +1,12 @@
 //! When trying does not help: dataflows that keep failing, outages, sources without the action.
 
 use crate::engine::support::{App, MINUTE, Setup};
-use flowmend::domain::model::ids::RunId;
+use flowmend::domain::model::ids::{RunId, SandboxName};
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
-use flowmend::simulator::{Failure, FlowSetup, RunSetup};
+use flowmend::simulator::{Failure, FlowSetup, RunSetup, Spec};
+use jiff::Timestamp;
 use std::time::Duration;
 
 const ONE_TRY: &str = "[retry]\nmax_attempts = 1\n[breaker]\nfailures = 0";
@@ -120,7 +121,11 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
     assert_eq!(app.journal(&later).await[0].reason, Reason::Paused);
     assert_eq!(app.ledger().retriggers.len(), 0);
     let status = app.flowmend(&["status"]).await;
-    assert!(status.out.contains("all dataflows of sandbox prod: maintenance"), "{status:?}");
+    assert!(
+        status.out.contains("all dataflows of sandbox prod since")
+            && status.out.contains("maintenance"),
+        "{status:?}"
+    );
 
     // An unset variable stands for nothing, not for everything, and a glob for nothing either.
     for wrong in [["--flow", ""], ["--sandbox", " "], ["--flow", "crm-*"]] {
@@ -139,7 +144,7 @@ async fn a_pause_holds_what_waits_and_a_resume_lets_it_go_on() {
         assert!(matches!(app.state(run).await, State::Recovered { .. }));
     }
     let status = app.flowmend(&["status", "--json"]).await.json();
-    assert_eq!(status["paused"].as_array().unwrap().len(), 0);
+    assert_eq!(status["pauses"].as_array().unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -227,11 +232,63 @@ async fn in_an_outage_one_canary_at_a_time_is_tried_and_the_rest_is_released_gra
     assert!(widths.iter().any(|&width| width > 4), "released: {widths:?}");
     app.run_for(60 * MINUTE, MINUTE).await;
     assert_eq!(app.open_count().await, 0);
-    let prod = flowmend::domain::model::ids::SandboxName::new("prod");
+    let prod = SandboxName::new("prod");
     let since = app.now() - 24 * 60 * MINUTE;
     let news = [Event::OutageBegan, Event::OutageEnded];
     let told = app.store.history(Some(&prod), since, &news).await.unwrap();
     assert_eq!(told.iter().map(|entry| entry.event).collect::<Vec<_>>(), news);
+}
+
+#[tokio::test]
+async fn half_an_hour_without_one_source_ends_no_recovery_however_few_its_dataflows() {
+    for (failing, healthy) in [(1, 5), (2, 4), (3, 3), (6, 0), (15, 15)] {
+        for run_time in [MINUTE / 6, 5 * MINUTE] {
+            without_one_source(failing, healthy, run_time).await;
+        }
+    }
+}
+
+async fn without_one_source(failing: usize, healthy: usize, run_time: Duration) {
+    let name = format!("{failing} and {healthy} dataflows, runs of {run_time:?}");
+    let mut app = Setup::new().start().await;
+    let sources = std::iter::repeat_n(Spec::Crm, failing).chain(vec![Spec::CloudStorage; healthy]);
+    let roots: Vec<RunId> = sources
+        .enumerate()
+        .map(|(n, spec)| {
+            let setup = FlowSetup { run_time, ..FlowSetup::new(&format!("flow-{n}"), spec) };
+            let flow = app.world(|world| world.add_flow(setup));
+            app.failed_run(&flow, 1)
+        })
+        .collect();
+    app.world(|world| world.down.insert(Spec::Crm));
+    app.pass().await;
+    app.run_for(30 * MINUTE, MINUTE / 2).await;
+    let prod = SandboxName::new("prod");
+    let history = async |events: &[Event]| {
+        app.store.history(Some(&prod), app.now() - 300 * MINUTE, events).await.unwrap()
+    };
+    let began = history(&[Event::OutageBegan]).await;
+    assert_eq!(began.len(), usize::from(failing > 1), "{name}: {began:?}");
+    // The canaries come further and further apart.
+    let mut sent = history(&[Event::Begun]).await;
+    sent.retain(|it| roots[..failing].iter().any(|root| it.root_run_id.as_ref() == Some(root)));
+    let after = |at: &Timestamp| began.iter().any(|it| it.at < *at);
+    let canaries: Vec<_> = sent.into_iter().map(|it| it.at).filter(after).collect();
+    let gaps: Vec<_> = canaries.windows(2).map(|two| two[0].duration_until(two[1])).collect();
+    assert!(gaps.is_sorted() && canaries.len() <= 5, "{name}: {canaries:?}");
+    for root in &roots[failing..] {
+        assert!(matches!(app.state(root).await, State::Recovered { .. }), "{name}");
+    }
+
+    app.world(|world| world.down.clear());
+    app.run_for(120 * MINUTE, 2 * MINUTE).await;
+    for root in &roots {
+        assert!(matches!(app.state(root).await, State::Recovered { .. }), "{name}");
+    }
+    let events = [Event::OutageBegan, Event::OutageEnded];
+    let history = app.store.history(Some(&prod), app.now() - 300 * MINUTE, &events).await.unwrap();
+    let told: Vec<Event> = history.iter().map(|entry| entry.event).collect();
+    assert_eq!(told, events[..2 * began.len()], "{name}");
 }
 
 /// Runs passes for `duration`; the most re-triggered runs that were under way at a time.

@@ -2,7 +2,8 @@
 
 use crate::engine::support::{MINUTE, Setup};
 use flowmend::clock::{Clock, SystemClock};
-use flowmend::simulator::{Endpoint, FlowSetup, Spec};
+use flowmend::domain::recovery::State;
+use flowmend::simulator::{Endpoint, FlowSetup, Quirks, RunSetup, Spec};
 use std::time::Duration;
 
 #[tokio::test]
@@ -66,6 +67,26 @@ async fn runs_that_are_followed_are_read_many_per_request() {
     app.pass().await;
     let (failed_runs, followed) = (1, 1);
     assert_eq!(app.requests() - before, failed_runs + followed);
+}
+
+#[tokio::test]
+async fn where_no_filter_on_dates_is_accepted_old_runs_are_not_read() {
+    let quirks = Quirks { created_at_filter_refused: true, page_cap: 10, ..Quirks::default() };
+    let mut app = Setup::new().start_in(|world| world.quirks = quirks).await;
+    let flow = app.batch_flow("hourly");
+    for hours in (1..500).rev() {
+        let run = RunSetup::succeeded(&flow).created_at(app.now() - 60 * hours * MINUTE);
+        app.world(|world| world.add_run(run));
+    }
+    let root = app.failed_run(&flow, 1);
+    app.pass().await;
+    let before = app.ledger();
+    app.advance(MINUTE);
+    app.pass().await;
+    assert!(matches!(app.state(&root).await, State::Watching { .. }));
+    let after = app.ledger();
+    let pages = after.requests(Endpoint::Runs) - before.requests(Endpoint::Runs);
+    assert!(pages <= 5, "{pages} pages");
 }
 
 #[tokio::test]

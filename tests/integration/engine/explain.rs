@@ -1,9 +1,12 @@
 //! What an on-call engineer is told about one run.
 
 use crate::engine::support::{MINUTE, Setup};
+use crate::kit::simulator::TestActions;
 use flowmend::domain::model::ids::RunId;
 use flowmend::domain::recovery::State;
-use flowmend::simulator::{Effect, Endpoint, ErrorAnswer, FaultRule, FlowSetup, RunSetup, Spec};
+use flowmend::simulator::{
+    Effect, Endpoint, ErrorAnswer, Failure, FaultRule, FlowSetup, RunSetup, Spec,
+};
 
 /// Asserts that `parts` are in `text`, one after the other.
 #[track_caller]
@@ -35,14 +38,14 @@ async fn the_story_of_a_failed_run_is_told_in_order_whichever_of_its_runs_is_nam
             "sandbox   prod\n",
             "policy    3 attempts",
             "[[dataflow]] match = \"crm-*\"\n",
-            "failed    2026-03-01 00:00:00Z",
+            "failed    2026-03-01 00:00:00+00:00",
             "CONNECTOR-1001-500, CONNECTOR-1012-504\n",
             "next      nothing: recovered",
             "issued_run_succeeded\n",
             "1/3      recovery scheduled",
             "run_failed: The run failed",
             "codes: CONNECTOR-1001-500",
-            "due: 2026-03-01 00:01:00Z (in ",
+            "due: 2026-03-01 00:01:00+00:00 (in ",
             "1/3      sending re-trigger",
             "1/3      re-triggered failed run",
             "accepted: Adobe accepted",
@@ -80,7 +83,7 @@ async fn a_refusal_is_told_with_what_the_platform_said_and_with_what_comes_next(
         &told.out,
         &[
             "from [retry]\n",
-            "budget    0 of 5 attempts used; no attempt after 2026-03-02 00:00:00Z",
+            "budget    0 of 5 attempts used; no attempt after 2026-03-02 00:00:00+00:00",
             "next      waiting: attempt 1 of 5 was due 2026-03-01 00:01:",
             "1/5      re-trigger refused",
             "throttled: Adobe asked for fewer calls (429, 503)",
@@ -90,6 +93,72 @@ async fn a_refusal_is_told_with_what_the_platform_said_and_with_what_comes_next(
         ],
     );
     assert!(!told.out.contains("new run"), "none was issued:\n{}", told.out);
+}
+
+#[tokio::test]
+async fn the_messages_are_shown_with_their_codes_and_where_they_stood() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let failure = Failure {
+        error_detail: Some(format!(
+            "ErrorCode=SftpNetworkIssue,'Type=X,Message=\u{1b}[31mno\r\nanswer {}'",
+            "from 192.0.2.14 ".repeat(60)
+        )),
+        ..Failure::with_codes(&["CONNECTOR-1001-500"], &["2200"])
+    };
+    let setup = RunSetup { failure: Some(failure), ..RunSetup::failed(&flow) };
+    let root = RunId::new(app.world(|world| world.add_run(setup)).expect("the dataflow exists"));
+    app.pass().await;
+
+    let told = app.flowmend(&["explain", root.as_str()]).await;
+    assert_in_order(
+        &told.out,
+        &[
+            "failed    2026-03-01 00:00:00+00:00",
+            "CONNECTOR-1001-500, 2200, SftpNetworkIssue\n",
+            "error     CONNECTOR-1001-500 (run): The run failed with CONNECTOR-1001-500.\n",
+            "error     2200 (details of an activity): The run failed with 2200.\n",
+            "error     SftpNetworkIssue (details of an activity): ErrorCode=SftpNetworkIssue,'Type=X,\
+             Message= [31mno answer from 192.0.2.14 ",
+            "…\n",
+            "budget    ",
+            "next      ",
+        ],
+    );
+    assert!(told.out.lines().all(|line| line.chars().count() < 280), "{}", told.out);
+    assert_eq!(told.out.matches("SftpNetworkIssue (").count(), 1, "once is enough: {}", told.out);
+
+    let told = app.flowmend(&["explain", root.as_str(), "--json"]).await.json();
+    let error = &told["errors"][2];
+    assert_eq!(
+        (&error["code"], &error["place"]),
+        (&"SftpNetworkIssue".into(), &"activity_details".into())
+    );
+    assert!(error["message"].as_str().unwrap().len() > 900, "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_for_another_reason_is_shown_where_it_happened() {
+    let mut app = Setup::new().start().await;
+    let flow = app.batch_flow("crm-accounts");
+    let root = app.failed_run(&flow, 9);
+    app.run_for(3 * MINUTE / 2, MINUTE / 2).await;
+    let State::Watching { issued, .. } = app.state(&root).await else { panic!() };
+    let other = Failure::with_codes(&["CONNECTOR-2001-500"], &["133"]);
+    app.world(|world| world.end_run(issued.as_str(), Some(other)));
+    app.advance(MINUTE);
+    app.pass().await;
+    let told = app.flowmend(&["explain", root.as_str()]).await;
+    assert_in_order(
+        &told.out,
+        &[
+            "error now CONNECTOR-2001-500 (run): ",
+            "1/5      recovery scheduled",
+            "    error: CONNECTOR-1001-500 (run): ",
+            "2/3      recovery scheduled",
+            "    error: CONNECTOR-2001-500 (run): ",
+        ],
+    );
 }
 
 #[tokio::test]

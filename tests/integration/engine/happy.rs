@@ -2,10 +2,11 @@
 
 use crate::engine::support::{MINUTE, Setup};
 use crate::kit::simulator::{LedgerQueries, TestActions};
+use flowmend::domain::model::ids::RunId;
 use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::State;
-use flowmend::simulator::RunStatus;
+use flowmend::simulator::{Cause, RunSetup, RunStatus};
 
 #[tokio::test]
 async fn a_failed_run_is_retriggered_followed_and_recovered() {
@@ -27,6 +28,24 @@ async fn a_failed_run_is_retriggered_followed_and_recovered() {
     app.run_for(2 * MINUTE, MINUTE).await;
     assert_eq!(app.state(&root).await, State::Recovered { why: Reason::IssuedRunSucceeded });
     assert_eq!(app.ledger().retriggers.len(), 1);
+}
+
+#[tokio::test]
+async fn causes_that_only_the_connector_names_are_retried_or_held_and_a_partial_success_recovers() {
+    let mut app = Setup::new().start().await;
+    let failed = |name: &str, cause: Cause| {
+        let failure = Some(cause.failure(0.0));
+        let setup = RunSetup { failure, ..RunSetup::failed(&app.batch_flow(name)) };
+        RunId::new(app.world(|world| world.add_run(setup)).expect("the dataflow exists"))
+    };
+    let sftp = failed("sftp", Cause::SftpNetworkIssue);
+    let password = failed("password", Cause::ExpiredCredentials);
+    let rejects = failed("rejects", Cause::TimeoutThenRejects);
+    app.run_for(5 * MINUTE, MINUTE / 2).await;
+    assert_eq!(app.state(&sftp).await, State::Recovered { why: Reason::IssuedRunSucceeded });
+    let held = app.state(&password).await;
+    assert!(matches!(held, State::Held { why: Reason::HeldByRule, .. }), "{held:?}");
+    assert_eq!(app.state(&rejects).await, State::Recovered { why: Reason::PartialSuccess });
 }
 
 #[tokio::test]

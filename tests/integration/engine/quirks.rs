@@ -70,7 +70,7 @@ async fn the_filter_learns_the_spelling_of_the_service_and_misses_nothing_betwee
 
 #[tokio::test]
 async fn a_run_without_a_start_or_a_change_is_found_by_the_next_sweep_whatever_filter_is_refused() {
-    for case in 0..32_u8 {
+    for case in 0..64_u8 {
         let has = |bit: u8| case & (1 << bit) != 0;
         let quirks = Quirks {
             duration_absent: has(0),
@@ -78,22 +78,24 @@ async fn a_run_without_a_start_or_a_change_is_found_by_the_next_sweep_whatever_f
             created_at_filter_refused: has(2),
             updated_at_filter_refused: has(3),
             runs_need_flow_id: has(4),
+            flow_id_list: if has(5) { FlowIdList::Refused } else { FlowIdList::Accepted },
             page_cap: 5,
             ..Quirks::default()
         };
         let name = format!("{quirks:?}");
         let mut app = Setup::new().start_in(|world| world.quirks = quirks).await;
-        let flow = app.batch_flow("crm-accounts");
+        let flows = ["crm-accounts", "crm-leads", "erp"].map(|name| app.batch_flow(name));
         app.pass().await;
         app.advance(MINUTE);
-        let root = app.failed_run(&flow, 1);
+        let roots = flows.each_ref().map(|flow| app.failed_run(flow, 1));
         // The dataflow itself names only its last run.
-        (0..7).for_each(|_| drop(app.world(|world| world.add_run(RunSetup::succeeded(&flow)))));
-        for _ in 0..4 {
-            app.advance(10 * MINUTE);
-            app.pass().await;
+        for n in 0..21 {
+            app.world(|world| world.add_run(RunSetup::succeeded(&flows[n % 3])));
         }
-        assert!(app.try_recovery(&root).await.is_some(), "{name}");
+        app.run_for(40 * MINUTE, 10 * MINUTE).await;
+        for root in &roots {
+            assert!(app.try_recovery(root).await.is_some(), "{name}");
+        }
     }
 }
 

@@ -150,6 +150,27 @@ async fn a_run_that_nothing_tells_from_ours_is_left_to_a_person() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_still_queued_when_the_confirm_window_ends_is_waited_for() {
+    let mut app = app(Quirks { windows: true, ..silent() }).await;
+    // A new run is queued for eight minutes, and shows its window after that.
+    let slow = FlowSetup { run_time: 40 * MINUTE, ..FlowSetup::batch("crm-accounts") };
+    let flow = app.world(|world| world.add_flow(slow));
+    let root = due_run(&mut app, &flow).await;
+    lose(&app, Effect::DropBefore);
+    app.pass().await;
+    // The call arrives late. Whoever makes it, the run names the platform.
+    app.advance(2 * MINUTE);
+    let issued = app.world(|world| world.person_retriggers(root.as_str())).unwrap();
+    app.run_for(7 * MINUTE, MINUTE / 2).await;
+    assert!(matches!(app.state(&root).await, State::InDoubt { .. }));
+    app.run_for(60 * MINUTE, MINUTE).await;
+    let found = entry(&app, &root, Reason::IssuedRunFound).await;
+    assert_eq!(found.new_run_id, Some(RunId::new(issued)));
+    assert!(matches!(app.state(&root).await, State::Recovered { .. }));
+    assert_eq!(app.ledger().accepted().count(), 1);
+}
+
+#[tokio::test]
 async fn another_name_is_no_proof_though_earlier_runs_named_us() {
     let mut app = Setup::new().start().await;
     let proof = app.failed_run(&app.batch_flow("proof"), 1);

@@ -80,6 +80,14 @@ async fn the_etag_and_the_other_spelling_are_sent_on_demand() {
     assert_eq!(request.below(), "/runs/r-1/action?op=RE_TRIGGER");
 }
 
+#[tokio::test]
+async fn a_run_that_shows_no_etag_is_retriggered_in_any_version() {
+    let server = answering(ok(r#"{"id":"new"}"#));
+    let service = server.service_with(|connection| connection.send_if_match = true);
+    service.retrigger(&prod(), &RunId::new("r"), None, PATIENCE).await;
+    assert_eq!(server.requests().pop().unwrap().header("if-match"), Some("*"));
+}
+
 fn gateway(status: u16, code: &str) -> Reply {
     json(status, format!(r#"{{"error_code":"{code}","message":"said the gateway"}}"#))
 }

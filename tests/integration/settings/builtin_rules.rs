@@ -11,10 +11,7 @@ const UMBRELLA: (&str, &str) = ("CONNECTOR-1001-500", "Error in copying the data
 /// What is done with a failure of these errors; what no rule matches is retried.
 fn action(errors: &[(&str, &str)]) -> (Action, String) {
     let settings = Server::needed().settings();
-    let errors = errors.iter().map(|(code, message)| RunError {
-        code: (*code).to_owned(),
-        message: (*message).to_owned(),
-    });
+    let errors = errors.iter().map(|(code, message)| RunError::new(*code, *message));
     let failure = Failure { errors: errors.collect(), source: None };
     let sandbox = SandboxName::new("prod");
     let flow = FlowId::new("f");

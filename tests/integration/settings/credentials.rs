@@ -1,7 +1,6 @@
 //! Where the credentials come from, and which source wins.
 
 use crate::settings::support::{SECRET, Server};
-use flowmend::settings::Settings;
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
 
@@ -216,15 +215,4 @@ fn a_world_readable_secret_triggers_a_warning() {
     assert_snapshot!(console.readable_by_all("c.json").warnings(), @"/etc/c.json contains a secret and is world-readable; run `chmod 600 /etc/c.json`");
     let in_config = server(&format!("{IDS}client_secret = \"own\""));
     assert_snapshot!(in_config.readable_by_all("f.toml").warnings(), @"/etc/f.toml contains a secret and is world-readable; run `chmod 600 /etc/f.toml`");
-}
-
-#[test]
-fn a_command_that_does_not_contact_adobe_needs_no_access_to_the_credentials() {
-    for adobe in ["", "credentials_file = \"missing.json\"", "client_secret_file = \"missing\""] {
-        let server = server(adobe);
-        server.faults();
-        Settings::load_without_credentials(server.sources()).unwrap();
-    }
-    let wrong = server("client_idd = \"x\"");
-    assert!(Settings::load_without_credentials(wrong.sources()).is_err(), "other faults count");
 }

@@ -39,6 +39,8 @@ fn what_is_included_and_not_excluded_is_selected() {
         ("x", "erp-daily", false),
         ("x", "crm-scratch", false),
         ("bad-id", "crm-daily", false),
+        // Without a name it may be one that is excluded.
+        ("0f0f-id", "", false),
     ];
     for (flow_id, name, expected) in table {
         assert_eq!(settings.sandboxes[0].selects(flow_id, name), expected, "{flow_id} {name}");

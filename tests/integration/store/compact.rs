@@ -4,7 +4,7 @@ use flowmend::domain::model::failure::Failure;
 use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
-use flowmend::domain::model::run::RunError;
+use flowmend::domain::model::run::{ErrorPlace, RunError};
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
 use flowmend::store::{Batch, Filter, Owner, SqliteStore, Store};
 use jiff::Timestamp;
@@ -96,8 +96,8 @@ fn uuid(number: u64) -> String {
 /// One of the failures that keep coming back, about 300 characters of JSON.
 fn failure(kind: u64) -> Failure {
     let error = |code: &str, message: &str| RunError {
-        code: code.to_owned(),
-        message: format!("{message} ({})", kind % 20),
+        place: Some(ErrorPlace::ActivityDetails),
+        ..RunError::new(code, format!("{message} ({})", kind % 20))
     };
     Failure {
         errors: vec![

@@ -61,7 +61,7 @@ async fn a_store_of_a_newer_flowmend_is_refused() {
          VALUES (9000, 'of a newer one', TRUE, x'00', 0)",
     )
     .await;
-    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 5)").await;
+    assert_refused(&path, "a newer flowmend wrote it (schema 9000, this one knows 6)").await;
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_store_is_read_beside_a_running_daemon_and_not_written() {
     assert_eq!(granted, Lease::Granted);
     assert_eq!(reading.recoveries(&Filter::default()).await.unwrap(), []);
 
-    let error = reading.release(&daemon).await.unwrap_err();
+    let error = reading.release(&daemon, at(1)).await.unwrap_err();
     assert!(error.to_string().contains("it is read-only"), "{error}");
     let error = reading.lease(&daemon, now, Duration::from_secs(60)).await.unwrap_err();
     assert!(error.to_string().contains("it is read-only"), "{error}");
@@ -239,6 +239,23 @@ async fn a_read_only_file_is_an_error_that_says_so() {
         let error = SqliteStore::open(&unwritable.join("flowmend.db")).await.unwrap_err();
         assert!(error.to_string().contains("this user has no write access to"), "{error}");
     }
+}
+
+/// Root may write despite the permissions; `tests/process/commands.rs` tries it as another user.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_in_a_read_only_directory_is_read_and_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, path) = nowhere();
+    make(&path).await;
+    let permit = |mode| {
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    permit(0o500);
+    let store = SqliteStore::open_existing(&path).await.unwrap();
+    assert_eq!(store.recoveries(&Filter::default()).await.unwrap(), []);
+    store.close().await;
+    permit(0o700);
 }
 
 #[tokio::test]
@@ -428,6 +445,19 @@ async fn the_lease_of_a_handle_that_is_gone_is_free_at_once_and_that_of_a_living
     assert!(is_held_by(ask(&first, "b", 1).await, "a"));
     drop(first);
     assert_eq!(ask(&second, "b", 2).await, Lease::Granted);
+}
+
+#[tokio::test]
+async fn a_reader_sees_whether_the_holder_is_gone() {
+    let (_directory, path) = nowhere();
+    let daemon = SqliteStore::open(&path).await.unwrap();
+    let reader = SqliteStore::open_existing(&path).await.unwrap();
+    assert_eq!(reader.holder().await.unwrap(), None);
+    ask(&daemon, "a", 0).await;
+    let is_gone = async || reader.holder().await.unwrap().unwrap().is_gone;
+    assert!(!is_gone().await);
+    drop(daemon);
+    assert!(is_gone().await);
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@
 mod compact;
 mod conformance;
 mod file;
+mod restored;
 
 conformance::suite!(sqlite, conformance::place::SqliteFile);

@@ -97,10 +97,15 @@ impl Site {
 
     /// The program with these arguments, and the configuration of this site.
     pub fn command(&self, args: &[&str]) -> Command {
+        self.with_config(Command::new(args))
+    }
+
+    /// `command` with the configuration of this site.
+    pub fn with_config(&self, command: Command) -> Command {
         let files = ["base.toml", "haste.toml", "more.toml"]
             .map(|name| self.path(name).to_str().expect("it is text").to_owned())
             .join(":");
-        Command::new(args).env("FLOWMEND_CONFIG", &files)
+        command.env("FLOWMEND_CONFIG", &files)
     }
 
     /// Starts the program and leaves it running.
@@ -122,7 +127,7 @@ impl Site {
 
     /// What `status --json` tells.
     pub async fn status(&self) -> Value {
-        let status = self.run(&["status", "--json"]).await;
+        let status = self.run(&["status", "--json", "--all"]).await;
         assert_eq!(status.code, Some(0), "{status:?}");
         serde_json::from_str(&status.stdout).expect("status --json prints JSON")
     }

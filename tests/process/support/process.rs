@@ -18,9 +18,19 @@ pub struct Command {
 impl Command {
     pub fn new(args: &[&str]) -> Self {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flowmend"));
-        command.args(args).env_clear().stdin(Stdio::null());
+        command.args(args).env_clear().env("TZ", "UTC").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, line: format!("flowmend {}", args.join(" ")) }
+    }
+
+    /// The same as process 1 of a PID namespace, as in a container; it ends with the test. The signals go to
+    /// that process.
+    pub fn as_process_1(args: &[&str]) -> Self {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", env!("CARGO_BIN_EXE_flowmend")]);
+        command.args(args).env_clear().stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { command, line: format!("unshare flowmend {}", args.join(" ")) }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -65,13 +75,30 @@ impl Process {
         self.child.id()
     }
 
+    /// The only child of this process.
+    pub fn child(&self) -> Option<u32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.id());
+        std::fs::read_to_string(children).ok()?.trim().parse().ok()
+    }
+
     /// Sends a signal, by its name without `SIG`.
     pub fn signal(&self, name: &str) {
+        self.signal_to(name, self.id());
+    }
+
+    /// Sends a signal to the process `id`.
+    pub fn signal_to(&self, name: &str, id: u32) {
         let sent = std::process::Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.id())])
+            .args(["-c", &format!("kill -{name} {id}")])
             .status()
             .expect("there is a shell");
         assert!(sent.success(), "SIG{name} was not sent to {}", self.line);
+    }
+
+    /// Listens to the pipe that was given as standard error, from now on.
+    pub fn reading_stderr(mut self, pipe: std::io::PipeReader) -> Self {
+        self.stderr = Some(Listener::new(pipe));
+        self
     }
 
     /// SIGKILL: it cannot be caught, and nothing is tidied up.

@@ -19,6 +19,11 @@ fn source_of(flow: &FlowId) -> Option<&'static str> {
     known.into_iter().find(|source| flow.as_str().starts_with(&format!("{source}-")))
 }
 
+/// Every source has many dataflows.
+fn many(_: Option<&str>) -> usize {
+    usize::MAX / 2
+}
+
 fn breaker(failures: u32, window: i64) -> Breaker {
     let window = Duration::from_secs(window.unsigned_abs());
     Breaker { failures, window, ..Breaker::default() }
@@ -26,7 +31,7 @@ fn breaker(failures: u32, window: i64) -> Breaker {
 
 fn at_end(record: Vec<(Extent, Outcome)>, outcomes: &[Outcome], breaker: &Breaker) -> Outages {
     let now = outcomes.last().map_or(Timestamp::UNIX_EPOCH, |outcome| outcome.at);
-    outages(record, outcomes, source_of, breaker, now)
+    outages(record, outcomes, source_of, many, breaker, now)
 }
 
 type History<'a> = &'a [(i64, &'a str, bool)];
@@ -141,6 +146,20 @@ fn six_dataflows_of_one_source_have_an_outage_with_most_of_their_attempts_left()
 }
 
 #[test]
+fn a_few_dataflows_have_an_outage_before_they_have_used_up_their_attempts() {
+    for (dataflows, needed) in [(1, 4), (2, 4), (3, 6), (4, 8), (5, 10), (500, 10)] {
+        let failures: Vec<_> =
+            (0..needed).map(|n| outcome(n, &format!("a-{}", n % 2), false)).collect();
+        let of = |failures: &[Outcome]| {
+            let size = |source: Option<&str>| if source.is_some() { dataflows } else { 1_000 };
+            let found = outages(vec![], failures, source_of, size, &Breaker::default(), at(100));
+            found.lasting.len()
+        };
+        assert_eq!((of(&failures[1..]), of(&failures)), (0, 1), "{dataflows}");
+    }
+}
+
+#[test]
 fn canaries_come_further_and_further_apart_and_a_day_costs_few() {
     let began = || vec![(source("a"), outcome(0, "a-1", false))];
     let (mut outcomes, mut sent) = (Vec::new(), Vec::new());
@@ -224,7 +243,8 @@ fn an_outage_that_shows_no_more_failures_for_the_window_is_over_without_many_suc
     let record = vec![(source("a"), outcome(0, "a-1", false))];
     let outcomes = read(&[(60, "a-2", true), (70, "a-1", false), (80, "a-1", true)]);
     let breaker = breaker(4, 100);
-    let seen_at = |second| outages(record.clone(), &outcomes, source_of, &breaker, at(second));
+    let seen_at =
+        |second| outages(record.clone(), &outcomes, source_of, many, &breaker, at(second));
     assert_eq!(lasting(&seen_at(180)), [(Some("a"), 4)]);
     assert_eq!(seen_at(181).lasting, []);
     assert_eq!(seen_at(181).ended, [(source("a"), outcomes[2].clone())]);

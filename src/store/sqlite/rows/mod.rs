@@ -38,7 +38,7 @@ pub(super) struct RowRef<'a> {
 }
 
 impl RowRef<'_> {
-    fn invalid(self, column: &str, value: impl std::fmt::Debug) -> StoreError {
+    pub(super) fn invalid(self, column: &str, value: impl std::fmt::Debug) -> StoreError {
         let Self { table, row } = self;
         StoreError::Corrupt { what: format!("{column} {value:?} in row {row:?} of {table}") }
     }
@@ -55,15 +55,15 @@ impl RowRef<'_> {
         Timestamp::from_millisecond(value).map_err(|_| self.invalid(column, value))
     }
 
-    fn number<T: TryFrom<i64>>(self, column: &str, value: i64) -> Result<T, StoreError> {
+    pub(super) fn number<T: TryFrom<i64>>(self, column: &str, value: i64) -> Result<T, StoreError> {
         T::try_from(value).map_err(|_| self.invalid(column, value))
     }
 
-    fn failure(self, json: &str) -> Result<Failure, StoreError> {
+    pub(super) fn failure(self, json: &str) -> Result<Failure, StoreError> {
         serde_json::from_str(json).map_err(|_| self.invalid("failure", json))
     }
 
-    fn reason(self, column: &str, word: &str) -> Result<Reason, StoreError> {
+    pub(super) fn reason(self, column: &str, word: &str) -> Result<Reason, StoreError> {
         Reason::parse(word).ok_or_else(|| self.invalid(column, word))
     }
 }

@@ -5,16 +5,18 @@ use flowmend::domain::model::ids::{FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::plan::due::DueRecovery;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::policy::retry::RetryPolicy;
 use flowmend::domain::policy::schedule::Jitter;
 use flowmend::domain::recovery::Terms;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::{
-    Batch, CallCount, Committed, Filter, Lease, Owner, Progress, Store, StoreError,
+    Batch, CallCount, Committed, Filter, Holder, KnownFlow, Lease, Needs, Owner, PausedFlow,
+    Progress, ReportedSigns, Store, StoreError,
 };
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,8 +118,44 @@ impl Store for MeddledStore {
         self.real.lease(owner, now, ttl).await
     }
 
-    async fn release(&self, owner: &Owner) -> Result<(), StoreError> {
-        self.real.release(owner).await
+    async fn release(&self, owner: &Owner, now: Timestamp) -> Result<(), StoreError> {
+        self.real.release(owner, now).await
+    }
+
+    async fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        self.real.holder().await
+    }
+
+    async fn report_signs(&self, signs: &ReportedSigns) -> Result<(), StoreError> {
+        self.real.report_signs(signs).await
+    }
+
+    async fn signs(&self) -> Result<Vec<ReportedSigns>, StoreError> {
+        self.real.signs().await
+    }
+
+    async fn needs(&self, filter: &Filter, since: Timestamp) -> Result<Needs, StoreError> {
+        self.real.needs(filter, since).await
+    }
+
+    async fn paused(&self, filter: &Filter) -> Result<Vec<PausedFlow>, StoreError> {
+        self.real.paused(filter).await
+    }
+
+    async fn healing(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
+        self.real.healing(filter).await
+    }
+
+    async fn known_flows(&self) -> Result<Vec<KnownFlow>, StoreError> {
+        self.real.known_flows().await
+    }
+
+    async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.real.runs_like(prefix, limit).await
+    }
+
+    async fn short_ids(&self, runs: &[RunId]) -> Result<Vec<String>, StoreError> {
+        self.real.short_ids(runs).await
     }
 
     async fn commit(&self, owner: &Owner, batch: &Batch) -> Result<Committed, StoreError> {
@@ -206,12 +244,25 @@ impl Store for MeddledStore {
         self.real.outcomes(sandbox, since).await
     }
 
+    async fn failing(
+        &self,
+        sandbox: &SandboxName,
+        since: Timestamp,
+        begun_by: Timestamp,
+    ) -> Result<Vec<Failing>, StoreError> {
+        self.real.failing(sandbox, since, begun_by).await
+    }
+
     async fn recoveries(&self, filter: &Filter) -> Result<Vec<Recovery>, StoreError> {
         self.real.recoveries(filter).await
     }
 
     async fn count_by_state(&self, filter: &Filter) -> Result<Vec<(String, u64)>, StoreError> {
         self.real.count_by_state(filter).await
+    }
+
+    async fn count_open(&self, sandbox: &SandboxName) -> Result<Vec<(String, u64)>, StoreError> {
+        self.real.count_open(sandbox).await
     }
 
     async fn recovery_of(&self, run: &RunId) -> Result<Option<Recovery>, StoreError> {
@@ -224,6 +275,10 @@ impl Store for MeddledStore {
 
     async fn progress(&self, sandbox: &SandboxName) -> Result<Option<Progress>, StoreError> {
         self.real.progress(sandbox).await
+    }
+
+    async fn flow_names(&self) -> Result<HashMap<FlowId, String>, StoreError> {
+        self.real.flow_names().await
     }
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {

@@ -29,7 +29,12 @@ impl App {
         let files =
             ["layer-0.toml", "layer-1.toml", "layer-2.toml"].map(|name| directory.join(name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowmend"));
-        command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("TZ", "UTC")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null());
         command.env("FLOWMEND_CONFIG", std::env::join_paths(files).expect("plain paths"));
         let called = tokio::task::spawn_blocking(move || command.output());
         let output = called.await.expect("it is waited for").expect("the program starts");

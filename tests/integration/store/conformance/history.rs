@@ -5,9 +5,10 @@ use super::world::{
     World, accept, adopt, at, failure, prod, recovered, run, skip, step, triggering, waiting,
 };
 use flowmend::domain::model::ids::{FlowId, SandboxName};
-use flowmend::domain::model::journal::Event;
+use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::policy::breaker::{Outcome, Unsuccessful};
+use flowmend::domain::policy::long_failure::Failing;
 use flowmend::domain::recovery::{Change, Recovery, State};
 use flowmend::store::CallCount;
 
@@ -143,4 +144,68 @@ pub(crate) async fn outcomes_are_read_from_entries<P: Place>() {
     assert_eq!(told(91).await, []);
     let dev = SandboxName::new("dev");
     assert_eq!(world.store.outcomes(&dev, at(0)).await.unwrap(), []);
+}
+
+pub(crate) async fn a_dataflow_fails_from_its_first_failure_after_the_last_success_on<P: Place>() {
+    let world = World::<P>::new().await;
+    let note = |id: &str, flow: &str, event, reason, second| {
+        let flow_name = format!("{flow}, renamed {second} times");
+        let failure = (event == Event::Skipped).then(|| failure(&["code"]));
+        let (flow_id, at) = (FlowId::new(flow), at(second));
+        Entry { event, flow_id, flow_name, at, failure, ..skip(id, reason) }
+    };
+    let skipped = |id: &str, flow: &str, second| {
+        note(id, flow, Event::Skipped, Reason::IgnoredByRule, second)
+    };
+    let failing = async |since, begun_by| {
+        let mut found = world.store.failing(&prod(), at(since), at(begun_by)).await.unwrap();
+        found.sort_by(|a, b| a.flow_id.cmp(&b.flow_id));
+        let told = |it: Failing| {
+            assert!(it.warned_at.is_none());
+            (it.flow_id.to_string(), it.since, it.last, it.run_id.to_string())
+        };
+        found.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let (succeeded, why) = (Event::FlowSucceeded, Reason::RunSucceeded);
+    world
+        .note([
+            skipped("a-1", "a", 1),
+            note("a-2", "a", succeeded, why, 2),
+            skipped("a-3", "a", 3),
+            skipped("b-1", "b", 4),
+            skipped("a-4", "a", 5),
+            skipped("c-1", "c", 6),
+            note("c-2", "c", succeeded, why, 7),
+            note("d-1", "d", Event::Skipped, Reason::EmptySuccess, 8),
+        ])
+        .await;
+    let elsewhere = SandboxName::new("dev");
+    assert_eq!(world.store.failing(&elsewhere, at(0), at(99)).await.unwrap(), []);
+    let a = ("a".to_owned(), at(3), at(5), "a-4".to_owned());
+    let b = ("b".to_owned(), at(4), at(4), "b-1".to_owned());
+    assert_eq!(failing(0, 99).await, [a.clone(), b.clone()]);
+    assert_eq!(failing(0, 3).await, [a]);
+    assert_eq!(failing(4, 4).await, [b]);
+
+    // This warning may be repeated for the same run.
+    for second in [10, 20] {
+        let warning = note("a-4", "a", Event::FlowWarned, Reason::SoonDisabled, second);
+        assert_eq!(world.note([warning]).await, [true]);
+        let found = world.store.failing(&prod(), at(0), at(3)).await.unwrap();
+        assert_eq!(found[0].warned_at, Some(at(second)));
+    }
+}
+
+pub(crate) async fn the_last_name_of_each_dataflow_is_read<P: Place>() {
+    let world = World::<P>::new().await;
+    let named = |id: &str, flow: &str, name: &str| Entry {
+        flow_id: FlowId::new(flow),
+        flow_name: name.to_owned(),
+        ..skip(id, Reason::TooOld)
+    };
+    world.note([named("1", "a", "old"), named("2", "b", "b")]).await;
+    world.note([named("3", "a", "new"), named("4", "b", "")]).await;
+    let names = world.store.flow_names().await.unwrap();
+    let expected = [("a", "new"), ("b", "b")];
+    assert_eq!(names, expected.map(|(id, name)| (FlowId::new(id), name.to_owned())).into());
 }

@@ -44,13 +44,13 @@ pub(crate) async fn a_lease_is_taken_over_when_it_has_expired_and_not_before<P: 
 
 pub(crate) async fn a_released_lease_is_free_at_once<P: Place>() {
     let world = World::<P>::new().await;
-    world.store.release(&world.owner).await.unwrap();
+    world.store.release(&world.owner, at(1)).await.unwrap();
     assert_eq!(ask(&*world.store, &other(), 1).await, Lease::Granted);
 }
 
 pub(crate) async fn no_owner_releases_the_lease_of_another<P: Place>() {
     let world = World::<P>::new().await;
-    world.store.release(&other()).await.unwrap();
+    world.store.release(&other(), at(1)).await.unwrap();
     assert!(matches!(ask(&*world.store, &other(), 1).await, Lease::HeldBy { .. }));
 }
 

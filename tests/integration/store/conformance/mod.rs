@@ -9,6 +9,7 @@ pub(crate) mod queue;
 pub(crate) mod reading;
 pub(crate) mod round_trip;
 pub(crate) mod sharing;
+pub(crate) mod shown;
 pub(crate) mod world;
 pub(crate) mod writing;
 
@@ -81,6 +82,8 @@ macro_rules! suite {
                     unsuccessful_recoveries_are_read_until_their_dataflow_succeeds
                     recoveries_given_up_untried_or_for_another_reason_do_not_count
                     outcomes_are_read_from_entries
+                    a_dataflow_fails_from_its_first_failure_after_the_last_success_on
+                    the_last_name_of_each_dataflow_is_read
                 }
                 deciding {
                     a_recovery_amended_between_reading_and_committing_keeps_the_decision
@@ -94,6 +97,18 @@ macro_rules! suite {
                     open_recoveries_are_kept_with_their_entries
                     what_changed_at_the_limit_is_kept
                     thousands_are_pruned
+                }
+                shown {
+                    the_newest_signs_of_each_sandbox_read_back
+                    the_last_complete_pass_is_kept_until_a_later_one
+                    only_the_holder_reports_signs
+                    a_release_is_noted_in_the_signs_of_its_owner
+                    the_holder_is_shown_until_it_releases_the_lease
+                    what_needs_a_person_is_grouped_by_dataflow_and_cause
+                    what_was_given_up_needs_a_person_until_its_dataflow_succeeds
+                    what_is_retried_is_read_soonest_first
+                    dataflows_are_known_by_each_of_their_names
+                    a_run_is_found_and_shown_by_a_prefix_of_its_id
                 }
                 sharing {
                     a_revision_is_committed_by_one_of_two_handles

@@ -9,7 +9,7 @@ use flowmend::domain::model::journal::Event;
 use flowmend::domain::model::reason::Reason;
 use flowmend::domain::recovery::{Recovery, State};
 use flowmend::store::Filter;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 fn roots(recoveries: &[Recovery]) -> Vec<&str> {
     recoveries.iter().map(|recovery| recovery.root_run_id.as_str()).collect()
@@ -53,19 +53,19 @@ pub(crate) async fn recoveries_are_shown_newest_change_first_and_filtered<P: Pla
         let found = world.store.recoveries(&filter).await.unwrap();
         roots(&found).join(" ")
     };
-    let state = |name: &str| Some(name.to_owned());
-    let flow = Some(FlowId::new("flow-1"));
+    let state = |name: &str| vec![name.to_owned()];
+    let flows = vec![FlowId::new("flow-1")];
     assert_eq!(shown(Filter::default()).await, "b d c a");
     assert_eq!(shown(Filter { limit: Some(2), ..Filter::default() }).await, "b d");
     assert_eq!(shown(Filter { limit: Some(0), ..Filter::default() }).await, "");
-    assert_eq!(shown(Filter { state: state("waiting"), ..Filter::default() }).await, "c a");
-    assert_eq!(shown(Filter { state: state("unheard"), ..Filter::default() }).await, "");
+    assert_eq!(shown(Filter { states: state("waiting"), ..Filter::default() }).await, "c a");
+    assert_eq!(shown(Filter { states: state("unheard"), ..Filter::default() }).await, "");
     assert_eq!(shown(Filter { sandbox: Some(prod()), ..Filter::default() }).await, "b d a");
-    assert_eq!(shown(Filter { flow: flow.clone(), ..Filter::default() }).await, "d c a");
+    assert_eq!(shown(Filter { flows: flows.clone(), ..Filter::default() }).await, "d c a");
     let all_of_it = Filter {
-        state: state("recovered"),
+        states: state("recovered"),
         sandbox: Some(prod()),
-        flow,
+        flows,
         limit: Some(9),
         after: None,
     };
@@ -89,10 +89,18 @@ pub(crate) async fn recoveries_are_counted_by_state<P: Place>() {
     assert!(all.iter().map(|(state, _)| state.as_str()).eq(State::NAMES), "{all:?}");
     assert_eq!(all.iter().map(|(_, count)| count).sum::<u64>(), 10);
     assert_eq!(all[..1], waiting(3));
-    let filter = Filter { flow: Some(FlowId::new("flow-2")), ..Filter::default() };
+    let open = world.store.count_open(&prod()).await.unwrap();
+    let open: HashMap<String, u64> = open.into_iter().collect();
+    let expected = all.iter().take(5).map(|(state, count)| (state.clone(), *count));
+    let of_prod = expected.map(|(state, count)| match state.as_str() {
+        "waiting" => (state, count - 1),
+        _ => (state, count),
+    });
+    assert_eq!(open, of_prod.collect());
+    let filter = Filter { flows: vec![FlowId::new("flow-2")], ..Filter::default() };
     assert_eq!(counted(filter).await, waiting(1));
     let filter = Filter {
-        state: Some("waiting".to_owned()),
+        states: vec!["waiting".to_owned()],
         sandbox: Some(prod()),
         limit: Some(1),
         ..Filter::default()

@@ -6,7 +6,7 @@ use flowmend::domain::model::failure::Failure;
 use flowmend::domain::model::ids::{Etag, FlowId, RunId, SandboxName};
 use flowmend::domain::model::journal::{Entry, Event};
 use flowmend::domain::model::reason::Reason;
-use flowmend::domain::model::run::RunError;
+use flowmend::domain::model::run::{ErrorPlace, RunError};
 use flowmend::domain::policy::pause_order::Order;
 use flowmend::domain::recovery::{Attempt, Change, Recovery, State};
 use jiff::Timestamp;
@@ -121,7 +121,12 @@ fn etag() -> impl Strategy<Value = Option<Etag>> {
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
-    let error = (text(), text()).prop_map(|(code, message)| RunError { code, message });
+    let place = option::of(prop_oneof![Just(ErrorPlace::Run), Just(ErrorPlace::ActivityRecords)]);
+    let error = (text(), text(), place).prop_map(|(code, message, place)| RunError {
+        code,
+        message,
+        place,
+    });
     (proptest::collection::vec(error, 0..3), option::of(text()))
         .prop_map(|(errors, source)| Failure { errors, source })
 }

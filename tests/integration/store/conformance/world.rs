@@ -159,10 +159,7 @@ fn entry_of(recovery: &Recovery, event: Event, reason: Reason) -> Entry {
 
 /// A failure with these codes.
 pub(crate) fn failure(codes: &[&str]) -> Failure {
-    let error = |code: &&str| RunError {
-        code: (*code).to_owned(),
-        message: format!("\"{code}\", it's said"),
-    };
+    let error = |code: &&str| RunError::new(*code, format!("\"{code}\", it's said"));
     Failure { errors: codes.iter().map(error).collect(), source: Some("spec".to_owned()) }
 }
 
