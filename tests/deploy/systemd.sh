@@ -134,7 +134,7 @@ restarts_after_kill() {
   local pid before begin=$SECONDS
   pid=$(property MainPID)
   before=$(journal_count re-triggered)
-  on kill -9 "$pid"
+  on_sh "kill -9 $pid"
   eventually 15 "kill -9: it is restarted and re-triggers within 15 s" acts_again "$pid" "$before"
   echo "        after $((SECONDS - begin)) s"
   expect "nothing is doubled" nothing_doubled machine
@@ -147,7 +147,7 @@ watchdog_restarts() {
   local pid before
   pid=$(property MainPID)
   before=$(journal_count re-triggered)
-  on kill -STOP "$pid"
+  on_sh "kill -STOP $pid"
   eventually 60 "a hung process: the watchdog restarts it" acts_again "$pid" "$before"
   expect "systemd names the watchdog" journal_has "[Ww]atchdog timeout"
   expect "nothing is doubled" nothing_doubled machine
