@@ -115,7 +115,7 @@ start_daemon() {
 # Every new run of the simulator is an attempt of the store.
 store_has_all() {
   local stored
-  stored=$(in_container daemon /usr/local/bin/flowmend status --json | jq '[.recoveries[].attempts[].new_run_id] | sort')
+  stored=$(in_container daemon /usr/local/bin/flowmend status --all --json | jq '[.recoveries[].attempts[].new_run_id] | sort')
   get simulator http://127.0.0.1:8322/simulator/ledger |
     jq --exit-status --argjson stored "$stored" \
       '[.retriggers[].outcome.accepted.new_run_id // empty] - $stored == []' >/dev/null

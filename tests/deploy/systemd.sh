@@ -103,7 +103,7 @@ secret_is_hidden() {
 
 operator_commands() {
   local user run
-  run=$(on flowmend status --json | jq -r '[.recoveries[] | select(.attempts | length > 0)][0].root_run_id')
+  run=$(on flowmend status --all --json | jq -r '[.recoveries[] | select(.attempts | length > 0)][0].root_run_id')
   for user in root op; do
     expect "$user: status" on runuser -u "$user" -- flowmend status
     expect "$user: explain" on runuser -u "$user" -- flowmend explain "$run"
@@ -157,7 +157,7 @@ stop_drains() {
   expect "it stops" on timeout 60 systemctl stop flowmend
   expect "with success" is Result success
   expect "and exit code 0" is ExecMainStatus 0
-  expect "no attempt is left in doubt" test "$(on flowmend status --json | jq '[.recoveries[] | select(.state == "triggering" or .state == "in_doubt")] | length')" = 0
+  expect "no attempt is left in doubt" test "$(on flowmend status --all --json | jq '[.recoveries[] | select(.state == "triggering" or .state == "in_doubt")] | length')" = 0
 }
 
 # Installing the package again replaces the running daemon and keeps store and configuration.
@@ -173,7 +173,7 @@ upgrades() {
 }
 
 is_new_process() { is ActiveState active && ! is MainPID "$1"; }
-stored_attempts() { on flowmend status --json | jq '[.recoveries[].attempts[]] | length'; }
+stored_attempts() { on flowmend status --all --json | jq '[.recoveries[].attempts[]] | length'; }
 
 # The unit alone, without operators.conf: systemd moves the store to the dynamic user and back.
 dynamic_user() {
