@@ -83,7 +83,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, super::mode::of_new_file(&self.path));
         let file = options.open(&self.path).ok()?;
         let identity = identity(&file).ok()?;
         Some((file, identity))

@@ -12,6 +12,8 @@ mod history;
 mod lease;
 mod lock;
 mod log_check;
+#[cfg(unix)]
+mod mode;
 mod open;
 mod outbox;
 mod prune;

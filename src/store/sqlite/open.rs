@@ -200,12 +200,13 @@ impl StoreFile {
             .map_err(|error| self.cannot_open(error))
     }
 
-    /// Creates an empty file that only its owner may read: the journal shows what is loaded, and when.
+    /// Creates an empty file that only its owner, or a group that shares the directory, may read: the
+    /// journal shows what is loaded, and when.
     fn create_if_missing(&self) -> Result<(), StoreError> {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, super::mode::of_new_file(&self.path));
         match options.open(&self.path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

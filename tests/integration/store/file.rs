@@ -203,6 +203,23 @@ async fn only_its_owner_may_read_a_store() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_group_that_may_write_to_the_directory_shares_the_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, path) = nowhere();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o770)).unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let granted = store.lease(&Owner::new("x"), Timestamp::UNIX_EPOCH, Duration::ZERO).await;
+    assert_eq!(granted.unwrap(), Lease::Granted);
+    for file in fs::read_dir(directory.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        // The umask of the tests may take the right to write away.
+        assert_eq!(mode & 0o757, 0o640, "{}", file.path().display());
+    }
+}
+
 /// Root may write despite the permissions, so the test skips itself for root.
 #[cfg(unix)]
 #[tokio::test]
