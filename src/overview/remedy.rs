@@ -49,10 +49,10 @@ pub fn remedy(reason: Reason) -> Remedy {
             "Start the dataflow in Adobe, because its run cannot be repeated; then dismiss.",
         ),
         Reason::HeldInDoubt | Reason::UnclearRun | Reason::StillInDoubt => {
-            retry("Check in Adobe whether a new run exists: if so, dismiss; if not, retry.")
+            retry("Check in Adobe whether a new run exists; retry only if there is none.")
         }
         Reason::WatchTimeout => {
-            retry("Check the new run in Adobe: it did not finish in time; then retry or dismiss.")
+            retry("Check the new run in Adobe: it did not finish in time. Retry if it failed.")
         }
         Reason::AttemptsSpent | Reason::TimeSpent => {
             retry("Fix the cause of the error, then retry.")
