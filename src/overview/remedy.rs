@@ -38,7 +38,7 @@ pub fn remedy(reason: Reason) -> Remedy {
             retry("Check in Adobe whether the run exists and may be seen; then retry or dismiss.")
         }
         Reason::Forbidden | Reason::Unauthorized => {
-            retry("Grant the credential the right to manage dataflows in Adobe; then retry.")
+            retry("Grant the credential the permission Manage Sources in Adobe; then retry.")
         }
         Reason::IfMatchRequired => retry("Set adobe.send_if_match = true; then retry."),
         Reason::BadRequest => retry("See what Adobe answered (flowmend explain); then retry."),
