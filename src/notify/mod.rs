@@ -1,8 +1,8 @@
 //! Notifications: messages about what needs a person, and the heartbeat.
 //!
 //! Each target has a task of its own, so a dead target delays neither the daemon nor another target. A
-//! task derives its messages from the journal and from the vital signs ([`compose`], [`signs`]), stores
-//! them in the outbox, and only then sends them ([`target`]). So a restart loses no event, and a
+//! task derives its messages from the journal and from the vital signs (`compose`, `signs`), stores
+//! them in the outbox, and only then sends them (`target`). So a restart loses no event, and a
 //! repetition has the id of the first message. While messages of a target wait, its events stay in the
 //! journal; they become one message for each topic when the target answers again.
 
