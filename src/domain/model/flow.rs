@@ -60,6 +60,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// A scheduled run is created at most this long after its slot.
+    pub const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
+
     /// How long before `at` the nearest slot is; one up to `early` after `at` counts, too.
     pub fn since_slot(&self, at: Timestamp, early: Duration) -> Option<SignedDuration> {
         let early = SignedDuration::try_from(early).ok()?;

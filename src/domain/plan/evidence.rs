@@ -1,5 +1,6 @@
 //! What the runs that were read show about a recovery.
 
+use crate::domain::model::flow::Schedule;
 use crate::domain::model::ids::RunId;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::domain::model::time::{after, before};
@@ -14,8 +15,6 @@ use super::snapshot::{CLOCK_SKEW, ClientIdTrust, Snapshot};
 
 /// `createdClient` of runs that people start in Adobe's user interface, as Adobe documents it.
 const UI_CLIENT: &str = "exc_app";
-/// A scheduled run is created at most this long after its slot.
-const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
 /// Names from Adobe are cut to this length.
 const NAME_LENGTH: usize = 64;
 
@@ -199,7 +198,7 @@ impl Snapshot {
             same_window: windows.map(|(asked, its)| asked == its),
             on_slot: self
                 .has_schedule(run)
-                .then(|| self.since_slot(run).is_some_and(|past| past <= SLOT_WIDTH)),
+                .then(|| self.since_slot(run).is_some_and(|past| past <= Schedule::SLOT_WIDTH)),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::finding::Observed;
 use super::sample::{Pair, Sample, Shown};
 use crate::domain::model::failure::GENERIC_CODES;
+use crate::domain::model::flow::Schedule;
 use crate::domain::model::run::{Run, RunStatus};
 use crate::flow_service::fields::FIRST_MILLISECONDS;
 use crate::flow_service::text::clean;
@@ -11,9 +12,6 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
-
-/// A scheduled run is created this soon after its slot; `domain::plan::evidence` assumes the same.
-const SLOT_WIDTH: SignedDuration = SignedDuration::from_secs(30);
 
 fn unseen(what: &str) -> Observed {
     Observed::NotSeen(what.to_owned())
@@ -139,7 +137,7 @@ impl Sample {
             flow.schedule?.since_slot(run.created_at?, Duration::ZERO)
         };
         let late: Vec<SignedDuration> = self.runs.iter().filter_map(since_slot).collect();
-        let on_slot = late.iter().filter(|late| **late <= SLOT_WIDTH).count();
+        let on_slot = late.iter().filter(|late| **late <= Schedule::SLOT_WIDTH).count();
         let seen = format!("{on_slot} of {} runs were created that soon", late.len());
         match late.len() {
             0 => unseen("no run of a dataflow with a schedule is listed"),

@@ -92,13 +92,16 @@ pub(super) async fn commit(
     if let Some(owner) = owner {
         lease::require(&mut transaction, owner).await?;
     }
-    let newest = newest_order(&mut transaction).await?;
-    let outdated = batch.orders_seen.is_some_and(|seen| newest > seen);
+    let outdated = match batch.orders_seen {
+        Some(seen) => newest_order(&mut transaction).await? > seen,
+        None => false,
+    };
     intern(&mut transaction, batch).await?;
     let applied = match owner {
         Some(_) => apply_all(&mut transaction, &batch.changes, outdated).await?,
         // What an operator decides now comes after every order so far, whatever the clocks show.
         None => {
+            let newest = newest_order(&mut transaction).await?;
             let later = newest.map_or(Timestamp::MIN, |at| after(at, Duration::from_millis(1)));
             let mut changes = batch.changes.clone();
             for Change { recovery, .. } in &mut changes {
